@@ -1,0 +1,95 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+)
+
+// cookieName of the session. Without TLS the __Host- prefix is not possible.
+const cookieName = "porchlight_session"
+
+// Door lets people in and out by cookie; pages and API share it.
+type Door struct {
+	access *access.Access
+}
+
+// NewDoor makes the door to what access guards.
+func NewDoor(a *access.Access) *Door { return &Door{access: a} }
+
+// Login checks the password and sets the cookie. The error is one of access's refusals.
+func (d *Door) Login(w http.ResponseWriter, r *http.Request, user, password string) (access.Identity, error) {
+	if user == "" {
+		user = access.Owner
+	}
+	session, id, err := d.access.Login(r.Context(), user, password, remote(r))
+	if err != nil {
+		return access.Identity{}, err
+	}
+	setCookie(w, r, session)
+	return id, nil
+}
+
+// Claim takes a setup token and sets the cookie.
+func (d *Door) Claim(w http.ResponseWriter, r *http.Request, token string) (access.Identity, error) {
+	session, id, err := d.access.Claim(r.Context(), token, remote(r))
+	if err != nil {
+		return access.Identity{}, err
+	}
+	setCookie(w, r, session)
+	return id, nil
+}
+
+// SetPassword of the person who asks.
+func (d *Door) SetPassword(r *http.Request, current, password string) error {
+	id, ok := access.From(r.Context())
+	if !ok {
+		return access.ErrLogin
+	}
+	return d.access.SetPassword(r.Context(), id, current, password)
+}
+
+// Logout ends the session and takes the cookie back.
+func (d *Door) Logout(w http.ResponseWriter, r *http.Request) error {
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	id, ok := access.From(r.Context())
+	if !ok || id.Via != access.ViaSession {
+		return nil
+	}
+	return d.access.Logout(r.Context(), id)
+}
+
+// Identify finds who asks, by the cookie. Scoped tokens will be read here too.
+func (d *Door) Identify(r *http.Request) (access.Identity, error) {
+	c, err := r.Cookie(cookieName)
+	if err != nil {
+		return access.Identity{}, access.ErrLogin
+	}
+	return d.access.Session(r.Context(), c.Value)
+}
+
+func setCookie(w http.ResponseWriter, r *http.Request, session string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: session, Path: "/", MaxAge: int(access.SessionLife().Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+	})
+}
+
+func remote(r *http.Request) access.Remote {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return access.Remote{Address: host, Agent: r.UserAgent()}
+}
+
+// SafeNext gives where to go after a login: a path of ours, never another host.
+func SafeNext(next string) string {
+	// Browsers read a backslash as a slash and drop control characters.
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\t\r\n") || len(next) > 512 {
+		return "/"
+	}
+	return next
+}

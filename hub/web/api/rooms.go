@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/event"
+)
+
+// ErrNotFound is what rooms answer, wrapped or not, for an id they do not know.
+var ErrNotFound = errors.New("not found")
+
+// Rooms is the house as the web sees it. Every field is needed but those said to
+// be optional. Package hub/web/house adapts the real rooms.
+type Rooms struct {
+	Cameras  Cameras
+	Events   Events
+	Feed     Feed
+	Ringer   Ringer
+	Chimes   Chimes
+	Sounds   Sounds
+	Plugins  Plugins
+	Config   ConfigRoom
+	Pictures Pictures
+	Explain  Explainer
+	// Ready tells why the hub is not ready yet, nil when it is. Optional: always ready.
+	Ready func() error
+}
+
+// Cameras are the devices with pictures, by id.
+type Cameras interface {
+	Cameras() []Camera
+	Camera(id string) (Camera, bool)
+}
+
+// EventQuery selects events, newest first. Zero fields do not narrow.
+type EventQuery struct {
+	Since, Until time.Time
+	Camera       string
+	Types        []event.Type
+	Before       uint64 // seq; for the next page
+	Limit        int
+}
+
+// Events are the past.
+type Events interface {
+	Events(ctx context.Context, q EventQuery) ([]event.Event, error)
+	Event(ctx context.Context, id string) (event.Event, error)
+	Trace(ctx context.Context, id string) (Trace, error)
+}
+
+// Feed is the present. With after > 0 the subscription begins with what the
+// journal holds after that seq, marked as replay.
+type Feed interface {
+	Subscribe(after uint64) (Subscription, error)
+	// LastSeq is the seq of the newest event.
+	LastSeq() uint64
+}
+
+// Subscription to the feed; it may skip when its reader is slow, never waits for it.
+type Subscription interface {
+	Next(ctx context.Context) (event.Delivery, error)
+	Close()
+}
+
+// Ringer rings on behalf of a person on a page or in a terminal.
+type Ringer interface {
+	Ring(ctx context.Context, camera string, test bool) (eventID string, err error)
+}
+
+// Chimes sound, or are kept from it.
+type Chimes interface {
+	Chimes() []Chime
+	Mute(ctx context.Context, id string, on bool) error
+	Test(ctx context.Context, id string) error
+	Quiet() Quiet
+	SetQuiet(ctx context.Context, until time.Time) error // a past or zero time ends it
+}
+
+// Sounds are what the browser chime wants played, live only.
+type Sounds interface {
+	// Sounds gives a channel that the room closes or that ends with cancel. The room
+	// drops a sound for a reader that does not keep up.
+	Sounds() (sounds <-chan Sound, cancel func())
+	// Sounded notes for the trace that a page played it.
+	Sounded(ctx context.Context, chime, eventID string, took time.Duration) error
+}
+
+// Plugins are the processes beside the hub.
+type Plugins interface {
+	Plugins() []Plugin
+	Plugin(name string) (Plugin, bool)
+	Restart(ctx context.Context, name string) error
+	Logs(name string, n int) []LogLine // oldest first
+	Act(ctx context.Context, plugin, action string, input json.RawMessage) (json.RawMessage, error)
+}
+
+// ConfigRoom is the YAML, for reading.
+type ConfigRoom interface {
+	State() ConfigState
+	Effective() []byte // YAML, secrets masked
+	Validate(ctx context.Context, yaml []byte) []ConfigProblem
+}
+
+// Pictures answer with media by themselves, errors included. The caller has checked
+// that the camera exists and that the asker may see it.
+type Pictures interface {
+	Snapshot(w http.ResponseWriter, r *http.Request, camera string)
+	MJPEG(w http.ResponseWriter, r *http.Request, camera string)
+	MSE(w http.ResponseWriter, r *http.Request, camera, stream string)
+}
+
+// Explainer has a text for each error code.
+type Explainer interface {
+	Explain(code string) (Explanation, bool)
+}

@@ -1,0 +1,272 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/porchlight-hub/porchlight/sdk/event"
+)
+
+// Camera is a device with pictures. Times are absent where nothing is known.
+type Camera struct {
+	ID     string `json:"id" example:"front_door"`
+	Name   string `json:"name" example:"Front door"`
+	Kind   string `json:"kind" enum:"doorbell,camera"`
+	Plugin string `json:"plugin"`
+	Online bool   `json:"online"`
+	// OfflineReason is a sentence for people, empty while online.
+	OfflineReason string    `json:"offline_reason,omitempty"`
+	LastSeen      time.Time `json:"last_seen,omitzero"`
+	LastEvent     time.Time `json:"last_event,omitzero"`
+	Streams       []string  `json:"streams" nullable:"false"` // main, sub; empty until media arrived
+	Talk          bool      `json:"talk"`
+	Snapshot      bool      `json:"snapshot"`
+}
+
+// Event as the API tells it. Data depends on the type; see sdk/event.
+type Event struct {
+	ID           string    `json:"id"`
+	Type         string    `json:"type" example:"ring"`
+	Class        string    `json:"class" enum:"unknown,critical,normal,state,debug"`
+	Subject      string    `json:"subject" example:"camera.front_door.ring"`
+	Source       string    `json:"source,omitempty"`
+	Camera       string    `json:"camera,omitempty"`
+	CameraName   string    `json:"camera_name,omitempty"`
+	Time         time.Time `json:"time,omitzero"`
+	Observed     time.Time `json:"observed,omitzero"`
+	Received     time.Time `json:"received,omitzero"`
+	TimeReplaced bool      `json:"time_replaced,omitempty"`
+	Seq          uint64    `json:"seq"`
+	Correlation  string    `json:"correlation,omitempty"`
+	Snapshot     string    `json:"snapshot,omitempty"`
+	Data         RawJSON   `json:"data,omitempty"`
+}
+
+// At is when the event happened, as well as the hub knows: the device's time, else
+// the plugin's, else the hub's.
+func (e Event) At() time.Time {
+	for _, t := range []time.Time{e.Time, e.Observed} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return e.Received
+}
+
+// FromEvent makes the API's shape of an event of the bus.
+func FromEvent(e *event.Event) Event {
+	out := Event{
+		ID: e.ID, Type: string(e.Type), Class: e.Class().String(), Subject: e.Subject, Source: e.Source,
+		Camera: e.Camera, CameraName: e.CameraName, Time: e.Time, Observed: e.Observed, Received: e.Received,
+		TimeReplaced: e.TimeReplaced, Seq: e.Seq, Correlation: e.Correlation, Snapshot: e.Snapshot,
+	}
+	if e.Data != nil {
+		// The structs of sdk/event hold nothing that json refuses, but floats that are
+		// not numbers; such data is left out rather than the event.
+		if b, err := json.Marshal(e.Data); err == nil {
+			out.Data = b
+		}
+	}
+	return out
+}
+
+// StreamEvent is an event in the live stream.
+type StreamEvent struct {
+	Event
+	// Replay: sent before, or from the journal. Show it, sound nothing.
+	Replay bool `json:"replay"`
+	// AgeMS is how long ago the hub received it, in milliseconds, by the hub's clock.
+	AgeMS int64 `json:"age_ms"`
+}
+
+// EventList is one page of events, newest first. Next is empty on the last page.
+type EventList struct {
+	Events []Event `json:"events" nullable:"false"`
+	Next   string  `json:"next,omitempty" doc:"cursor of the following, older page"`
+}
+
+// Trace is what happened to one event, hop by hop.
+type Trace struct {
+	Event Event `json:"event"`
+	Hops  []Hop `json:"hops" nullable:"false"`
+}
+
+// Hop is one step of an event's way.
+type Hop struct {
+	At           time.Time `json:"at"`
+	SincePressUS int64     `json:"since_press_us"` // microseconds since the event was observed
+	Who          string    `json:"who"`            // device, plugin demo, bus, rule ring_everything, chime hallway, …
+	What         string    `json:"what"`
+	Outcome      string    `json:"outcome" example:"ok"` // ok, failed, skipped, pending
+	Detail       string    `json:"detail,omitempty"`
+	Fix          string    `json:"fix,omitempty"`
+	TookUS       int64     `json:"took_us,omitempty"`
+	Replay       bool      `json:"replay,omitempty"`
+}
+
+// Plugin is one plugin process and how it fares.
+type Plugin struct {
+	Name         string    `json:"name"`
+	ID           string    `json:"id,omitempty"`
+	Version      string    `json:"version,omitempty"`
+	State        string    `json:"state" example:"running"`
+	Code         string    `json:"code,omitempty"`   // E-… ; GET /explain/{code}
+	Reason       string    `json:"reason,omitempty"` // a sentence
+	Fix          string    `json:"fix,omitempty"`    // how to mend it
+	PID          int       `json:"pid,omitempty"`
+	Since        time.Time `json:"since,omitzero"`
+	Restarts     int       `json:"restarts"`
+	NextTry      time.Time `json:"next_try,omitzero"`
+	Capabilities []string  `json:"capabilities" nullable:"false"`
+	Parts        []Part    `json:"parts" nullable:"false"`
+	Actions      []Action  `json:"actions" nullable:"false"`
+	Sandbox      string    `json:"sandbox,omitempty"`
+	CPUPercent   float64   `json:"cpu_percent,omitempty"`
+	MemoryBytes  int64     `json:"memory_bytes,omitempty"`
+}
+
+// Part is a piece of a plugin with a health of its own.
+type Part struct {
+	Name   string    `json:"name"`
+	State  string    `json:"state"`
+	Reason string    `json:"reason,omitempty"`
+	Fix    string    `json:"fix,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+}
+
+// Action is something that a plugin lets people do with it.
+type Action struct {
+	Name        string  `json:"name"`
+	Title       string  `json:"title,omitempty"`
+	Role        string  `json:"role,omitempty"` // who may: owner, admin, member; empty is admin
+	InputSchema RawJSON `json:"input_schema,omitempty"`
+}
+
+// LogLine is one line that a plugin logged.
+type LogLine struct {
+	Time  time.Time `json:"time"`
+	Level string    `json:"level"`
+	Text  string    `json:"text"`
+	// Fields as key=value text, in the order they were logged.
+	Fields string `json:"fields,omitempty"`
+}
+
+// Chime is a thing that sounds.
+type Chime struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Builtin string `json:"builtin,omitempty"`
+	Plugin  string `json:"plugin,omitempty"`
+	Sound   string `json:"sound,omitempty"`
+	Volume  int    `json:"volume"` // 0 to 100
+	Muted   bool   `json:"muted"`
+}
+
+// Quiet tells whether the house is kept quiet, and until when.
+type Quiet struct {
+	On    bool      `json:"on"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Sound asks open pages to sound; one of them does, and posts to /chimes/{id}/sounded.
+type Sound struct {
+	Chime      string `json:"chime"`
+	Sound      string `json:"sound"`
+	Volume     int    `json:"volume"`
+	EventID    string `json:"event_id,omitempty"`
+	Camera     string `json:"camera,omitempty"`
+	CameraName string `json:"camera_name,omitempty"`
+	Test       bool   `json:"test,omitempty"`
+}
+
+// ConfigState is the config that runs and what is wrong with the one on disk.
+type ConfigState struct {
+	Valid bool   `json:"valid"` // no problem of severity error
+	Demo  bool   `json:"demo"`  // no file: the built-in demo runs
+	File  string `json:"file,omitempty"`
+	// Loaded is when the running config was read.
+	Loaded   time.Time       `json:"loaded,omitzero"`
+	Problems []ConfigProblem `json:"problems" nullable:"false"`
+}
+
+// ConfigProblem is one thing wrong at one place of a file.
+type ConfigProblem struct {
+	File       string `json:"file,omitempty"`
+	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
+	Severity   string `json:"severity" enum:"error,warning"`
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	Excerpt    string `json:"excerpt,omitempty"` // masked
+	Suggestion string `json:"suggestion,omitempty"`
+	Hint       string `json:"hint,omitempty"`
+	Path       string `json:"path,omitempty"`
+}
+
+// Config is ConfigState and the effective YAML with secrets masked.
+type Config struct {
+	ConfigState
+	YAML string `json:"yaml"`
+}
+
+// Explanation is the long text of an error code.
+type Explanation struct {
+	Code  string `json:"code"`
+	Title string `json:"title"`
+	What  string `json:"what"`
+	Mend  string `json:"mend"`
+}
+
+// Me is the person who asks.
+type Me struct {
+	User        string `json:"user"`
+	Role        string `json:"role" enum:"owner,admin,member,guest"`
+	HasPassword bool   `json:"has_password"`
+	Via         string `json:"via" enum:"session,socket,token"`
+}
+
+// Version of the hub.
+type Version struct {
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+}
+
+// SetupLink signs its first opener in as owner.
+type SetupLink struct {
+	URL     string    `json:"url"`
+	Expires time.Time `json:"expires"`
+}
+
+// Hello is the first message of the live stream: where it begins and how things are.
+type Hello struct {
+	Seq     uint64      `json:"seq"` // events after this one follow
+	Version string      `json:"version"`
+	Now     time.Time   `json:"now"`
+	Cameras []Camera    `json:"cameras" nullable:"false"`
+	Plugins []Plugin    `json:"plugins" nullable:"false"`
+	Chimes  []Chime     `json:"chimes" nullable:"false"`
+	Quiet   Quiet       `json:"quiet"`
+	Config  ConfigState `json:"config"`
+}
+
+// RawJSON is JSON that is passed on as it is.
+type RawJSON []byte
+
+// MarshalJSON gives the bytes, or null.
+func (r RawJSON) MarshalJSON() ([]byte, error) {
+	if len(r) == 0 {
+		return []byte("null"), nil
+	}
+	return r, nil
+}
+
+// UnmarshalJSON keeps a copy of the bytes.
+func (r *RawJSON) UnmarshalJSON(b []byte) error {
+	*r = append((*r)[:0], b...)
+	return nil
+}
+
+// Schema says that any JSON may stand here.
+func (RawJSON) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
