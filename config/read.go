@@ -1,0 +1,375 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	maxFile  = 1 << 20 // bytes; a house of 200 cameras needs a tenth of it
+	maxDepth = 64      // levels; the format itself has six, the rest is a plugin's
+	maxNodes = 100_000 // values after aliases were followed
+)
+
+// fault is one thing that is wrong, before it is shown: the excerpt is made
+// when it is known what must be masked in it.
+type fault struct {
+	Problem
+	width int // characters under the caret
+}
+
+func faultAt(p Position, width int, code, format string, args ...any) fault {
+	return fault{Problem: Problem{
+		File: p.File, Line: p.Line, Column: p.Column, Severity: Error, Code: code, Message: fmt.Sprintf(format, args...),
+	}, width: max(width, 1)}
+}
+
+// text brings bytes into the one form that the YAML scanner places well: UTF-8
+// without BOM, lines ended by \n. Lines keep their numbers.
+func text(file string, src []byte) (string, []fault) {
+	at := func(line, col int) Position { return Position{File: file, Line: line, Column: col} }
+	if len(src) > maxFile {
+		return "", []fault{faultAt(at(1, 1), 1, "E-CFG-TOO-LARGE", "the file has %d bytes; the limit is %d", len(src), maxFile)}
+	}
+	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
+		return "", []fault{faultAt(at(1, 1), 1, "E-CFG-ENCODING", "the file is UTF-16; save it as UTF-8")}
+	}
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
+	src = bytes.ReplaceAll(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+	line, col := 1, 1
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return string(bytes.ToValidUTF8(src, []byte("?"))), []fault{faultAt(at(line, col), 1, "E-CFG-ENCODING", "a byte here is not UTF-8 (0x%02x); save the file as UTF-8", src[i])}
+		case r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufeff':
+			return string(src), []fault{faultAt(at(line, col), 1, "E-CFG-ENCODING", "an invisible control character (U+%04X) is here; delete it", r)}
+		}
+		if i, col = i+size, col+1; r == '\n' {
+			line, col = line+1, 1
+		}
+	}
+	return string(src), nil
+}
+
+// reader makes a node tree of YAML text.
+type reader struct {
+	file    string
+	lines   []string
+	anchors map[string]ast.Node
+	within  map[string]bool // anchors being followed, against circles
+	nodes   int
+	faults  []fault
+}
+
+var errStop = errors.New("stop") // ends the walk; the fault is noted
+
+// read parses normalised text; the tree is nil if a fault stands in the way.
+func read(file, src string) (*node, []fault) {
+	r := &reader{file: file, lines: strings.Split(src, "\n"), anchors: map[string]ast.Node{}, within: map[string]bool{}}
+	root, err := r.parse(src)
+	if err != nil {
+		if len(r.faults) == 0 {
+			r.add(Position{File: file, Line: 1, Column: 1}, 1, "E-CFG-SYNTAX", "this is not YAML")
+		}
+		return nil, r.faults
+	}
+	return root, r.faults
+}
+
+func (r *reader) add(p Position, width int, code, format string, args ...any) {
+	r.faults = append(r.faults, faultAt(p, width, code, format, args...))
+}
+
+func (r *reader) parse(src string) (root *node, err error) {
+	defer func() {
+		if v := recover(); v != nil { // the YAML library met text that it did not foresee
+			root, err = nil, errStop
+		}
+	}()
+	tokens := lexer.Tokenize(src)
+	if err := r.checkDepth(tokens); err != nil {
+		return nil, err
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		r.syntax(err)
+		return nil, errStop
+	}
+	var body ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.CommentType || doc.Body.Type() == ast.DirectiveType {
+			continue
+		}
+		if body != nil {
+			r.add(r.at(doc.Body.GetToken()), 1, "E-CFG-DOCUMENTS", "a second document begins here; the file must hold one only (remove the line ---)")
+			return nil, errStop
+		}
+		body = doc.Body
+	}
+	if body == nil || body.Type() == ast.NullType {
+		r.add(Position{File: r.file, Line: 1, Column: 1}, 1, "E-CFG-EMPTY", "the file says nothing; write at least version: 1")
+		return nil, errStop
+	}
+	return r.value(body, 0)
+}
+
+// checkDepth refuses text that would take the recursive parser too deep: a
+// stack that overflows cannot be recovered from.
+func (r *reader) checkDepth(tokens token.Tokens) error {
+	flow, run := 0, 0
+	for _, t := range tokens {
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow = max(0, flow-1)
+		}
+		switch t.Type {
+		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+			run++
+		case token.StringType, token.SpaceType:
+		default:
+			run = 0
+		}
+		if t.Prev != nil && t.Position.Line != t.Prev.Position.Line {
+			run = 0
+		}
+		if flow > maxDepth || run > maxDepth || len(t.Value) > 0 && t.Position.Column > 20*maxDepth && t.Type == token.SequenceEntryType {
+			r.add(r.at(t), 1, "E-CFG-TOO-DEEP", "this is nested more than %d levels deep", maxDepth)
+			return errStop
+		}
+	}
+	return nil
+}
+
+func (r *reader) at(t *token.Token) Position {
+	if t == nil || t.Position == nil {
+		return Position{File: r.file, Line: 1, Column: 1}
+	}
+	return Position{File: r.file, Line: min(max(t.Position.Line, 1), len(r.lines)), Column: max(t.Position.Column, 1)}
+}
+
+// syntax says in our words what the YAML parser stumbled over: its own text may
+// quote the value, which may be a password.
+func (r *reader) syntax(err error) {
+	var se *yaml.SyntaxError
+	if !errors.As(err, &se) {
+		r.add(Position{File: r.file, Line: 1, Column: 1}, 1, "E-CFG-SYNTAX", "this is not YAML")
+		return
+	}
+	p := r.at(se.Token)
+	says := "YAML does not allow this here; look at the indentation and at missing colons or quotes in this line and the one before"
+	for _, m := range []struct{ has, say string }{
+		{"double-quoted", `a " opens here and is never closed`},
+		{"single-quoted", "a ' opens here and is never closed"},
+		{"',' or '}'", "a , or } is missing here"},
+		{"',' or ']'", "a , or ] is missing here"},
+		{"flow mapping end", "a { opens here and is never closed"},
+		{"sequence end token", "a [ opens here and is never closed"},
+		{"corresponding to", "this bracket closes nothing"},
+		{"cannot start any token", "a value cannot begin with this sign; put it in quotes"},
+		{"alias", "a value that begins with * refers to an anchor; put it in quotes if it is text"},
+		{"anchor", "a value that begins with & names an anchor; put it in quotes if it is text"},
+		{"non-map value", "a key needs a colon and a space after it: key: value"},
+		{"unexpected key name", "a key needs a colon and a space after it: key: value"},
+		{"implicit line break", "a key needs a colon and a space after it: key: value"},
+		{"pre-defined", "this value has no key, or its indentation differs from the lines above"},
+		{"mapping value is not allowed", "two colons in one line: put the value in quotes, or begin a new line"},
+		{"block sequence entries", "a list cannot begin on the line of its key; begin a new line"},
+		{"tag", "a value that begins with ! is a tag, and this file needs none; put it in quotes if it is text"},
+	} {
+		if strings.Contains(se.Message, m.has) {
+			says = m.say
+			break
+		}
+	}
+	indent := r.lines[p.Line-1][:len(r.lines[p.Line-1])-len(strings.TrimLeft(r.lines[p.Line-1], " \t"))]
+	if i := strings.IndexByte(indent, '\t'); i >= 0 {
+		p.Column, says = i+1, "a tab is here; indent with spaces only"
+	}
+	r.add(p, 1, "E-CFG-SYNTAX", "%s", says)
+}
+
+// value turns one AST node into ours.
+func (r *reader) value(n ast.Node, depth int) (*node, error) {
+	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
+		what := fmt.Sprintf("this is nested more than %d levels deep", maxDepth)
+		if r.nodes > maxNodes {
+			what = fmt.Sprintf("aliases and values add up to more than %d", maxNodes)
+		}
+		r.add(r.at(n.GetToken()), 1, "E-CFG-TOO-DEEP", "%s", what)
+		return nil, errStop
+	}
+	out := &node{pos: r.at(n.GetToken())}
+	switch v := n.(type) {
+	case *ast.NullNode:
+		out.kind = kindNull
+	case *ast.BoolNode:
+		out.kind, out.text = kindBool, strconv.FormatBool(v.Value)
+	case *ast.IntegerNode:
+		r.number(out, v.Token, fmt.Sprint(v.Value))
+	case *ast.FloatNode:
+		r.number(out, v.Token, strconv.FormatFloat(v.Value, 'g', -1, 64))
+	case *ast.StringNode:
+		out.kind, out.text = kindText, v.Value
+	case *ast.LiteralNode:
+		out.kind, out.text = kindText, v.Value.Value
+	case *ast.InfinityNode, *ast.NanNode:
+		out.kind, out.text = kindText, n.GetToken().Value
+	case *ast.AnchorNode:
+		r.anchors[v.Name.GetToken().Value] = v.Value
+		return r.value(v.Value, depth)
+	case *ast.AliasNode:
+		return r.alias(v, depth)
+	case *ast.TagNode:
+		return r.tag(v, depth)
+	case *ast.SequenceNode:
+		out.kind = kindList
+		for _, item := range v.Values {
+			c, err := r.value(item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out.items = append(out.items, c)
+		}
+	case *ast.MappingNode:
+		out.kind = kindMap
+		if len(v.Values) > 0 && !v.IsFlowStyle {
+			out.pos = r.at(v.Values[0].Key.GetToken())
+		}
+		return out, r.block(out, v.Values, depth)
+	case *ast.MappingValueNode:
+		out.kind, out.pos = kindMap, r.at(v.Key.GetToken())
+		return out, r.block(out, []*ast.MappingValueNode{v}, depth)
+	default:
+		r.add(out.pos, 1, "E-CFG-SYNTAX", "YAML does not allow this here")
+		return nil, errStop
+	}
+	return out, nil
+}
+
+// number keeps what looks like a code (00102003, 1_000) as text: an owner means
+// the digits, and YAML's old octal would change them.
+func (r *reader) number(out *node, t *token.Token, value string) {
+	out.kind, out.text, out.written = kindNumber, value, t.Value
+	if regexp.MustCompile(`^[-+]?0[0-9_]+$|_`).MatchString(t.Value) || !json.Valid([]byte(value)) {
+		out.kind, out.text = kindText, t.Value
+	}
+	if f, err := strconv.ParseFloat(value, 64); err != nil || math.IsInf(f, 0) {
+		out.kind, out.text = kindText, t.Value
+	}
+}
+
+func (r *reader) alias(v *ast.AliasNode, depth int) (*node, error) {
+	name := v.Value.GetToken().Value
+	target, known := r.anchors[name]
+	if !known || r.within[name] {
+		r.add(r.at(v.Start), 1, "E-CFG-ALIAS", "*%.40s refers to no anchor above this line; put it in quotes if it is text", name)
+		return nil, errStop
+	}
+	r.within[name] = true
+	defer delete(r.within, name)
+	out, err := r.value(target, depth)
+	return out, err
+}
+
+func (r *reader) tag(v *ast.TagNode, depth int) (*node, error) {
+	switch v.Start.Value {
+	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
+	default:
+		r.add(r.at(v.Start), utf8.RuneCountInString(v.Start.Value), "E-CFG-SYNTAX",
+			"tags such as %.40s are not used here; a secret is written as secret://name", v.Start.Value)
+		return nil, errStop
+	}
+	out, err := r.value(v.Value, depth)
+	if err == nil && v.Start.Value == "!!str" && out.kind != kindMap && out.kind != kindList {
+		if out.kind == kindNumber {
+			out.text = out.written
+		}
+		out.kind = kindText
+	}
+	return out, err
+}
+
+// block reads the keys of a map; a key that is there twice is told at its
+// second place and the first one counts.
+func (r *reader) block(out *node, values []*ast.MappingValueNode, depth int) error {
+	var merges []*node
+	for _, v := range values {
+		key := v.Key.GetToken()
+		if v.Key.IsMergeKey() {
+			m, err := r.value(v.Value, depth+1)
+			if err != nil {
+				return err
+			}
+			merges = append(merges, m)
+			continue
+		}
+		name, ok := r.keyText(v.Key)
+		if !ok {
+			r.add(r.at(key), 1, "E-CFG-SYNTAX", "a key must be plain text")
+			return errStop
+		}
+		child, err := r.value(v.Value, depth+1)
+		if err != nil {
+			return err
+		}
+		e := entry{key: name, pos: r.at(key), value: child}
+		if child.kind == kindNull && child.pos.Line != e.pos.Line {
+			child.pos = e.pos
+		}
+		if first := out.entry(name); first != nil {
+			r.add(e.pos, utf8.RuneCountInString(name), "E-CFG-DUPLICATE-KEY", "key %q is already in line %d", clip(name), first.pos.Line)
+			continue
+		}
+		out.entries = append(out.entries, e)
+	}
+	for _, m := range merges {
+		for _, part := range append([]*node{m}, m.items...) {
+			for _, e := range part.entries {
+				if out.entry(e.key) == nil {
+					out.entries = append(out.entries, e)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reader) keyText(k ast.MapKeyNode) (string, bool) {
+	switch v := k.(type) {
+	case *ast.StringNode:
+		return v.Value, true
+	case *ast.MappingKeyNode:
+		s, ok := v.Value.(*ast.StringNode)
+		if ok {
+			return s.Value, true
+		}
+	case *ast.IntegerNode, *ast.BoolNode, *ast.FloatNode, *ast.NullNode:
+		return k.GetToken().Value, true
+	}
+	return "", false
+}
+
+// clip keeps a word of the file short in a message.
+func clip(s string) string {
+	r := []rune(firstLine(s))
+	if len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return string(r)
+}
