@@ -1,0 +1,138 @@
+package media
+
+import (
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+// trackSet is what a run of units belongs to. It does not change; new parameter sets or
+// a new writer make a new one with an epoch one higher.
+type trackSet struct {
+	tracks []av.Track
+	epoch  uint32
+	video  bool
+}
+
+func (t *trackSet) track(id uint8) (av.Track, bool) {
+	for _, tr := range t.tracks {
+		if tr.ID == id {
+			return tr, true
+		}
+	}
+	return av.Track{}, false
+}
+
+// slot is a unit in the ring.
+type slot struct {
+	unit  *av.Unit
+	recv  time.Time
+	set   *trackSet
+	video bool
+}
+
+// ring is a queue of slots with running numbers. An entry is a slot at which a reader can
+// begin: a key frame, or of a stream without video one unit each half second.
+type ring struct {
+	buf     []slot // a power of two long
+	first   uint64 // number of the oldest slot
+	n       int
+	bytes   int64
+	entries []uint64 // numbers of the entries in the ring, rising
+	passed  uint64   // entries that have left the ring
+}
+
+func (r *ring) end() uint64 { return r.first + uint64(r.n) }
+
+func (r *ring) at(seq uint64) *slot { return &r.buf[seq&uint64(len(r.buf)-1)] }
+
+func (r *ring) push(s slot, entry bool) {
+	if r.n == len(r.buf) {
+		r.grow()
+	}
+	if entry {
+		r.entries = append(r.entries, r.end())
+	}
+	*r.at(r.end()) = s
+	r.n++
+	r.bytes += int64(len(s.unit.Data))
+}
+
+func (r *ring) grow() {
+	old := *r
+	r.buf = make([]slot, max(256, 2*len(old.buf)))
+	for seq := old.first; seq < old.end(); seq++ {
+		*r.at(seq) = *old.at(seq)
+	}
+}
+
+// dropTo removes what is older than seq and returns its bytes.
+func (r *ring) dropTo(seq uint64) int64 {
+	before := r.bytes
+	for r.n > 0 && r.first < seq {
+		s := r.at(r.first)
+		r.bytes -= int64(len(s.unit.Data))
+		*s = slot{}
+		if len(r.entries) > 0 && r.entries[0] == r.first {
+			r.entries = r.entries[1:]
+			r.passed++
+		}
+		r.first++
+		r.n--
+	}
+	return before - r.bytes
+}
+
+// second is the oldest entry behind the first slot: up to it a whole GOP can go.
+func (r *ring) second() (uint64, bool) {
+	for _, e := range r.entries {
+		if e > r.first {
+			return e, true
+		}
+	}
+	return 0, false
+}
+
+// newest entry in the ring.
+func (r *ring) newest() (uint64, bool) {
+	if len(r.entries) == 0 {
+		return 0, false
+	}
+	return r.entries[len(r.entries)-1], true
+}
+
+// entryFrom is the oldest entry at or behind seq.
+func (r *ring) entryFrom(seq uint64) (uint64, bool) {
+	for _, e := range r.entries {
+		if e >= seq {
+			return e, true
+		}
+	}
+	return 0, false
+}
+
+// entryBefore is the newest entry that was received at or before t, else the oldest one.
+func (r *ring) entryBefore(t time.Time) (uint64, bool) {
+	if len(r.entries) == 0 {
+		return 0, false
+	}
+	found := r.entries[0]
+	for _, e := range r.entries[1:] {
+		if r.at(e).recv.After(t) {
+			break
+		}
+		found = e
+	}
+	return found, true
+}
+
+// ordinal counts the entries up to and with seq since the stream began.
+func (r *ring) ordinal(seq uint64) uint64 {
+	n := r.passed
+	for _, e := range r.entries {
+		if e <= seq {
+			n++
+		}
+	}
+	return n
+}

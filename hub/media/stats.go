@@ -1,0 +1,109 @@
+package media
+
+import (
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+// Stats of a stream now; the rates are means over what the ring holds.
+type Stats struct {
+	Camera, Stream string
+	State          State
+	Tracks         []av.Track
+	Generation     uint32
+
+	FPS      float64
+	Bitrate  float64       // bit a second, all tracks
+	GOP      time.Duration // between the newest two key frames; 0: not known
+	LastUnit time.Duration // age of the newest unit; -1: there is none
+	RingSpan time.Duration
+	RingSize int64 // bytes
+
+	Readers     int
+	Units       uint64
+	SkippedGOPs uint64 // by all readers
+	Repairs     uint64 // time stamps that were set right
+	Early       uint64 // units that came before a first key frame and were dropped
+	// NoPrebuffer: the newest GOP is bigger than the ring may be, so that a reader has to
+	// wait for the next key frame.
+	NoPrebuffer bool
+}
+
+// Stats of the stream.
+func (s *Stream) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	st := Stats{
+		Camera: s.camera, Stream: s.name, State: s.state, Tracks: s.set.tracks, Generation: s.set.epoch,
+		LastUnit: -1, RingSize: s.ring.bytes, Readers: len(s.readers),
+		Units: s.units, SkippedGOPs: s.skipped, Repairs: s.line.repairs, Early: s.early, NoPrebuffer: s.cut,
+	}
+	if s.ring.n == 0 {
+		return st
+	}
+	g := &s.ring
+	first, last := g.at(g.first).recv, g.at(g.end()-1).recv
+	st.LastUnit = now.Sub(last)
+	st.RingSpan = now.Sub(first)
+	if n := len(g.entries); n > 1 {
+		st.GOP = g.at(g.entries[n-1]).recv.Sub(g.at(g.entries[n-2]).recv)
+	}
+	if span := last.Sub(first).Seconds(); span > 0 {
+		video := -1 // the first one begins the span
+		for seq := g.first; seq < g.end(); seq++ {
+			if g.at(seq).video {
+				video++
+			}
+		}
+		st.FPS = max(0, float64(video)/span)
+		st.Bitrate = float64(g.bytes) * 8 / span
+	}
+	return st
+}
+
+// Stats of all streams.
+func (c *Core) Stats() []Stats {
+	streams := c.Streams()
+	out := make([]Stats, len(streams))
+	for i, s := range streams {
+		out[i] = s.Stats()
+	}
+	return out
+}
+
+// Description of a stream before anything is opened.
+type Description struct {
+	Name        string
+	Live        bool
+	Tracks      []av.Track
+	Prebuffer   time.Duration // how far back a reader can begin now
+	KeyInterval time.Duration // as measured; 0: not known
+	Bitrate     float64       // bit a second
+	FPS         float64
+}
+
+// Describe the stream.
+func (s *Stream) Describe() Description {
+	st := s.Stats()
+	d := Description{Name: s.name, Live: st.State.Live, Tracks: st.Tracks, Prebuffer: st.RingSpan,
+		KeyInterval: st.GOP, Bitrate: st.Bitrate, FPS: st.FPS}
+	if st.NoPrebuffer {
+		d.Prebuffer = 0
+	}
+	return d
+}
+
+// NewestKey returns the newest key frame in the ring and its track, for who makes a picture of it.
+func (s *Stream) NewestKey() (*av.Unit, av.Track, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.ring.newest()
+	if !ok {
+		return nil, av.Track{}, false
+	}
+	sl := s.ring.at(e)
+	t, ok := sl.set.track(sl.unit.Track)
+	return sl.unit, t, ok && sl.video
+}

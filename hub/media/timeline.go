@@ -1,0 +1,115 @@
+package media
+
+import (
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+// Limits of time repair.
+const (
+	// jumpLimit: a step of the time stamps beyond this is not believed at once.
+	jumpLimit = 5 * time.Second
+	// jumpFrames: a new time is believed when it has lasted for so many units.
+	jumpFrames = 3
+	// sameShift: two tracks that land this close after the same shift have jumped together.
+	sameShift = time.Second
+)
+
+// timeline puts the time stamps of one writer after another onto one line that only goes
+// forward, so that readers see a restart as a discontinuity and nothing else. All tracks of
+// a writer share one shift, and so stay together.
+type timeline struct {
+	last     time.Duration // newest dts given out, over all tracks
+	lastRecv time.Time     // when; zero: never
+	shift    time.Duration // added to what the writer says
+	shifted  bool          // the writer's shift is known
+	clocks   map[uint8]*clock
+	repairs  uint64
+}
+
+// clock of one track, in its ticks.
+type clock struct {
+	off     int64
+	lastIn  int64
+	lastOut int64
+	step    int64 // the last believable one
+	odd     int   // units in a row that were not believed
+	begun   bool
+}
+
+// begin forgets the last writer's clocks, not the line.
+func (t *timeline) begin() {
+	t.clocks = make(map[uint8]*clock)
+	t.shifted = false
+}
+
+// place sets u's PTS and DTS onto the line; true: here the writer's own time jumped.
+func (t *timeline) place(u *av.Unit, tr av.Track, now time.Time) (jumped bool) {
+	c := t.clocks[u.Track]
+	if c == nil {
+		c = &clock{step: firstStep(tr)}
+		t.clocks[u.Track] = c
+	}
+	dts, ahead := u.DTS, u.PTS-u.DTS
+	if ahead < 0 || ahead > tr.Ticks(jumpLimit) {
+		ahead = 0
+	}
+	out, jumped := t.step(c, tr, dts, now)
+	u.DTS, u.PTS = out, out+ahead
+	c.lastOut = out
+	if d := tr.Duration(out); t.lastRecv.IsZero() || d > t.last {
+		t.last = d
+	}
+	t.lastRecv = now
+	return jumped
+}
+
+func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out int64, jumped bool) {
+	if !c.begun {
+		c.begun = true
+		if !t.shifted {
+			t.shift, t.shifted = t.start(now)-tr.Duration(dts), true
+		}
+		c.off, c.lastIn = tr.Ticks(t.shift), dts
+		return dts + c.off, false
+	}
+	d := dts - c.lastIn
+	if d <= 0 || d > tr.Ticks(jumpLimit) {
+		t.repairs++
+		c.odd++
+		if c.odd < jumpFrames {
+			return c.lastOut + c.step, false
+		}
+		want := c.lastOut + c.step
+		c.off = tr.Ticks(t.shift)
+		if off := dts + c.off - want; off < -tr.Ticks(sameShift) || off > tr.Ticks(sameShift) {
+			c.off = want - dts
+			t.shift = tr.Duration(c.off)
+		}
+		jumped = true
+	} else {
+		c.step = d
+	}
+	c.odd, c.lastIn = 0, dts
+	return max(dts+c.off, c.lastOut+1), jumped
+}
+
+// start is where a new writer's first unit goes: as long after the last one as it came later.
+func (t *timeline) start(now time.Time) time.Duration {
+	if t.lastRecv.IsZero() {
+		return 0
+	}
+	return t.last + max(now.Sub(t.lastRecv), time.Millisecond)
+}
+
+// firstStep is the step of a track of which one unit was seen.
+func firstStep(tr av.Track) int64 {
+	switch {
+	case tr.Kind == av.Video && tr.FPS > 1:
+		return int64(float64(tr.ClockRate) / tr.FPS)
+	case tr.Codec == av.AAC:
+		return av.AACFrame
+	}
+	return max(1, int64(tr.ClockRate)/50)
+}
