@@ -242,3 +242,11 @@ const (
 func (o Outcome) String() string {
 	return [...]string{"unknown", "durable", "accepted, not durable", "duplicate", "rejected", "accepted"}[int(o)%6]
 }
+
+// Types of protocol 1, in the order of its text.
+func Types() []Type {
+	return []Type{
+		TypeRing, TypeMotion, TypePerson, TypeParcel, TypeAudio, TypeOnline, TypeTalk, TypeChime, TypeStatus,
+		TypeRule, TypePlugin, TypeHop, TypeAlert, TypeSystem, TypeDebug,
+	}
+}

@@ -1,0 +1,219 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/porchlight-hub/porchlight/sdk/event"
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+)
+
+const (
+	// laneSize bounds the deliveries of one class that wait for a handler. The hub
+	// cuts a subscriber off before (at 1,000 and 256 unacknowledged); a delivery that
+	// does not fit is refused, and comes again.
+	laneSize = 2048
+	// earlySize bounds the deliveries of a subscription whose number is not known yet.
+	earlySize = 256
+)
+
+// subscription hands events to one handler: a goroutine a class, each in order.
+type subscription struct {
+	in     *instance
+	number uint32
+	prefix string // of its ids in the ledger
+	handle func(context.Context, Delivery) error
+	ctx    context.Context
+	cancel context.CancelFunc
+	lanes  [5]classLane // by class
+}
+
+type classLane struct {
+	mu      sync.Mutex
+	queue   []job
+	running bool
+}
+
+type job struct {
+	lane     lane
+	delivery Delivery
+}
+
+type earlyEvent struct {
+	lane lane
+	d    *pb.Deliver
+}
+
+// newSubscription: name is that of the durable cursor, empty for the manifest's
+// own and for one that is not durable.
+func newSubscription(in *instance, number uint32, name string, handle func(context.Context, Delivery) error) *subscription {
+	s := &subscription{in: in, number: number, handle: handle}
+	switch {
+	case name != "":
+		s.prefix = name + "/"
+	case number != 0:
+		s.prefix = "#" + strconv.FormatUint(uint64(number), 10) + "/"
+	}
+	s.ctx, s.cancel = context.WithCancel(in.ctx)
+	return s
+}
+
+func (in *instance) subscribe(ctx context.Context, r SubscribeRequest, handle func(context.Context, Delivery) error) (*Subscription, error) {
+	in.mu.Lock()
+	in.opening++
+	in.mu.Unlock()
+	reply, err := in.call(ctx, "subscribe", &pb.HubCall{C: &pb.HubCall_Subscribe{Subscribe: &pb.Subscribe{
+		Filters: r.Filters, Name: r.Name, From: pb.Subscribe_From(r.From),
+	}}})
+	var sub *subscription
+	if err == nil {
+		sub = newSubscription(in, reply.GetSubscribe().GetSubscription(), r.Name, handle)
+	}
+	for _, e := range in.opened(sub) {
+		in.deliver(e.lane, e.d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Subscription{in: in, sub: sub}, nil
+}
+
+// opened ends a Subscribe call and gives back the deliveries that overtook its
+// answer; with the last call under way, also those that nobody can claim any more.
+func (in *instance) opened(sub *subscription) []*earlyEvent {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.opening--
+	var out []*earlyEvent
+	if sub != nil {
+		in.subs[sub.number] = sub
+		out = in.early[sub.number]
+		delete(in.early, sub.number)
+	}
+	if in.opening == 0 {
+		for n, es := range in.early {
+			out = append(out, es...)
+			delete(in.early, n)
+		}
+	}
+	return out
+}
+
+func (in *instance) unsubscribe(number uint32) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if s := in.subs[number]; s != nil {
+		s.cancel()
+		delete(in.subs, number)
+	}
+}
+
+// deliver queues an event for its handler. It never blocks: the goroutine that
+// reads the stream also reads the answers that handlers wait for.
+func (in *instance) deliver(l lane, d *pb.Deliver) {
+	in.mu.Lock()
+	sub := in.subs[d.GetSubscription()]
+	if sub == nil && in.opening > 0 && len(in.early[d.GetSubscription()]) < earlySize {
+		in.early[d.GetSubscription()] = append(in.early[d.GetSubscription()], &earlyEvent{l, d})
+		in.mu.Unlock()
+		return
+	}
+	in.mu.Unlock()
+	if sub == nil {
+		in.ack(l, d.GetSubscription(), d.GetEvent().GetSeq(), &pb.Error{Code: pb.Code_CODE_NOT_FOUND, Message: "no handler for this subscription"})
+		return
+	}
+	e, err := event.FromProto(d.GetEvent())
+	if err != nil {
+		in.ack(l, sub.number, d.GetEvent().GetSeq(), &pb.Error{Code: pb.Code_CODE_INVALID, Message: err.Error()})
+		return
+	}
+	sub.put(job{l, Delivery{Event: e, Age: d.GetAge().AsDuration(), Replay: d.GetReplay(), Attempt: int(d.GetAttempt())}})
+}
+
+func (s *subscription) put(j job) {
+	c := &s.lanes[j.delivery.Event.Class()]
+	c.mu.Lock()
+	if len(c.queue) >= laneSize {
+		c.mu.Unlock()
+		s.in.ack(j.lane, s.number, j.delivery.Event.Seq, &pb.Error{Code: pb.Code_CODE_EXHAUSTED, Message: "the plugin's queue is full"})
+		return
+	}
+	c.queue = append(c.queue, j)
+	start := !c.running
+	c.running = true
+	c.mu.Unlock()
+	if start && !s.in.begin(func() { s.work(c) }) {
+		c.mu.Lock()
+		c.queue, c.running = nil, false // stopping: what is unacknowledged comes again
+		c.mu.Unlock()
+	}
+}
+
+// work handles one class until its queue is empty.
+func (s *subscription) work(c *classLane) {
+	for {
+		c.mu.Lock()
+		if len(c.queue) == 0 || s.ctx.Err() != nil {
+			c.queue, c.running = nil, false
+			c.mu.Unlock()
+			return
+		}
+		j := c.queue[0]
+		c.queue = c.queue[1:]
+		c.mu.Unlock()
+		s.one(j)
+	}
+}
+
+// one handles an event unless it was handled before, notes it, and only then
+// acknowledges it: killed in between, the plugin is asked again and knows the id.
+func (s *subscription) one(j job) {
+	e := &j.delivery.Event
+	key := s.prefix + e.ID
+	if s.in.ledger.Has(key) {
+		s.in.ack(j.lane, s.number, e.Seq, nil)
+		return
+	}
+	var err error
+	if s.in.guard("handler of "+e.Subject, func() { err = s.handle(s.ctx, j.delivery) }) {
+		return
+	}
+	switch {
+	case err == nil:
+	case s.ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return // stopped, not failed
+	default:
+		s.in.ack(j.lane, s.number, e.Seq, errorToProto(err))
+		return
+	}
+	switch e.Class() {
+	case event.ClassDebug: // never sent again
+	default:
+		if err := s.in.ledger.Add(key); err != nil {
+			s.in.forgetful(err)
+		}
+	}
+	s.in.ack(j.lane, s.number, e.Seq, nil)
+}
+
+func (in *instance) ack(l lane, sub uint32, seq uint64, e *pb.Error) {
+	a := &pb.EventAck{Seq: seq, Subscription: sub, Error: e}
+	// Without a stream it is lost; the hub sends the event again and the ledger knows it.
+	if l == onUrgent {
+		in.urgent.Send(&pb.UrgentFromPlugin{M: &pb.UrgentFromPlugin_Ack{Ack: a}})
+	} else {
+		in.link.Send(&pb.FromPlugin{M: &pb.FromPlugin_Ack{Ack: a}})
+	}
+}
+
+// forgetful reports that handled ids are remembered in memory only.
+func (in *instance) forgetful(err error) {
+	in.log.Warn("ids of handled events are kept in memory only; after a crash some may be handled again", "error", err.Error())
+	in.link.Offer(&pb.FromPlugin{M: &pb.FromPlugin_Repair{Repair: &pb.Repair{
+		Key: "handled-ids", Title: "A plugin cannot write to its data folder", Effect: "after a crash it may handle an event twice: " + err.Error(),
+		Fix: "make room on the disk, or give the plugin's data folder back to the user that runs it",
+	}}})
+}

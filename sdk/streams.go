@@ -1,0 +1,192 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/porchlight-hub/porchlight/sdk/event"
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+	"github.com/porchlight-hub/porchlight/sdk/proto/pluginv1grpc"
+	"github.com/porchlight-hub/porchlight/sdk/wire"
+)
+
+// relinkWait is how long a plugin lives on without a Link: the hub that lost it
+// opens another at once or never.
+const relinkWait = 30 * time.Second
+
+// attachment is one open stream. A new one of the same lane takes over from it.
+type attachment struct {
+	cancel context.CancelFunc
+	gone   chan struct{} // closed when its pump has ended
+}
+
+// Urgent carries rings and chime commands.
+func (in *instance) Urgent(s pluginv1grpc.Plugin_UrgentServer) error {
+	return attend(in, onUrgent, s.Context(), s.Recv, in.urgent, s.Send, in.fromUrgent)
+}
+
+// Link carries all the rest.
+func (in *instance) Link(s pluginv1grpc.Plugin_LinkServer) error {
+	return attend(in, onLink, s.Context(), s.Recv, in.link, s.Send, in.fromLink)
+}
+
+// attend serves one stream: it sends what out has, and hands on what comes in,
+// until the stream breaks, another takes its place or the plugin ends.
+func attend[In, Out any](in *instance, l lane, ctx context.Context, recv func() (In, error), out *wire.Outbox[Out], send func(Out) error, take func(In)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	at := &attachment{cancel: cancel, gone: make(chan struct{})}
+	if !in.attach(l, at) {
+		return status.Error(codes.Unavailable, "the plugin is stopping")
+	}
+	defer in.detach(l, at)
+	go func() { // ends with the stream, which ends with this handler
+		defer cancel()
+		for {
+			m, err := recv()
+			if err != nil || ctx.Err() != nil {
+				return
+			}
+			take(m)
+		}
+	}()
+	if err := out.Serve(ctx, send); err != nil && !errors.Is(err, context.Canceled) {
+		return status.Error(codes.Unavailable, err.Error())
+	}
+	return nil
+}
+
+// attach ends the lane's former stream and waits for it.
+func (in *instance) attach(l lane, at *attachment) bool {
+	for {
+		in.mu.Lock()
+		if in.ended {
+			in.mu.Unlock()
+			return false
+		}
+		old := in.streams[l]
+		if old == nil {
+			in.streams[l] = at
+			in.mu.Unlock()
+			return true
+		}
+		in.mu.Unlock()
+		old.cancel()
+		<-old.gone
+	}
+}
+
+func (in *instance) detach(l lane, at *attachment) {
+	if l == onLink {
+		in.calls.Broken()
+	}
+	in.mu.Lock()
+	delete(in.streams, l)
+	ended := in.ended
+	in.mu.Unlock()
+	close(at.gone)
+	if l == onLink && !ended {
+		time.AfterFunc(relinkWait, in.unlinked)
+	}
+}
+
+// unlinked ends a plugin whose hub did not come back.
+func (in *instance) unlinked() {
+	in.mu.Lock()
+	gone := in.streams[onLink] == nil && !in.ended
+	in.mu.Unlock()
+	if gone {
+		in.hubGone()
+	}
+}
+
+func (in *instance) fromUrgent(m *pb.UrgentFromHub) {
+	switch m := m.GetM().(type) {
+	case *pb.UrgentFromHub_Result:
+		in.urgent.Answer(m.Result)
+	case *pb.UrgentFromHub_Deliver:
+		in.deliver(onUrgent, m.Deliver)
+	case *pb.UrgentFromHub_Command:
+		in.command(onUrgent, m.Command)
+	case *pb.UrgentFromHub_Credit:
+		in.urgent.Credit(m.Credit.GetPublishes())
+	default: // of a newer hub
+		in.unknown.Add(1)
+	}
+}
+
+func (in *instance) fromLink(m *pb.FromHub) {
+	switch m := m.GetM().(type) {
+	case *pb.FromHub_Result:
+		in.link.Answer(m.Result)
+	case *pb.FromHub_Deliver:
+		in.deliver(onLink, m.Deliver)
+	case *pb.FromHub_Command:
+		in.command(onLink, m.Command)
+	case *pb.FromHub_Reply:
+		in.calls.Answer(m.Reply)
+	case *pb.FromHub_Credit:
+		in.link.Credit(m.Credit.GetPublishes())
+	case *pb.FromHub_Drain:
+		in.mu.Lock()
+		in.draining = true
+		in.mu.Unlock()
+	default: // of a newer hub
+		in.unknown.Add(1)
+	}
+}
+
+// publish sends an event on the lane of its class and reads the hub's answer.
+func (in *instance) publish(ctx context.Context, m *pb.Event) (Result, error) {
+	critical := event.Type(m.GetType()).Class() == event.ClassCritical
+	for {
+		in.mu.Lock()
+		draining := in.draining && !critical // a ring is worth a try to the last
+		in.mu.Unlock()
+		if draining {
+			return Result{}, &Error{Call: "publish", Kind: ErrUnavailable, Message: "the hub is about to stop this plugin"}
+		}
+		var r *pb.PublishResult
+		var err error
+		if critical {
+			r, err = in.urgent.Publish(ctx, m)
+		} else {
+			r, err = in.link.Publish(ctx, m)
+		}
+		switch {
+		case errors.Is(err, wire.ErrFull):
+			return Result{}, &Error{Call: "publish", Kind: ErrExhausted, Message: err.Error()}
+		case err != nil:
+			return Result{}, unavailable(err)
+		}
+		res := Result{Outcome: event.Outcome(r.GetOutcome()), Seq: r.GetSeq()}
+		if r.GetOutcome() != pb.PublishResult_OUTCOME_REJECTED {
+			return res, nil
+		}
+		wait := r.GetError().GetRetryAfter().AsDuration()
+		if !critical || r.GetError().GetCode() != pb.Code_CODE_EXHAUSTED || wait <= 0 {
+			if err := errorFrom("publish", r.GetError()); err != nil {
+				return res, err
+			}
+			return res, &Error{Call: "publish", Message: m.GetSubject()}
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return res, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
