@@ -52,17 +52,19 @@ type Events interface {
 	Trace(ctx context.Context, id string) (Trace, error)
 }
 
-// Feed is the present. With after > 0 the subscription begins with what the
-// journal holds after that seq, marked as replay.
+// Feed is the present.
 type Feed interface {
-	Subscribe(after uint64) (Subscription, error)
+	// Subscribe gives what happens from now on.
+	Subscribe() (Subscription, error)
 	// LastSeq is the seq of the newest event.
 	LastSeq() uint64
 }
 
-// Subscription to the feed; it may skip when its reader is slow, never waits for it.
+// Subscription to the feed; it skips when its reader is slow, never waits for it.
 type Subscription interface {
 	Next(ctx context.Context) (event.Delivery, error)
+	// Skipped is how many events it left out so far.
+	Skipped() uint64
 	Close()
 }
 
@@ -75,18 +77,22 @@ type Ringer interface {
 type Chimes interface {
 	Chimes() []Chime
 	Mute(ctx context.Context, id string, on bool) error
-	Test(ctx context.Context, id string) error
+	Test(ctx context.Context, id string) (Played, error)
 	Quiet() Quiet
 	SetQuiet(ctx context.Context, until time.Time) error // a past or zero time ends it
 }
 
 // Sounds are what the browser chime wants played, live only.
 type Sounds interface {
-	// Sounds gives a channel that the room closes or that ends with cancel. The room
-	// drops a sound for a reader that does not keep up.
-	Sounds() (sounds <-chan Sound, cancel func())
+	Listen() (Listener, error)
 	// Sounded notes for the trace that a page played it.
-	Sounded(ctx context.Context, chime, eventID string, took time.Duration) error
+	Sounded(eventID, chime string, took time.Duration)
+}
+
+// Listener gets sounds; it misses some when it does not keep up.
+type Listener interface {
+	Next(ctx context.Context) (Sound, error)
+	Close()
 }
 
 // Plugins are the processes beside the hub.

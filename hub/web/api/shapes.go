@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -16,6 +17,8 @@ type Camera struct {
 	Kind   string `json:"kind" enum:"doorbell,camera"`
 	Plugin string `json:"plugin"`
 	Online bool   `json:"online"`
+	// Known: whether it is online was told at least once.
+	Known bool `json:"known"`
 	// OfflineReason is a sentence for people, empty while online.
 	OfflineReason string    `json:"offline_reason,omitempty"`
 	LastSeen      time.Time `json:"last_seen,omitzero"`
@@ -164,6 +167,13 @@ type Chime struct {
 	Muted   bool   `json:"muted"`
 }
 
+// Played is what came of letting a chime sound.
+type Played struct {
+	Played bool   `json:"played"`
+	Reason string `json:"reason,omitempty"` // why it did not sound
+	TookMS int64  `json:"took_ms,omitempty"`
+}
+
 // Quiet tells whether the house is kept quiet, and until when.
 type Quiet struct {
 	On    bool      `json:"on"`
@@ -192,18 +202,7 @@ type ConfigState struct {
 }
 
 // ConfigProblem is one thing wrong at one place of a file.
-type ConfigProblem struct {
-	File       string `json:"file,omitempty"`
-	Line       int    `json:"line,omitempty"`
-	Column     int    `json:"column,omitempty"`
-	Severity   string `json:"severity" enum:"error,warning"`
-	Code       string `json:"code"`
-	Message    string `json:"message"`
-	Excerpt    string `json:"excerpt,omitempty"` // masked
-	Suggestion string `json:"suggestion,omitempty"`
-	Hint       string `json:"hint,omitempty"`
-	Path       string `json:"path,omitempty"`
-}
+type ConfigProblem = config.Problem
 
 // Config is ConfigState and the effective YAML with secrets masked.
 type Config struct {

@@ -1,0 +1,250 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+)
+
+// Prefix of every route here.
+const Prefix = "/api/v1"
+
+const (
+	// maxBody bounds a request's body; maxYAML that of a config to validate.
+	maxBody = 64 << 10
+	maxYAML = 1 << 20
+	// callTime bounds a call into the rooms; a plugin's action may take this long.
+	callTime = 30 * time.Second
+)
+
+// Options of New. Rooms, Door and Access are needed.
+type Options struct {
+	Rooms   Rooms
+	Door    *Door
+	Access  *access.Access
+	Version string
+	// SetupURL makes the link of a setup token.
+	SetupURL func(token string) string
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// API answers /api/v1. Its caller checks who asks and puts the identity into the
+// request's context; the routes check what that identity may.
+type API struct {
+	Options
+	started time.Time
+	streams *streams
+	routes  *Routes
+	admin   *Routes
+}
+
+// New builds the routes.
+func New(o Options) *API {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Log = o.Log.With("part", "web/api")
+	a := &API{Options: o, started: o.Now(), streams: newStreams()}
+	a.routes = a.build(false)
+	a.admin = a.build(true)
+	return a
+}
+
+// Handler answers to browsers and tokens.
+func (a *API) Handler() *Routes { return a.routes }
+
+// AdminHandler has besides what only the admin socket may.
+func (a *API) AdminHandler() *Routes { return a.admin }
+
+// Changed tells every open stream to look whether cameras, plugins, chimes, quiet or
+// config differ from what it sent last. It never blocks.
+func (a *API) Changed() { a.streams.changed() }
+
+// Close ends the open streams with a word, so that a graceful stop need not wait for them.
+func (a *API) Close() { a.streams.close() }
+
+// Open tells how many live streams there are.
+func (a *API) Open() int { return a.streams.open() }
+
+// Routes is a mux that knows its patterns.
+type Routes struct {
+	mux      *http.ServeMux
+	patterns []string
+}
+
+// HandleFunc registers a route.
+func (m *Routes) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	m.patterns = append(m.patterns, pattern)
+	m.mux.HandleFunc(pattern, h)
+}
+
+func (m *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+
+// Patterns lists what is registered, as "METHOD /path".
+func (m *Routes) Patterns() []string { return m.patterns }
+
+// allowed lists the methods that the path has, for a 405.
+func (m *Routes) allowed(r *http.Request) []string {
+	var out []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, p := m.mux.Handler(probe); p != "" && p != Prefix+"/" {
+			out = append(out, method)
+		}
+	}
+	return out
+}
+
+func (a *API) build(admin bool) *Routes {
+	m := &Routes{mux: http.NewServeMux()}
+	cfg := huma.DefaultConfig("Porchlight", a.Version)
+	// The stock docs page loads scripts from another host, and bodies need no links to schemas.
+	cfg.DocsPath, cfg.OpenAPIPath, cfg.SchemasPath, cfg.CreateHooks = "", "", "", nil
+	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	cfg.Transformers = []huma.Transformer{transform}
+	h := &house{API: a, huma: humago.NewWithPrefix(m, Prefix, cfg)}
+	h.people()
+	h.cameras(m)
+	h.events(m)
+	h.plugins()
+	h.chimes()
+	h.config()
+	if admin {
+		h.adminOnly()
+	}
+	m.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) {
+		if allowed := m.allowed(r); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			NewProblem(http.StatusMethodNotAllowed, "E-API-METHOD", r.Method+" is not possible here", "Possible: "+strings.Join(allowed, ", ")+".").Write(w)
+			return
+		}
+		NewProblem(http.StatusNotFound, "E-API-NOT-FOUND", "there is no such route", "").Write(w)
+	})
+	return m
+}
+
+// house is the API while its routes are registered.
+type house struct {
+	*API
+	huma huma.API
+}
+
+// public marks a route that needs nobody signed in.
+const public access.Role = ""
+
+type nothing struct{}
+
+type answer[T any] struct{ Body T }
+
+// route registers one operation. need is the least role; the handler's errors become
+// problems.
+func route[I, O any](h *house, method, path, summary string, need access.Role, status int, f func(context.Context, *I) (*O, error)) {
+	maxBytes := int64(maxBody)
+	if path == "/config/validate" {
+		maxBytes = maxYAML + maxBody // JSON escapes
+	}
+	op := huma.Operation{
+		OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(path),
+		Method:      method, Path: path, Summary: summary, DefaultStatus: status, MaxBodyBytes: maxBytes,
+	}
+	huma.Register(h.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if p := h.may(ctx, need); p != nil {
+			return nil, p
+		}
+		ctx, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		out, err := f(ctx, in)
+		if err != nil {
+			p := Describe(err)
+			if p.Status >= http.StatusInternalServerError {
+				h.Log.Warn("request failed", "method", method, "path", path, "code", p.Code(), "err", err)
+			}
+			return nil, p
+		}
+		return out, nil
+	})
+}
+
+// may tells why the asker may not.
+func (a *API) may(ctx context.Context, need access.Role) *Problem {
+	if need == public {
+		return nil
+	}
+	id, ok := access.From(ctx)
+	if !ok {
+		return Describe(access.ErrLogin)
+	}
+	if !id.Role.Allows(need) {
+		return Describe(access.ErrForbidden)
+	}
+	return nil
+}
+
+// streams counts and ends the live streams.
+type streams struct {
+	mu     sync.Mutex
+	all    map[chan struct{}]struct{} // each of size 1: many changes are one look
+	ended  chan struct{}
+	closed bool
+}
+
+// maxStreams: one a browser, and a few terminals.
+const maxStreams = 32
+
+func newStreams() *streams {
+	return &streams{all: map[chan struct{}]struct{}{}, ended: make(chan struct{})}
+}
+
+// join gives the stream's channel of changes; ok is false where there are too many.
+func (s *streams) join() (changed chan struct{}, leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.all) >= maxStreams {
+		return nil, nil, false
+	}
+	changed = make(chan struct{}, 1)
+	s.all[changed] = struct{}{}
+	return changed, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.all, changed)
+	}, true
+}
+
+func (s *streams) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.all {
+		select {
+		case c <- struct{}{}:
+		default: // it has not looked since the last change
+		}
+	}
+}
+
+func (s *streams) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.ended)
+	}
+}
+
+func (s *streams) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all)
+}

@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+)
+
+type byName struct {
+	Name string `path:"name" maxLength:"64"`
+}
+
+type pluginList struct {
+	Plugins []Plugin `json:"plugins" nullable:"false"`
+}
+
+type logsIn struct {
+	byName
+	Lines int `query:"lines" minimum:"1" maximum:"1000" default:"200"`
+}
+
+type logLines struct {
+	Lines []LogLine `json:"lines" nullable:"false"`
+}
+
+type actionIn struct {
+	byName
+	Action string `path:"action" maxLength:"64"`
+	// The plugin checks it against its own schema.
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (h *house) plugins() {
+	route(h, http.MethodGet, "/plugins", "All plugins", access.RoleMember, http.StatusOK, func(context.Context, *nothing) (*answer[pluginList], error) {
+		return &answer[pluginList]{pluginList{filled(h.Rooms.Plugins.Plugins())}}, nil
+	})
+	route(h, http.MethodGet, "/plugins/{name}", "One plugin", access.RoleMember, http.StatusOK, func(_ context.Context, in *byName) (*answer[Plugin], error) {
+		p, err := h.plugin(in.Name)
+		return &answer[Plugin]{p}, err
+	})
+	route(h, http.MethodPost, "/plugins/{name}/restart", "Restart a plugin", access.RoleAdmin, http.StatusAccepted, func(ctx context.Context, in *byName) (*nothing, error) {
+		if _, err := h.plugin(in.Name); err != nil {
+			return nil, err
+		}
+		return nil, h.Rooms.Plugins.Restart(ctx, in.Name)
+	})
+	route(h, http.MethodGet, "/plugins/{name}/logs", "What a plugin logged, oldest first", access.RoleAdmin, http.StatusOK, func(_ context.Context, in *logsIn) (*answer[logLines], error) {
+		if _, err := h.plugin(in.Name); err != nil {
+			return nil, err
+		}
+		return &answer[logLines]{logLines{filled(h.Rooms.Plugins.Logs(in.Name, in.Lines))}}, nil
+	})
+	route(h, http.MethodPost, "/plugins/{name}/actions/{action}", "Let a plugin do something it declared", access.RoleGuest, http.StatusOK, func(ctx context.Context, in *actionIn) (*answer[RawJSON], error) {
+		p, err := h.plugin(in.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range p.Actions {
+			if a.Name != in.Action {
+				continue
+			}
+			need := access.Role(a.Role)
+			if need == "" {
+				need = access.RoleAdmin
+			}
+			if p := h.may(ctx, need); p != nil {
+				return nil, p
+			}
+			if len(in.RawBody) > 0 && !json.Valid(in.RawBody) {
+				return nil, invalid("body", "this is not JSON")
+			}
+			out, err := h.Rooms.Plugins.Act(ctx, in.Name, in.Action, in.RawBody)
+			return &answer[RawJSON]{RawJSON(out)}, err
+		}
+		return nil, notFound("action", in.Action)
+	})
+}
+
+func (h *house) plugin(name string) (Plugin, error) {
+	p, ok := h.Rooms.Plugins.Plugin(name)
+	if !ok {
+		return Plugin{}, notFound("plugin", name)
+	}
+	return p, nil
+}

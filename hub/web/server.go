@@ -1,0 +1,257 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages"
+	"github.com/porchlight-hub/porchlight/hub/web/static"
+)
+
+const (
+	headerTime = 5 * time.Second  // a request's head must be here by then
+	readTime   = 30 * time.Second // and its body by then
+	answerTime = time.Minute      // lasting answers set deadlines of their own
+	idleTime   = 2 * time.Minute
+	headerMost = 32 << 10 // bytes
+	bodyMost   = 2 << 20  // bytes; routes set tighter bounds
+	// stopTime is how long requests under way may take when the hub stops.
+	stopTime = 3 * time.Second
+)
+
+// Deps of the web. Bus may be nil.
+type Deps struct {
+	Rooms     api.Rooms
+	Access    *access.Access
+	Listen    string // as in the config: 127.0.0.1:8480
+	PublicURL string // as in the config; may be empty
+	Insecure  bool   // another address than loopback is allowed
+	DataDir   string
+	Version   string
+	Bus       BusStats
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Server answers browsers by TCP and the command line by the admin socket.
+type Server struct {
+	deps    Deps
+	api     *api.API
+	door    *api.Door
+	public  *url.URL // nil: none
+	names   hostNames
+	metrics *metrics
+	limit   *limiter
+	handler http.Handler
+	admin   http.Handler
+
+	mu     sync.Mutex
+	listen net.Addr // of the listener that Serve got
+}
+
+// New builds the handlers; it listens to nothing yet.
+func New(d Deps) (*Server, error) {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	d.Log = d.Log.With("part", "web")
+	s := &Server{deps: d, door: api.NewDoor(d.Access), limit: newLimiter(d.Now)}
+	if d.PublicURL != "" {
+		u, err := url.Parse(d.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("web: hub.public_url %q: want http://name or https://name", d.PublicURL)
+		}
+		s.public = u
+	}
+	s.names = newHostNames(d.Listen, s.public)
+	var told *api.API
+	changed := func() { told.Changed() }
+	s.deps.Rooms.Chimes = tellingChimes{d.Rooms.Chimes, changed}
+	s.api = api.New(api.Options{
+		Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now,
+	})
+	told = s.api
+	s.metrics = newMetrics(s.deps.Rooms, s.api, d.Bus)
+	s.handler = s.build()
+	s.admin = s.buildAdmin()
+	return s, nil
+}
+
+// tellingChimes tells the open pages when somebody mutes, whoever it was.
+type tellingChimes struct {
+	api.Chimes
+	changed func()
+}
+
+func (t tellingChimes) Mute(ctx context.Context, id string, on bool) error {
+	defer t.changed()
+	return t.Chimes.Mute(ctx, id, on)
+}
+
+func (t tellingChimes) SetQuiet(ctx context.Context, until time.Time) error {
+	defer t.changed()
+	return t.Chimes.SetQuiet(ctx, until)
+}
+
+// Changed tells the open pages that cameras, plugins, chimes or config may differ from
+// what they were told. It never blocks.
+func (s *Server) Changed() { s.api.Changed() }
+
+// Handler is the whole web as browsers meet it.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// SetupURL is the link of a setup token.
+func (s *Server) SetupURL(token string) string {
+	return s.URL() + "/setup?token=" + url.QueryEscape(token)
+}
+
+// URL is where a browser on the hub's machine, or by public_url, finds the hub.
+func (s *Server) URL() string {
+	if s.public != nil {
+		return s.public.Scheme + "://" + s.public.Host
+	}
+	addr := s.deps.Listen
+	s.mu.Lock()
+	if s.listen != nil {
+		addr = s.listen.String() // where the config says port 0, the real one
+	}
+	s.mu.Unlock()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "http://" + addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Serve answers on the listener until ctx ends, then stops gracefully: nil.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	s.mu.Lock()
+	s.listen = ln.Addr()
+	s.mu.Unlock()
+	if !s.deps.Insecure && !isLoopback(ln.Addr().String()) {
+		return errors.Join(notLoopback(ln.Addr().String()), ln.Close())
+	}
+	var watch sync.WaitGroup
+	watchCtx, cancel := context.WithCancel(ctx)
+	defer watch.Wait()
+	defer cancel()
+	watch.Go(func() { s.metrics.watch(watchCtx, s.deps.Rooms.Feed) })
+	return s.serve(ctx, ln, s.handler)
+}
+
+func (s *Server) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: answerTime,
+		IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
+		ErrorLog:    slog.NewLogLogger(s.deps.Log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ConnContext: withPeer,
+	}
+	done := make(chan error, 1) // Serve's one result
+	go func() { done <- srv.Serve(ln) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("web: serve %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.api.Close()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close() // pictures that still flow
+	}
+	<-done
+	if err != nil {
+		return fmt.Errorf("web: stop %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+func (s *Server) build() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(api.Prefix+"/", s.api.Handler())
+	mux.Handle("/static/", static.Handler())
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /metrics", s.metricsPage)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/static/icon.svg", http.StatusMovedPermanently)
+	})
+	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log})
+	mux.Handle("/", s.setup(p))
+	return s.guard(mux)
+}
+
+// healthz: the process answers.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
+
+// readyz: the house can be used. The reason is in the log, not here: anybody may ask.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if s.deps.Rooms.Ready != nil {
+		if err := s.deps.Rooms.Ready(); err != nil {
+			plain(w, http.StatusServiceUnavailable, "not ready")
+			return
+		}
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, cmp.Or(text, http.StatusText(status))) // the peer is gone if this fails
+}
+
+// setup answers the link with a token; everything else is for the pages. It answers by
+// a page that goes on by itself, not by a redirect: a link that was clicked in a mail
+// would take the redirect along without the new cookie, which is SameSite=Strict.
+func (s *Server) setup(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := r.URL.Query().Get("token")
+		if r.URL.Path != "/setup" || r.Method != http.MethodGet || token == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if p := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose"); p != "" {
+			// A browser that looks ahead must not use the link up.
+			plain(w, http.StatusServiceUnavailable, "this link is opened by a person only")
+			return
+		}
+		if _, err := s.door.Claim(w, r, token); err != nil {
+			if _, in := access.From(r.Context()); in {
+				http.Redirect(w, r, "/", http.StatusSeeOther) // the link was opened before, here
+				return
+			}
+			p := api.Describe(err)
+			if p.Status >= http.StatusInternalServerError {
+				s.deps.Log.Warn("setup link not taken", "err", err)
+			}
+			why := "setup-link"
+			if errors.Is(err, access.ErrWait) {
+				why = "wait"
+			}
+			http.Redirect(w, r, "/login?why="+why, http.StatusSeeOther)
+			return
+		}
+		w.Header().Set("Refresh", "0; url=/")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprint(w, `<!doctype html><html lang="en"><title>Porchlight</title><p>You are signed in. <a href="/">Go on</a></p></html>`)
+	})
+}
