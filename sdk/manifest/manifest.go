@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -97,6 +98,23 @@ type Network struct {
 	Proto    Protos `json:"proto,omitempty" yaml:"proto"` // tcp (default), udp, mdns
 	Why      string `json:"why,omitempty" yaml:"why"`
 	Optional bool   `json:"optional,omitempty" yaml:"optional"` // the plugin works without it
+	// Within: the address must lie in each of these too. Made by narrowing, never asked for.
+	Within []string `json:"within,omitempty" yaml:"-"`
+}
+
+// network has the fields of Network without its methods.
+type network Network
+
+// UnmarshalJSON takes a rule, or its To as plain text.
+func (n *Network) UnmarshalJSON(b []byte) error {
+	var to string
+	if json.Unmarshal(b, &to) == nil {
+		*n = Network{To: to}
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode((*network)(n))
 }
 
 // Protos are names of protocols; YAML and JSON may give one as plain text.

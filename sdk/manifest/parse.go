@@ -1,0 +1,171 @@
+package manifest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// maxFile bounds plugin.yaml and each schema, in bytes.
+const maxFile = 1 << 20
+
+// File is the manifest's name in a plugin's folder.
+const File = "plugin.yaml"
+
+// ParseFS reads plugin.yaml and the schemas that it names. All that is wrong comes
+// in one error, of type Problems where it lies in the text.
+func ParseFS(fsys fs.FS) (Manifest, error) {
+	b, err := readFile(fsys, File)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("manifest: read: %w", err)
+	}
+	m, ps := parse(b)
+	for _, s := range []struct {
+		key, file string
+		to        *json.RawMessage
+	}{{"config_schema", m.ConfigSchemaFile, &m.ConfigSchema}, {"device_schema", m.DeviceSchemaFile, &m.DeviceSchema}} {
+		if s.file == "" {
+			continue
+		}
+		b, err := readFile(fsys, path.Clean(s.file))
+		switch {
+		case err != nil:
+			ps = append(ps, Problem{Path: s.key, Message: err.Error()})
+		case !json.Valid(b):
+			ps = append(ps, Problem{Path: s.key, Message: s.file + " is no JSON"})
+		default:
+			*s.to = b
+		}
+	}
+	return finish(m, ps)
+}
+
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	st, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if st.Size() > maxFile {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d", name, st.Size(), maxFile)
+	}
+	return fs.ReadFile(fsys, name)
+}
+
+// Parse reads the text of a plugin.yaml; unknown keys are errors. Schemas, which lie
+// in files of their own, stay empty.
+func Parse(b []byte) (Manifest, error) {
+	m, ps := parse(b)
+	return finish(m, ps)
+}
+
+func finish(m Manifest, ps Problems) (Manifest, error) {
+	if ps = append(ps, m.located(ps)...); len(ps) > 0 {
+		return m, ps
+	}
+	return m.Complete(), nil
+}
+
+// located are the problems of meaning, but for keys of which the reading complained already.
+func (m Manifest) located(have Problems) Problems {
+	var out Problems
+	for _, p := range m.problems() {
+		top, _, _ := strings.Cut(p.Path, ".")
+		known := false
+		for _, h := range have {
+			t, _, _ := strings.Cut(h.Path, ".")
+			known = known || t == top
+		}
+		if !known {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func parse(b []byte) (m Manifest, ps Problems) {
+	if len(b) > maxFile {
+		return m, Problems{{Path: File, Message: fmt.Sprintf("%d bytes, at most %d", len(b), maxFile)}}
+	}
+	f, err := parser.ParseBytes(b, 0)
+	if err != nil {
+		return m, Problems{syntax(err)}
+	}
+	if len(f.Docs) != 1 {
+		return m, Problems{{Path: File, Message: fmt.Sprintf("has %d documents, want one", len(f.Docs))}}
+	}
+	root, ok := f.Docs[0].Body.(*ast.MappingNode)
+	if !ok {
+		return m, Problems{{Path: File, Message: "want a mapping at the top"}}
+	}
+	fields := fieldsOf(reflect.TypeFor[Manifest]())
+	v := reflect.ValueOf(&m).Elem()
+	for _, kv := range root.Values {
+		key := kv.Key.GetToken().Value
+		i, ok := fields[key]
+		if !ok {
+			ps = append(ps, unknownKey(kv, key, fields))
+			continue
+		}
+		// Each key for itself, so that one wrong value does not hide the next.
+		if err := yaml.NodeToValue(kv.Value, v.Field(i).Addr().Interface(), yaml.Strict()); err != nil {
+			p := syntax(err)
+			p.Path = key
+			if p.Line == 0 {
+				p.Line, p.Column = position(kv.Key)
+			}
+			ps = append(ps, p)
+		}
+	}
+	return m, ps
+}
+
+func unknownKey(kv *ast.MappingValueNode, key string, fields map[string]int) Problem {
+	p := Problem{Path: key, Message: "is no key of a manifest"}
+	p.Line, p.Column = position(kv.Key)
+	for name := range fields {
+		if strings.EqualFold(name, key) || strings.HasPrefix(name, key) || strings.HasPrefix(key, name) {
+			p.Message += "; did you mean " + name + "?"
+			break
+		}
+	}
+	return p
+}
+
+func position(n ast.Node) (line, column int) {
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		return t.Position.Line, t.Position.Column
+	}
+	return 0, 0
+}
+
+// fieldsOf maps the YAML names of a struct's fields to their places.
+func fieldsOf(t reflect.Type) map[string]int {
+	out := make(map[string]int, t.NumField())
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "-" {
+			out[name] = i
+		}
+	}
+	return out
+}
+
+// syntax keeps the reader's message, without its drawing of the text.
+func syntax(err error) Problem {
+	p := Problem{Path: File, Message: err.Error()}
+	var e yaml.Error
+	if errors.As(err, &e) {
+		p.Message = e.GetMessage()
+		if t := e.GetToken(); t != nil && t.Position != nil {
+			p.Line, p.Column = t.Position.Line, t.Position.Column
+		}
+	}
+	return p
+}
