@@ -143,8 +143,8 @@ func TestRingHoldsToItsBytesWithAGOPOfAMinute(t *testing.T) {
 			}
 			got += len(next(t, r))
 		}
-		if got != 25*130 || r.Stats().SkippedGOPs != 0 {
-			t.Errorf("a reader that keeps up got %d of %d frames", got, 25*130)
+		if got != 25*145 || r.Stats().SkippedGOPs != 0 {
+			t.Errorf("a reader that keeps up got %d of %d frames", got, 25*145)
 		}
 		if !s.Stats().NoPrebuffer || s.Describe().Prebuffer != 0 {
 			t.Error("a GOP that does not fit is not reported")

@@ -14,6 +14,9 @@ import (
 // soundEntry: of a stream without video one unit in so much time is a place to begin.
 const soundEntry = 500 * time.Millisecond
 
+// Talk is the name of the stream that carries speech to a camera.
+const Talk = "talk"
+
 // What a writer can be told.
 var (
 	ErrSuperseded = errors.New("another writer has taken the stream")
@@ -37,7 +40,7 @@ type Stream struct {
 	waiting int
 	readers map[*Reader]struct{}
 	holds   map[*hold]struct{}
-	skipped uint64 // GOPs, of readers that have gone too
+	skipped uint64       // GOPs, of readers that have gone too
 	size    atomic.Int64 // ring.bytes, for who does not hold mu
 	units   uint64
 	early   uint64 // units before the first key frame
@@ -129,10 +132,20 @@ func (s *Stream) Begin(tracks []av.Track) (*Writer, error) {
 	}
 	w := &Writer{s: s, fresh: make(map[uint8]bool)}
 	s.writer = w
+	if s.name == Talk {
+		s.forget() // nobody hears again what somebody else has said
+	}
 	s.line.begin()
 	s.announce(set)
 	s.setState(State{Live: true, Since: time.Now()})
 	return w, nil
+}
+
+// forget empties the ring.
+func (s *Stream) forget() {
+	n := s.ring.dropTo(s.ring.end())
+	s.size.Add(-n)
+	s.core.used.Add(-n)
 }
 
 func newSet(tracks []av.Track) (*trackSet, error) {
@@ -302,6 +315,9 @@ func (w *Writer) put(u *av.Unit, now time.Time) error {
 	s.broadcast()
 	return nil
 }
+
+// PutImage keeps a unit of the image track as the camera's newest picture; it needs no writer.
+func (s *Stream) PutImage(u *av.Unit) { s.core.PutImage(s.camera, u) }
 
 // isEntry reports whether a reader may begin at u.
 func (w *Writer) isEntry(t av.Track, u *av.Unit, now time.Time) bool {

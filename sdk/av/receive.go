@@ -43,9 +43,7 @@ func NewFrameReader(r io.Reader, credit io.Writer) *FrameReader {
 
 // Next returns the next frame. After an error that is not a timeout the reader is of no more use.
 func (f *FrameReader) Next() (Frame, error) {
-	if err := f.giveCredit(); err != nil {
-		return Frame{}, err
-	}
+	f.giveCredit()
 	for f.headN < HeaderSize {
 		n, err := f.r.Read(f.head[f.headN:])
 		f.headN += n
@@ -105,18 +103,18 @@ func (f *FrameReader) frame(h Header, body []byte) (Frame, error) {
 }
 
 // giveCredit tells the other end what was taken, in steps, so that small units do not
-// cost a system call each.
-func (f *FrameReader) giveCredit() error {
+// cost a system call each. Where that fails the sender has gone, and what it left is
+// still to be read.
+func (f *FrameReader) giveCredit() {
 	if f.owed < CreditStep || f.credit == nil {
-		return nil
+		return
 	}
 	var b [4]byte
 	binary.LittleEndian.PutUint32(b[:], uint32(f.owed))
 	f.owed = 0
 	if _, err := f.credit.Write(b[:]); err != nil {
-		return fmt.Errorf("media socket: credit: %w", err)
+		f.credit = nil
 	}
-	return nil
 }
 
 // cut makes an end of the bytes inside a frame an unexpected one.
