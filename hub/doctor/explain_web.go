@@ -1,0 +1,118 @@
+package doctor
+
+// webTexts explains what the web server, the API, the logins and the command line's
+// way to them can answer.
+func webTexts() map[string]Text {
+	return map[string]Text{
+		"E-WEB-PORT-TAKEN": {
+			"The port is taken",
+			"Another program listens on the address of hub.listen already. Where the system tells who, its name and process id stand in the message; often it is a hub that runs still.",
+			"Stop that program, or give the hub another port: listen: 127.0.0.1:8481 in the hub section, or PORCHLIGHT_LISTEN.",
+		},
+		"E-WEB-NOT-LOOPBACK": {
+			"The hub may listen on this machine only",
+			"The hub has no TLS yet, so passwords and pictures would travel in clear. It therefore refuses every address but loopback unless you say that you accept this.",
+			"Listen on 127.0.0.1:8480 and reach it through an SSH tunnel, or set hub.insecure: true if you trust everybody on your network.",
+		},
+		"E-WEB-LISTEN": {
+			"The hub cannot listen on this address",
+			"The address is not one of this machine, or the port needs a privilege that the hub does not have.",
+			"Set hub.listen to an address of this machine and a port above 1023, as 127.0.0.1:8480.",
+		},
+		"E-WEB-HOST": {
+			"The hub does not answer to this name",
+			"The browser asked for the hub by a name that the hub does not know. A page of another site could make its own name lead to your hub, so only loopback names, the address of hub.listen and the name in hub.public_url are answered.",
+			"Open the hub by the address that it printed at its start, or set hub.public_url to the name you use.",
+		},
+		"E-WEB-CROSS-SITE": {
+			"A page of another site sent this",
+			"The browser said that a page which is not the hub's made this request. The hub does not act on such requests, so that no other page can ring, mute or change anything in your name.",
+			"Use the hub's own pages. A program that is no browser sends neither Origin nor Sec-Fetch-Site and is not affected.",
+		},
+		"E-WEB-RATE": {
+			"Too many requests",
+			"Somebody who is not signed in asked more than 20 times a second for a while from one address.",
+			"Wait a moment, then sign in.",
+		},
+		"E-WEB-PEER": {
+			"The admin socket is not for this process",
+			"The command line reaches the hub by a socket in the data folder. It answers to processes of the user who runs the hub, and to none that a plugin started.",
+			"Run the command as the user who runs the hub: sudo -u USER porchlight …",
+		},
+		"E-CLI-NOT-RUNNING": {
+			"No hub runs on this data folder",
+			"The command asks a running hub, and none answered at the socket in the data folder.",
+			"Start the hub with porchlight run. If it runs with another config, name that with --config so that the right data folder is found.",
+		},
+		"E-ACCESS-LOGIN": {
+			"Nobody is signed in",
+			"Everything but the login page needs a session, and this request had none, or one that has ended. A session ends 90 days after its last use, at a password change elsewhere, and when the owner is reset.",
+			"Sign in, or run porchlight setup-link on the hub's machine for a link that signs you in.",
+		},
+		"E-ACCESS-WRONG": {
+			"The name or the password is wrong",
+			"Which of the two is not said, so that nobody learns names by guessing. While no password was chosen, none is right.",
+			"Run porchlight setup-link on the hub's machine and choose a password; if it is lost, porchlight setup-link --reset-owner.",
+		},
+		"E-ACCESS-WAIT": {
+			"Too many tries",
+			"After five wrong tries from one address the hub makes the next one wait: 30 seconds first, twice as long each further time, a quarter of an hour at most.",
+			"Wait as long as the message says. The command line on the hub's machine is not affected: porchlight setup-link lets you in at once.",
+		},
+		"E-ACCESS-LINK": {
+			"This setup link works no more",
+			"A setup link signs in the first who opens it, within 30 minutes. It was opened already, is older, or a reset of the owner ended it.",
+			"Run porchlight setup-link on the hub's machine for a new one.",
+		},
+		"E-ACCESS-WEAK": {
+			"The password is too easy to guess",
+			"It has fewer than 8 characters, or is one character over and over. There are no rules about kinds of characters.",
+			"Choose a sentence of a few words, or let a password manager make one.",
+		},
+		"E-ACCESS-FORBIDDEN": {
+			"Your role does not allow this",
+			"The owner may everything, an admin all but what concerns the owner, a member may watch, talk and mute, a guest only what was shared.",
+			"Ask the owner of the hub.",
+		},
+		"E-API-NOT-FOUND": {
+			"There is no such thing",
+			"The camera, event, plugin, chime, code or route is not known. Ids are those of the config, not the names that are shown; old events leave the journal after its time of retention.",
+			"Look at the list: porchlight events ls, porchlight plugins ls, or the config.",
+		},
+		"E-API-METHOD": {
+			"This cannot be done here",
+			"The route exists, but not with this method, as when something that wants POST is asked with GET.",
+			"The Allow header of the answer lists what is possible.",
+		},
+		"E-API-INVALID": {
+			"The request is not understood",
+			"A value is missing, of another kind than expected or out of its bounds. The answer lists each with its place.",
+			"Mend the places listed under errors and send it again.",
+		},
+		"E-API-TOO-LARGE": {
+			"The request is too large",
+			"A body of more than 64 KiB is refused, and of more than 1 MiB where a config is checked.",
+			"Send less. Pictures and sounds are never sent this way.",
+		},
+		"E-API-TIMEOUT": {
+			"No answer in time",
+			"The part of the hub that was asked, often a plugin, did not answer within its time. Whether it did what was asked is not known.",
+			"Look at the plugin's state and log: porchlight plugins ls, porchlight plugins logs NAME.",
+		},
+		"E-API-STOPPING": {
+			"The hub is stopping",
+			"The request was given up because the hub stops, or because whoever asked went away.",
+			"Ask again when the hub runs.",
+		},
+		"E-API-INTERNAL": {
+			"The hub could not do this",
+			"Something went wrong that the hub has no word for. Its cause is in the hub's log and not in the answer, since it may hold what is not for everybody.",
+			"Look into the hub's log at this time. If the disk is not full and nothing else explains it, it is a bug: please report it with those lines.",
+		},
+		"E-API-STREAMS-FULL": {
+			"Too many live streams are open",
+			"Every browser holds one stream of what happens, however many tabs it has; 32 are served at once.",
+			"Close a few browser windows or running porchlight events tail.",
+		},
+	}
+}
