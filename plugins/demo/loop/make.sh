@@ -13,7 +13,7 @@ go build -tags loop -o "$tmp/draw" ./draw
 # the same input then gives the same bytes.
 "$tmp/draw" -frames | ffmpeg -loglevel error -f rawvideo -pix_fmt rgb24 -s 1280x720 -r 25 -i - \
 	-vf 'scale=out_color_matrix=bt709:out_range=tv,format=yuv420p' \
-	-c:v libx264 -profile:v main -level 3.1 -preset veryslow -tune animation -crf "${CRF:-25}" -threads 1 \
+	-c:v libx264 -profile:v main -level 3.1 -preset veryslow -tune animation -crf "${CRF:-27}" -threads 1 \
 	-x264-params 'keyint=50:min-keyint=50:scenecut=0:bframes=0:open-gop=0:ref=3:aud=1:colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv' \
 	-f h264 "$tmp/loop.h264"
 

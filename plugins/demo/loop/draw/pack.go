@@ -178,7 +178,7 @@ func (p *packer) pictures() error {
 			}
 		}
 		var out bytes.Buffer
-		if err := jpeg.Encode(&out, img, &jpeg.Options{Quality: 84}); err != nil {
+		if err := jpeg.Encode(&out, img, &jpeg.Options{Quality: 76}); err != nil {
 			return err
 		}
 		p.unit(av.ImageTrack, true, i*1000, out.Bytes())

@@ -1,0 +1,24 @@
+package plugins
+
+import (
+	"github.com/porchlight-hub/porchlight/plugins/demo"
+	"github.com/porchlight-hub/porchlight/sdk"
+)
+
+// Entry is one bundled plugin. The hub runs New in a child of its own binary
+// (porchlight plugin run NAME). Where New is nil the plugin is a program of its
+// own, because it needs what the hub must not (cgo); Binary is then its file name,
+// looked for in hub.plugin_path, beside the hub's binary and in ./bin.
+type Entry struct {
+	Name   string
+	New    func() sdk.Plugin
+	Binary string
+}
+
+// Bundled lists what ships, by name.
+func Bundled() []Entry {
+	return []Entry{
+		{Name: "demo", New: demo.New},
+		{Name: "speaker", Binary: "porchlight-speaker"},
+	}
+}
