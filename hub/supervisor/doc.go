@@ -1,0 +1,9 @@
+// Package supervisor owns the plugin processes: it starts each through the
+// launcher, speaks go-plugin's handshake with it, hands its two streams to the
+// host, watches its health, and starts it again when it dies. Each configured
+// entry has one instance with one goroutine that owns its state; nothing that a
+// plugin does stops another or the hub. It decides no permission (hub/host does)
+// and keeps no event (hub/bus does). What the kernel does not allow: without a PID
+// namespace a grandchild that left its process group outlives a SIGKILLed hub until
+// the next start, which looks for it. Read supervisor.go, then instance.go, life.go.
+package supervisor

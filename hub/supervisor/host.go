@@ -1,0 +1,49 @@
+package supervisor
+
+import (
+	"context"
+
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+)
+
+// Host is what plugins speak to; hub/host fulfils it. It checks every permission;
+// the supervisor only carries. Calls for one plugin come from its instance's
+// goroutines; all calls of a life end before Stopped.
+type Host interface {
+	// Grant says what the plugin may do. It comes after Describe and before each
+	// Configure; an error blocks the plugin.
+	Grant(s Spec, d *pb.Description) (*pb.Grant, error)
+	// Started: the process runs and has shaken hands; Configure follows. media.sock
+	// must lie in instanceDir when Started returns.
+	Started(plugin, instanceDir string, pid int)
+	// Stopped: the process and its group are gone. Once for each Started.
+	Stopped(plugin string)
+	// Publish may block: it paces the reading of this stream of this plugin. done is
+	// called once, maybe later, and never blocks.
+	Publish(ctx context.Context, plugin string, urgent bool, ev *pb.Event, done func(*pb.PublishResult))
+	// Call runs beside other calls of the same plugin, at most 16 at a time.
+	Call(ctx context.Context, plugin string, c *pb.HubCall) *pb.HubReply
+	// Connected: both streams are open and Configure is done.
+	Connected(plugin string, out Outbox) Session
+	Log(plugin string, l *pb.Log)
+	Repair(plugin string, r *pb.Repair)
+	// StateChanged is called in the order of the changes and must not block.
+	StateChanged(Status)
+}
+
+// Outbox writes to one life of one plugin. It fails for ever when that life ends.
+type Outbox interface {
+	// Deliver queues one event. Where the queue is full it waits until ctx ends, at
+	// most 2 s, and then answers an error with code E-PLUGIN-SLOW: the plugin does
+	// not read, and whoever feeds it cuts it off.
+	Deliver(ctx context.Context, urgent bool, d *pb.Deliver) error
+	Credit(urgent bool, n uint32) error
+}
+
+// Session is the host's side of one life.
+type Session interface {
+	// Ack may not block for long: it is called by the stream's reader.
+	Ack(urgent bool, a *pb.EventAck)
+	// Close: the streams are gone. Once.
+	Close()
+}

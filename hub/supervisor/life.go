@@ -1,0 +1,345 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+)
+
+// Deadlines of the unary calls.
+const (
+	describeWithin  = 5 * time.Second
+	checkWithin     = 5 * time.Second
+	configureWithin = 10 * time.Second
+	healthWithin    = 2 * time.Second
+	stopWithin      = 5 * time.Second
+)
+
+// life is one process of an instance, from its start to its end.
+type life struct {
+	i       *instance
+	spec    Spec // what the process runs with now
+	p       *process
+	desc    *pb.Description
+	streams *streams
+	refused *Spec // a wish that this process did not take
+}
+
+// live runs one process to its end.
+func (i *instance) live(ctx context.Context, spec Spec) ending {
+	i.set(func(st *Status) {
+		*st = bare(st, Starting)
+		st.Restarts = i.lives
+	})
+	i.lives++
+	dir, err := i.s.dir.instance(i.name)
+	if err != nil {
+		return ending{failure: fail(codeStart, "check the space and the permissions of the run directory", "instance directory: %v", err)}
+	}
+	defer i.s.dir.remove(dir)
+	p, f := i.s.start(ctx, spec, dir, i.line)
+	if f != nil {
+		return ending{failure: f}
+	}
+	defer func() {
+		p.end()
+		i.mu.Lock()
+		i.st.DroppedLines += p.run.Dropped()
+		i.mu.Unlock()
+	}()
+	l := &life{i: i, spec: spec, p: p}
+	if f := l.introduce(ctx); f != nil {
+		return ending{failure: f}
+	}
+	i.s.o.Host.Started(i.name, dir, p.run.PID())
+	defer func() {
+		p.end() // the host may close media.sock only when the process is gone
+		i.s.o.Host.Stopped(i.name)
+	}()
+	if f := l.configure(ctx, spec); f != nil {
+		return ending{failure: f}
+	}
+	return l.connect(ctx)
+}
+
+// introduce asks the plugin who it is.
+func (l *life) introduce(ctx context.Context) *Failure {
+	d, f := l.p.describe(ctx, l.i.s.o)
+	if f != nil {
+		return f
+	}
+	l.desc = d
+	l.i.mu.Lock()
+	l.i.desc = d
+	l.i.mu.Unlock()
+	l.i.set(func(st *Status) {
+		st.describe(d)
+		st.PID, st.State = l.p.run.PID(), Configuring
+	})
+	for _, m := range d.GetMissing() {
+		if m.GetFatal() {
+			return fail(codeMissing, m.GetFix(), "it lacks %s", m.GetWhat()).block()
+		}
+		l.i.note("warn", "it lacks "+m.GetWhat()+": "+m.GetFix())
+	}
+	return nil
+}
+
+func (p *process) describe(ctx context.Context, o Options) (*pb.Description, *Failure) {
+	ctx, cancel := context.WithTimeout(ctx, describeWithin)
+	defer cancel()
+	d, err := p.plugin.Describe(ctx, &pb.DescribeRequest{HubFeatures: o.HubFeatures, HubVersion: o.HubVersion})
+	if err != nil {
+		return nil, p.callFailed(codeDescribe, "describe", describeWithin, err)
+	}
+	if d.GetId() == "" || d.GetVersion() == "" {
+		return nil, fail(codeDescribe, "report it to the plugin's author", "its description has no id or no version").block()
+	}
+	if d.GetConfigSchema() != "" && !json.Valid([]byte(d.GetConfigSchema())) {
+		return nil, fail(codeDescribe, "report it to the plugin's author", "its config schema is not JSON").block()
+	}
+	return d, nil
+}
+
+// configure asks for the grant, lets the plugin check the config, and gives it.
+func (l *life) configure(ctx context.Context, spec Spec) *Failure {
+	_, f := l.tryConfigure(ctx, spec)
+	return f
+}
+
+func (l *life) tryConfigure(ctx context.Context, spec Spec) (restart bool, f *Failure) {
+	grant, err := l.i.s.o.Host.Grant(spec, l.desc)
+	if err != nil {
+		return false, grantFailure(err)
+	}
+	config := string(spec.Config)
+	if config == "" {
+		config = "{}"
+	}
+	checkCtx, cancel := context.WithTimeout(ctx, checkWithin)
+	checked, err := l.p.plugin.Check(checkCtx, &pb.CheckRequest{Config: config, Devices: spec.Devices})
+	cancel()
+	// A plugin in another language may have no Check.
+	if err != nil && status.Code(err) != codes.Unimplemented {
+		return false, l.p.callFailed(codeConfigure, "check of the config", checkWithin, err)
+	}
+	if f := problems(checked.GetProblems()); f != nil {
+		return false, f
+	}
+	l.i.revision++
+	ctx, cancel = context.WithTimeout(ctx, configureWithin)
+	defer cancel()
+	result, err := l.p.plugin.Configure(ctx, &pb.ConfigureRequest{
+		Revision: l.i.revision, Config: config, Devices: spec.Devices, Grant: grant, Entry: spec.Name,
+		DataDir: l.i.s.dataDir(spec.Name), InstanceDir: l.p.dir,
+		HubName: l.i.s.o.HubName, Timezone: l.i.s.o.Timezone, HubFeatures: l.i.s.o.HubFeatures,
+	})
+	if err != nil {
+		return false, l.p.callFailed(codeConfigure, "configure", configureWithin, err)
+	}
+	if f := problems(result.GetProblems()); f != nil {
+		return false, f
+	}
+	if e := result.GetError(); e.GetCode() != pb.Code_CODE_OK || e.GetMessage() != "" {
+		return false, fail(codeConfigure, "see its log", "it refused its configuration: %s", e.GetMessage())
+	}
+	return result.GetOutcome() == pb.ConfigureResult_OUTCOME_RESTART_NEEDED, nil
+}
+
+func grantFailure(err error) *Failure {
+	f := fail(codePermission, "see `permissions` of its entry in the config", "not granted: %v", err).block().because(err)
+	var coded interface {
+		Code() string
+		Hint() string
+	}
+	if errors.As(err, &coded) {
+		f.code, f.fix, f.reason = coded.Code(), coded.Hint(), err.Error()
+	}
+	return f
+}
+
+// problems makes one failure of what a plugin found in its config.
+func problems(list []*pb.Problem) *Failure {
+	if len(list) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	for n, p := range list {
+		if n == 5 {
+			fmt.Fprintf(&b, "; and %d more", len(list)-n)
+			break
+		}
+		if n > 0 {
+			b.WriteString("; ")
+		}
+		if p.GetPath() != "" {
+			b.WriteString(p.GetPath() + ": ")
+		}
+		b.WriteString(p.GetMessage())
+	}
+	fix := list[0].GetFix()
+	if fix == "" {
+		fix = "mend it in the config; it is taken up when the file is saved"
+	}
+	return fail(codeConfig, fix, "it does not accept its config: %s", b.String()).block()
+}
+
+// callFailed explains a unary call that brought no answer.
+func (p *process) callFailed(code, what string, within time.Duration, err error) *Failure {
+	if f := p.died(200 * time.Millisecond); f != nil {
+		f.reason += " during " + what
+		return f.because(err)
+	}
+	switch status.Code(err) {
+	case codes.DeadlineExceeded:
+		return fail(code, "see its last log lines", "it did not answer %s within %s", what, within).because(err)
+	case codes.ResourceExhausted:
+		return failureOf(&streamError{what, err})
+	case codes.Unavailable:
+		return fail(codeConnect, "the plugin must serve gRPC with go-plugin's AutoMTLS; report it to its author", "%s: %s", what, status.Convert(err).Message()).because(err)
+	}
+	return fail(code, "see its last log lines", "%s: %s", what, status.Convert(err).Message()).because(err)
+}
+
+// died tells how the process ended, if it did within the time that a broken
+// connection is ahead of the kernel's word.
+func (p *process) died(within time.Duration) *Failure {
+	t := time.NewTimer(within)
+	defer t.Stop()
+	select {
+	case <-p.run.Exited():
+		return crash(p.run.Exit())
+	case <-t.C:
+		return nil
+	}
+}
+
+// exitPanic is how an SDK plugin ends that panicked, after its stack was logged.
+const exitPanic = 70
+
+func crash(e runner.Exit) *Failure {
+	if e.Code == exitPanic && e.Signal == 0 {
+		return fail(codeCrash, "report it to the plugin's author, with its last log lines", "it panicked (%s)", e)
+	}
+	return fail(codeCrash, "see its last log lines", "it ended with %s", e)
+}
+
+// connect opens the streams, asks for the first health and watches until the end.
+func (l *life) connect(ctx context.Context) ending {
+	l.streams = newStreams(l.i.s.o.Host, l.i.name, l.logged, l.late)
+	// Not ended with ctx: while it stops politely the plugin still acknowledges and publishes.
+	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if err := l.streams.open(streamCtx, l.p); err != nil {
+		cancel()
+		return ending{failure: l.p.callFailed(codeLink, "opening its streams", connectTimeout, err)}
+	}
+	l.expose(l)
+	defer func() {
+		l.expose(nil)
+		l.p.kill() // first: a call to a hung plugin ends no sooner
+		cancel()
+		l.streams.close()
+	}()
+	e := l.watch(ctx)
+	if e.failure == nil {
+		// Asked to end: politely first.
+		l.expose(nil)
+		l.stop()
+	}
+	return e
+}
+
+// expose lets commands reach this life.
+func (l *life) expose(to *life) {
+	l.i.mu.Lock()
+	defer l.i.mu.Unlock()
+	l.i.life = to
+}
+
+// stop gives the plugin its time to finish; the caller kills what is left. It does
+// not use the life's context, which may have ended already.
+func (l *life) stop() {
+	l.i.set(func(st *Status) { st.State = Stopping })
+	l.streams.drain("stop")
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	_, _ = l.p.plugin.Stop(ctx, &pb.StopRequest{Deadline: durationpb.New(stopWithin), Reason: "stop"})
+	l.p.run.Release()
+	select {
+	case <-l.p.run.Exited():
+	case <-ctx.Done():
+		l.i.note("warn", fmt.Sprintf("it did not end within %s and was killed", stopWithin))
+	}
+}
+
+func (l *life) late() {
+	l.i.mu.Lock()
+	defer l.i.mu.Unlock()
+	l.i.st.LateReplies++
+}
+
+// logged takes a log line from the Link.
+func (l *life) logged(m *pb.Log) {
+	line := LogLine{Time: l.i.s.o.Clock.Now(), Level: level(m.GetLevel()), Origin: "log", Text: m.GetMessage()}
+	if len(m.GetAttrs()) > 0 {
+		line.Attrs = m.GetAttrs()
+	}
+	l.i.record(line)
+}
+
+// line takes a line from stdout or stderr.
+func (i *instance) line(r runner.Line) {
+	level, text := plainLine(r.Text)
+	if text == "" {
+		return
+	}
+	if r.Cut {
+		text += " … (cut)"
+	}
+	i.record(LogLine{Time: i.s.o.Clock.Now(), Level: level, Origin: r.Origin, Text: text})
+}
+
+// record keeps a line and hands it, masked, to the host.
+func (i *instance) record(l LogLine) {
+	l = i.book.add(l)
+	m := &pb.Log{Level: l.Level, Message: l.Text, Attrs: l.Attrs}
+	i.s.o.Host.Log(i.name, m)
+}
+
+func level(s string) string {
+	switch s = strings.ToLower(s); s {
+	case "debug", "info", "warn", "error":
+		return s
+	}
+	return "info"
+}
+
+// plainLine reads a line of go-plugin's own logger, which speaks JSON, and drops its
+// chatter below warn; any other line is the plugin's.
+func plainLine(text string) (lvl, message string) {
+	if !strings.HasPrefix(text, `{"@level"`) {
+		return "info", text
+	}
+	var line struct {
+		Level   string `json:"@level"`
+		Message string `json:"@message"`
+		Module  string `json:"@module"`
+	}
+	if json.Unmarshal([]byte(text), &line) != nil {
+		return "info", text
+	}
+	if line.Level == "debug" || line.Level == "trace" {
+		return "debug", ""
+	}
+	return level(line.Level), line.Message
+}

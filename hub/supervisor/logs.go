@@ -1,0 +1,63 @@
+package supervisor
+
+import (
+	"sync"
+	"time"
+)
+
+// logLines is how many lines of a plugin are kept.
+const logLines = 500
+
+// LogLine is one line that a plugin wrote or that the hub wrote about it.
+type LogLine struct {
+	Time   time.Time         `json:"time"`
+	Level  string            `json:"level"`  // debug, info, warn, error
+	Origin string            `json:"origin"` // log, stderr, stdout, hub
+	Text   string            `json:"text"`
+	Attrs  map[string]string `json:"attrs,omitempty"`
+}
+
+// logbook keeps the last lines of one plugin over all its lives.
+type logbook struct {
+	mask func(string) string
+
+	mu    sync.Mutex
+	lines []LogLine // a ring once it is full
+	next  int
+}
+
+func newLogbook(mask func(string) string) *logbook {
+	if mask == nil {
+		mask = func(s string) string { return s }
+	}
+	return &logbook{mask: mask}
+}
+
+// add keeps a line and returns it as it is kept: masked.
+func (b *logbook) add(l LogLine) LogLine {
+	l.Text = b.mask(l.Text)
+	for k, v := range l.Attrs {
+		l.Attrs[k] = b.mask(v)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.lines) < logLines {
+		b.lines = append(b.lines, l)
+		return l
+	}
+	b.lines[b.next] = l
+	b.next = (b.next + 1) % logLines
+	return l
+}
+
+// last gives at most n lines, oldest first; n <= 0: all that are kept.
+func (b *logbook) last(n int) []LogLine {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]LogLine, 0, len(b.lines))
+	all = append(append(all, b.lines[b.next:]...), b.lines[:b.next]...)
+	if n > 0 && n < len(all) {
+		all = all[len(all)-n:]
+	}
+	return all
+}

@@ -1,0 +1,237 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+)
+
+const (
+	sampleEvery = 5 * time.Second  // of memory, CPU and descendants
+	cpuDegraded = 60 * time.Second // over its budget so long
+	cpuRestart  = 2 * time.Minute
+)
+
+// watcher is the state of one life's loop.
+type watcher struct {
+	*life
+	misses  int
+	asking  bool
+	answers chan healthAnswer // size 1: one question is under way at a time
+	ran     bool
+
+	proven     <-chan time.Time // the config has run for provenAfter
+	stopProven func()
+
+	lastTicks uint64
+	lastAt    time.Time
+	overSince time.Time // CPU; zero: within its budget
+}
+
+type healthAnswer struct {
+	report *pb.HealthReport
+	err    error
+}
+
+// watch owns a running process until it ends or is asked to.
+func (l *life) watch(ctx context.Context) ending {
+	w := &watcher{life: l, answers: make(chan healthAnswer, 1)}
+	clock := l.i.s.o.Clock
+	began := clock.Now()
+	w.ask(ctx)
+	health, stopHealth := clock.After(l.spec.Health.Every)
+	sample, stopSample := clock.After(sampleEvery)
+	w.proven, w.stopProven = clock.After(provenAfter)
+	healthy, stopHealthy := clock.After(healthyAfter)
+	defer func() { stopHealth(); stopSample(); w.stopProven(); stopHealthy() }()
+	w.sample(began)
+	for {
+		var f *Failure
+		select {
+		case <-ctx.Done():
+			return ending{ran: w.ran}
+		case <-l.p.run.Exited():
+			f = crash(l.p.run.Exit())
+		case err := <-l.streams.broken:
+			if f = l.p.died(200 * time.Millisecond); f == nil {
+				f = failureOf(err)
+			}
+		case <-l.i.knock:
+			if again, failure := w.wish(ctx); again {
+				return ending{ran: w.ran, again: true}
+			} else if f = failure; f == nil {
+				w.ask(ctx)
+			}
+		case a := <-w.answers:
+			f = w.heard(a)
+		case <-health:
+			health, stopHealth = clock.After(l.spec.Health.Every)
+			w.ask(ctx)
+		case <-sample:
+			sample, stopSample = clock.After(sampleEvery)
+			f = w.sample(clock.Now())
+		case <-w.proven:
+			good := l.spec
+			l.i.good = &good
+		case <-healthy:
+			l.i.ladder.rest()
+		}
+		if f != nil {
+			return ending{failure: f, ran: w.ran}
+		}
+	}
+}
+
+// ask sends one Health question, unless one is under way.
+func (w *watcher) ask(ctx context.Context) {
+	if w.asking {
+		return
+	}
+	w.asking = true
+	// No longer than the interval, so that the misses are counted at its pace.
+	within := min(healthWithin, w.spec.Health.Every)
+	w.streams.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		report, err := w.p.plugin.Health(ctx, &pb.HealthRequest{})
+		w.answers <- healthAnswer{report, err}
+	})
+}
+
+// heard judges an answer, or its absence.
+func (w *watcher) heard(a healthAnswer) *Failure {
+	w.asking = false
+	if a.err != nil && status.Code(a.err) != codes.Unimplemented {
+		w.misses++
+		if w.misses >= w.spec.Health.Misses {
+			return fail(codeHang, "see its last log lines; a plugin must answer Health while it works",
+				"it gave no sign of life for %s and was killed", time.Duration(w.misses)*w.spec.Health.Every)
+		}
+		if w.misses >= 2 {
+			w.degrade(codeHealth, fmt.Sprintf("it answers late: %d of %d", w.misses, w.spec.Health.Misses), "")
+		}
+		return nil
+	}
+	w.misses = 0
+	if !w.ran {
+		w.ran = true
+		w.i.note("info", fmt.Sprintf("running, pid %d", w.p.run.PID()))
+	}
+	w.i.set(func(st *Status) {
+		st.parts(a.report)
+		st.UnknownMessages = w.streams.unknown.Load()
+		st.State, st.Code, st.Reason, st.Fix = Running, "", "", ""
+		w.judge(st)
+	})
+	return nil
+}
+
+// judge names what is wrong with a plugin that answers.
+func (w *watcher) judge(st *Status) {
+	set := func(code, reason, fix string) {
+		st.State, st.Code, st.Reason, st.Fix = Degraded, code, reason, fix
+	}
+	for _, p := range st.Parts {
+		if p.State != "ok" {
+			set(codeHealth, p.Name+": "+p.Reason, p.Fix)
+			break
+		}
+	}
+	if !w.overSince.IsZero() && w.i.s.o.Clock.Now().Sub(w.overSince) >= cpuDegraded {
+		set(codeCPU, fmt.Sprintf("it uses %.0f %% of a core, its limit is %d %%", st.CPU, w.spec.Limits.CPU), "raise limits.cpu, or see what it works on")
+	}
+	// The config comes last: it is what a person can mend.
+	if why := w.i.why; why != nil {
+		set(why.code, "it runs with its last good config: "+why.reason, why.fix)
+	}
+}
+
+func (w *watcher) degrade(code, reason, fix string) {
+	w.i.set(func(st *Status) { st.State, st.Code, st.Reason, st.Fix = Degraded, code, reason, fix })
+}
+
+// wish looks at what somebody wants: true: this process ends and another begins.
+func (w *watcher) wish(ctx context.Context) (again bool, f *Failure) {
+	i := w.i
+	i.mu.Lock()
+	wish, restart := i.wish, i.restart
+	i.mu.Unlock()
+	if restart {
+		return true, nil
+	}
+	if w.refused != nil && sameProcess(*w.refused, wish) && sameConfig(*w.refused, wish) {
+		return false, nil
+	}
+	if i.distrust != nil && sameProcess(*i.distrust, wish) && sameConfig(*i.distrust, wish) {
+		return false, nil
+	}
+	if !sameProcess(w.spec, wish) {
+		return true, nil
+	}
+	if sameConfig(w.spec, wish) {
+		i.why, w.refused, i.distrust = nil, nil, nil
+		w.spec = wish
+		return false, nil
+	}
+	restart, f = w.tryConfigure(ctx, wish)
+	switch {
+	case f != nil && (f.code == codeConfig || f.code == codePermission):
+		// It said no and goes on with what it has.
+		i.why, w.refused = f, &wish
+		i.note("error", f.reason)
+		return false, nil
+	case f != nil:
+		return false, f
+	case restart:
+		return true, nil
+	}
+	i.why, w.refused, i.distrust = nil, nil, nil
+	w.spec = wish
+	w.stopProven()
+	w.proven, w.stopProven = i.s.o.Clock.After(provenAfter)
+	return false, nil
+}
+
+// sample measures the process and keeps its memory and CPU within the limits.
+func (w *watcher) sample(now time.Time) *Failure {
+	w.p.run.Look()
+	u, ok := w.p.run.Measure()
+	if !ok {
+		return nil
+	}
+	cpu := w.cpu(u, now)
+	w.i.set(func(st *Status) { st.CPU, st.Memory, st.RSS = cpu, u.PSS, u.RSS })
+	if u.PSS > w.spec.Limits.Memory {
+		return fail(codeMemory, "raise limits.memory, or report it to the plugin's author",
+			"it used %d MiB of memory, its limit is %d MiB, and was killed", u.PSS>>20, w.spec.Limits.Memory>>20)
+	}
+	if !w.overSince.IsZero() && now.Sub(w.overSince) >= cpuRestart {
+		return fail(codeCPU, "raise limits.cpu, or see what it works on",
+			"it used %.0f %% of a core for %s, its limit is %d %%", cpu, now.Sub(w.overSince).Round(time.Second), w.spec.Limits.CPU)
+	}
+	return nil
+}
+
+// cpu is the use since the last sample in per cent of a core: /proc counts in
+// hundredths of a second, so ticks a second are per cent.
+func (w *watcher) cpu(u runner.Usage, now time.Time) float64 {
+	lastTicks, lastAt := w.lastTicks, w.lastAt
+	w.lastTicks, w.lastAt = u.Ticks, now
+	if lastAt.IsZero() || !now.After(lastAt) || u.Ticks < lastTicks {
+		return 0
+	}
+	cpu := float64(u.Ticks-lastTicks) / now.Sub(lastAt).Seconds()
+	switch {
+	case w.spec.Limits.CPU == 0 || cpu <= float64(w.spec.Limits.CPU):
+		w.overSince = time.Time{}
+	case w.overSince.IsZero():
+		w.overSince = lastAt
+	}
+	return cpu
+}
