@@ -61,11 +61,7 @@ func (h *house) plugins() {
 			if a.Name != in.Action {
 				continue
 			}
-			need := access.Role(a.Role)
-			if need == "" {
-				need = access.RoleAdmin
-			}
-			if p := h.may(ctx, need); p != nil {
+			if p := h.may(ctx, roleFor(a.Role)); p != nil {
 				return nil, p
 			}
 			if len(in.RawBody) > 0 && !json.Valid(in.RawBody) {
@@ -84,4 +80,13 @@ func (h *house) plugin(name string) (Plugin, error) {
 		return Plugin{}, notFound("plugin", name)
 	}
 	return p, nil
+}
+
+// roleFor is the least role for a scope that a plugin asks of an action's caller.
+func roleFor(scope string) access.Role {
+	switch scope {
+	case "view", "control":
+		return access.RoleMember
+	}
+	return access.RoleAdmin
 }

@@ -113,7 +113,10 @@ type Hop struct {
 type Plugin struct {
 	Name         string    `json:"name"`
 	ID           string    `json:"id,omitempty"`
+	Title        string    `json:"title,omitempty"` // display name
 	Version      string    `json:"version,omitempty"`
+	Optional     bool      `json:"optional,omitempty"` // its absence is a warning only
+	Warning      bool      `json:"warning,omitempty"`  // what is wrong hurts nobody
 	State        string    `json:"state" example:"running"`
 	Code         string    `json:"code,omitempty"`   // E-… ; GET /explain/{code}
 	Reason       string    `json:"reason,omitempty"` // a sentence
@@ -125,6 +128,8 @@ type Plugin struct {
 	Capabilities []string  `json:"capabilities" nullable:"false"`
 	Parts        []Part    `json:"parts" nullable:"false"`
 	Actions      []Action  `json:"actions" nullable:"false"`
+	Missing      []string  `json:"missing,omitempty"`  // what it lacks on this machine, with the fix
+	LastLog      []string  `json:"last_log,omitempty"` // of the process that failed
 	Sandbox      string    `json:"sandbox,omitempty"`
 	CPUPercent   float64   `json:"cpu_percent,omitempty"`
 	MemoryBytes  int64     `json:"memory_bytes,omitempty"`
@@ -143,16 +148,18 @@ type Part struct {
 type Action struct {
 	Name        string  `json:"name"`
 	Title       string  `json:"title,omitempty"`
-	Role        string  `json:"role,omitempty"` // who may: owner, admin, member; empty is admin
+	Role        string  `json:"role,omitempty"` // who may: view, control, admin
+	ReadOnly    bool    `json:"read_only,omitempty"`
 	InputSchema RawJSON `json:"input_schema,omitempty"`
 }
 
 // LogLine is one line that a plugin logged.
 type LogLine struct {
-	Time  time.Time `json:"time"`
-	Level string    `json:"level"`
-	Text  string    `json:"text"`
-	// Fields as key=value text, in the order they were logged.
+	Time   time.Time `json:"time"`
+	Level  string    `json:"level"`  // debug, info, warn, error
+	Origin string    `json:"origin"` // log, stderr, stdout, hub
+	Text   string    `json:"text"`
+	// Fields as key=value text, sorted by key.
 	Fields string `json:"fields,omitempty"`
 }
 

@@ -70,11 +70,11 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	defer listener.Close()
 	id, _ := access.From(r.Context())
-	l := &live{API: a, id: id, w: lasting(w), sent: map[string][]byte{}, replayed: map[string]struct{}{}}
-	l.serve(r, newest, changed, sub, listener)
+	l := &live{API: a, id: id, w: lasting(w), from: newest, sent: map[string][]byte{}, replayed: map[string]struct{}{}}
+	l.serve(r, changed, sub, listener)
 }
 
-func (l *live) serve(r *http.Request, newest uint64, changed <-chan struct{}, sub Subscription, listener Listener) {
+func (l *live) serve(r *http.Request, changed <-chan struct{}, sub Subscription, listener Listener) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	h := l.w.Header()
@@ -82,7 +82,7 @@ func (l *live) serve(r *http.Request, newest uint64, changed <-chan struct{}, su
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // a proxy before us must not collect
 	l.w.WriteHeader(http.StatusOK)
-	if err := l.begin(ctx, resumeAt(r), newest); err != nil {
+	if err := l.begin(ctx, resumeAt(r)); err != nil {
 		return
 	}
 	deliveries := make(chan event.Delivery, ahead)
@@ -169,17 +169,17 @@ func resumeAt(r *http.Request) uint64 {
 }
 
 // begin sends how things are, and what the reader missed since it was here last.
-func (l *live) begin(ctx context.Context, after, newest uint64) error {
+func (l *live) begin(ctx context.Context, after uint64) error {
 	fmt.Fprintf(&l.buf, "retry: %d\n\n", retry.Milliseconds())
 	hello := Hello{
 		Seq: after, Version: l.Version, Now: l.Now(),
 		Cameras: filled(l.Rooms.Cameras.Cameras()), Plugins: filled(l.Rooms.Plugins.Plugins()),
 		Chimes: filled(l.Rooms.Chimes.Chimes()), Quiet: l.Rooms.Chimes.Quiet(), Config: l.configState(),
 	}
-	back := after != 0 && after <= newest
+	back := after != 0 && after <= l.from
 	// A reader from another life of the journal may know a seq that is not reached yet.
 	if !back {
-		hello.Seq = newest
+		hello.Seq = l.from
 	}
 	if err := l.message(strconv.FormatUint(hello.Seq, 10), "hello", hello); err != nil {
 		return err
@@ -245,6 +245,10 @@ func (l *live) delivery(d event.Delivery, sub Subscription) error {
 func (l *live) event(d event.Delivery) error {
 	e := &d.Event
 	if _, again := l.replayed[e.ID]; again || e.Class() == event.ClassDebug {
+		return nil
+	}
+	// A feed begins with the latest of each state, which the lists of hello told already.
+	if !d.Replay && e.Class() == event.ClassState && e.Seq <= l.from {
 		return nil
 	}
 	kind := "event"

@@ -56,7 +56,9 @@ func Dial(ctx context.Context, dataDir string) (*Client, error) {
 	}
 	dialer := net.Dialer{Timeout: dialTime}
 	c := &Client{dataDir: dataDir, http: &http.Client{Transport: &http.Transport{
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		},
 		MaxIdleConns:    4,
 		IdleConnTimeout: time.Minute,
 	}}}
