@@ -36,7 +36,7 @@ func (c Chime) Settings() json.RawMessage {
 	if c.Volume != nil {
 		m["volume"] = *c.Volume
 	}
-	if extra, ok := c.Extra.node.plain().(map[string]any); ok {
+	if extra, ok := c.Extra.node.Plain().(map[string]any); ok {
 		maps.Copy(m, extra)
 	}
 	b, _ := json.Marshal(m) // only strings, numbers and trees made from JSON
@@ -47,7 +47,7 @@ func (c Chime) Settings() json.RawMessage {
 func (c Chime) MarshalJSON() ([]byte, error) {
 	type bare Chime
 	b, err := json.Marshal(bare(c))
-	if err != nil || c.Extra.IsZero() || len(c.Extra.node.entries) == 0 {
+	if err != nil || c.Extra.IsZero() || len(c.Extra.node.Entries) == 0 {
 		return b, err
 	}
 	extra, err := json.Marshal(c.Extra)

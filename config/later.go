@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
 // laterWord is a key of the format that this version knows and does not read.
@@ -33,38 +35,37 @@ func laterPlugins() []string { return []string{"homekit", "mqtt", "neighborhood"
 func (l *loader) warnLater() {
 	for _, w := range laterWords() {
 		for path, block := range l.blocks(w.path) {
-			e := block.entry(w.key)
-			if e == nil || e.value.kind == kindNull {
+			e := block.Entry(w.key)
+			if e == nil || e.Value.Kind == tree.Null {
 				continue
 			}
-			if w.key == "tls" && e.value.get("mode").isText() && e.value.get("mode").text == "off" && len(e.value.entries) == 1 {
+			if w.key == "tls" && e.Value.Get("mode").IsText() && e.Value.Get("mode").Text == "off" && len(e.Value.Entries) == 1 {
 				continue
 			}
-			l.later = append(l.later, join(path, w.key))
-			l.warnAt(e, join(path, w.key), "E-CFG-NOT-YET", "%s is not read by this version yet; it is ignored", join(path, w.key))
+			l.later = append(l.later, tree.Join(path, w.key))
+			l.warnAt(e, tree.Join(path, w.key), "E-CFG-NOT-YET", "%s is not read by this version yet; it is ignored", tree.Join(path, w.key))
 		}
 	}
-	l.root.each("", func(path string, n *node) {
-		if n.kind != kindText {
+	l.root.Each("", func(path string, n *tree.Node) {
+		if n.Kind != tree.Text {
 			return
 		}
-		if scheme, ok := reference(n.text); ok && !slices.ContainsFunc(l.later, func(p string) bool { return strings.HasPrefix(path, p) }) {
-			f := faultAt(n.pos, len(scheme)+3, "E-CFG-NOT-YET", "%s: %s:// is not followed by this version yet; the plugin gets the text itself", path, scheme)
-			f.Severity, f.Path = Warning, path
-			l.faults = append(l.faults, f)
+		if scheme, ok := tree.Reference(n.Text); ok && !slices.ContainsFunc(l.later, func(p string) bool { return strings.HasPrefix(path, p) }) {
+			l.errorAt(n.Pos, len(scheme)+3, path, "E-CFG-NOT-YET", "%s: %s:// is not followed by this version yet; the plugin gets the text itself", path, scheme)
+			l.faults[len(l.faults)-1].Warning = true
 		}
 	})
 }
 
 // blocks yields the blocks that a path with * leads to, with their real paths.
-func (l *loader) blocks(path []string) map[string]*node {
-	at := map[string]*node{"": l.root}
+func (l *loader) blocks(path []string) map[string]*tree.Node {
+	at := map[string]*tree.Node{"": l.root}
 	for _, step := range path {
-		next := map[string]*node{}
+		next := map[string]*tree.Node{}
 		for p, n := range at {
-			for _, e := range n.entries {
-				if step == "*" || step == e.key {
-					next[join(p, e.key)] = e.value
+			for _, e := range n.Entries {
+				if step == "*" || step == e.Key {
+					next[tree.Join(p, e.Key)] = e.Value
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/porchlight-hub/porchlight/config/schema"
+	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
 // maxProblems ends a list that nobody would read to its end.
@@ -84,13 +86,13 @@ func readFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a file")
 	}
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
+	return io.ReadAll(io.LimitReader(f, tree.MaxFile+1))
 }
 
 // Parse checks the bytes of a file. name is shown in problems, and relative
 // paths in the file start at its folder.
 func Parse(name string, src []byte, opts Options) (*Config, []Problem) {
-	own, err := compile("porchlight.yaml", Schema())
+	own, err := schema.Compile("porchlight.yaml", Schema(), formats())
 	if err != nil {
 		panic("config: own schema: " + err.Error()) // cannot happen: every test compiles it
 	}
@@ -101,34 +103,33 @@ func Parse(name string, src []byte, opts Options) (*Config, []Problem) {
 type loader struct {
 	opts   Options
 	file   string
-	own    *jsonschema.Schema
-	root   *node
-	faults []fault
+	own    *schema.Schema
+	root   *tree.Node
+	faults []tree.Fault
 	later  []string // paths of blocks that are ignored
 	drop   []string // paths of entries that this version leaves out
 }
 
-func parseWith(own *jsonschema.Schema, name string, src []byte, opts Options) (*Config, []Problem) {
+func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Config, []Problem) {
 	l := &loader{opts: opts, file: name, own: own}
-	normal, faults := text(name, src)
-	lines := strings.Split(normal, "\n")
+	normal, faults := tree.Normal(name, src)
 	if l.faults = faults; len(faults) > 0 {
-		return nil, l.finish(lines)
+		return nil, l.finish(normal)
 	}
-	if l.root, l.faults = read(name, normal); l.root == nil {
-		return nil, l.finish(lines)
+	if l.root, l.faults = tree.Read(name, normal); l.root == nil {
+		return nil, l.finish(normal)
 	}
-	if l.root.kind != kindMap {
-		l.errorAt(l.root.pos, 1, "", "E-CFG-TYPE", "the file must be a block of keys such as version: 1, not %s", l.root.kind)
-		l.root.hide(true)
-		return nil, l.finish(lines)
+	if l.root.Kind != tree.Map {
+		l.errorAt(l.root.Pos, 1, "", "E-CFG-TYPE", "the file must be a block of keys such as version: 1, not %s", l.root.Kind)
+		l.root.Hide(true)
+		return nil, l.finish(normal)
 	}
-	l.root.hideSecrets()
+	l.root.HideSecrets()
 	l.override()
-	l.checkSchema(own, l.root, "")
+	l.check(own, l.root, "")
 	l.checkMeaning()
 	l.warnLater()
-	problems := l.finish(lines)
+	problems := l.finish(normal)
 	if n, _ := Count(problems); n > 0 {
 		return nil, problems
 	}
@@ -141,48 +142,60 @@ func parseWith(own *jsonschema.Schema, name string, src []byte, opts Options) (*
 }
 
 func (l *loader) errorAt(p Position, width int, path, code, format string, args ...any) {
-	f := faultAt(p, width, code, format, args...)
+	f := tree.At(p, width, code, format, args...)
 	f.Path = path
 	l.faults = append(l.faults, f)
 }
 
-func (l *loader) warnAt(e *entry, path, code, format string, args ...any) {
-	l.errorAt(e.pos, len(e.key), path, code, format, args...)
-	l.faults[len(l.faults)-1].Severity = Warning
+func (l *loader) warnAt(e *tree.Entry, path, code, format string, args ...any) {
+	l.errorAt(e.Pos, len(e.Key), path, code, format, args...)
+	l.faults[len(l.faults)-1].Warning = true
+}
+
+// check holds a part against a schema. base is where the part lies in the whole.
+func (l *loader) check(s *schema.Schema, part *tree.Node, base string) {
+	l.faults = append(l.faults, s.Check(part, base)...)
 }
 
 // finish orders the problems by place and adds their excerpts.
-func (l *loader) finish(lines []string) []Problem {
-	var words []span
-	if l.root != nil {
-		words = spans(l.root)
-	}
-	known := map[string]bool{}
-	for _, path := range [][]string{nil, {"hub"}, {"hub", "log"}, {"hub", "metrics"}, {"plugins", "x"}, {"cameras", "x"}, {"cameras", "x", "ring"}, {"chimes", "x"}} {
-		for _, k := range keysAt(l.own, path) {
-			known[k] = true
-		}
-	}
-	slices.SortStableFunc(l.faults, func(a, b fault) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
+func (l *loader) finish(normal string) []Problem {
+	page := tree.NewPage(normal, l.root, l.known)
+	slices.SortStableFunc(l.faults, func(a, b tree.Fault) int {
+		return cmp.Or(a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column)
 	})
-	out := make([]Problem, 0, min(len(l.faults), maxProblems))
-	for i := range l.faults {
+	var out []Problem
+	for _, f := range l.faults {
 		if len(out) == maxProblems {
 			break
 		}
-		f := &l.faults[i]
-		if f.File == l.file {
-			f.excerpt(lines, words, known)
+		p := Problem{
+			File: f.Pos.File, Line: f.Pos.Line, Column: f.Pos.Column, Severity: Error, Code: f.Code, Message: f.Message,
+			Suggestion: f.Suggestion, Hint: f.Hint, Path: f.Path,
 		}
-		if !slices.Contains(out, f.Problem) {
-			out = append(out, f.Problem)
+		if f.Warning {
+			p.Severity = Warning
+		}
+		if p.File == l.file {
+			p.Excerpt = page.Excerpt(f.Pos, f.Width)
+		}
+		if !slices.Contains(out, p) {
+			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// known tells whether the format has such a key anywhere.
+func (l *loader) known(key string) bool {
+	for _, path := range [][]string{
+		nil, {"hub"}, {"hub", "log"}, {"hub", "metrics"}, {"cameras", "x"}, {"cameras", "x", "ring"}, {"chimes", "x"},
+		{"plugins", "x"}, {"plugins", "x", "limits"}, {"plugins", "x", "limits", "restart"}, {"plugins", "x", "limits", "health"},
+	} {
+		if slices.Contains(l.own.Keys(path...), key) {
+			return true
+		}
+	}
+	return false
 }
 
 // override lays flags and variables over the hub section, so that every later
@@ -191,50 +204,24 @@ func (l *loader) override() {
 	for _, o := range l.opts.Overrides {
 		pos := Position{File: o.From}
 		if !slices.Contains(HubKeys(), o.Key) {
-			l.errorAt(pos, 1, "hub."+o.Key, "E-CFG-UNKNOWN-KEY", "hub.%s cannot be set here", clip(o.Key))
-			l.faults[len(l.faults)-1].Suggestion = nearest(o.Key, HubKeys())
+			l.errorAt(pos, 1, "hub."+o.Key, "E-CFG-UNKNOWN-KEY", "hub.%s cannot be set here", tree.Clip(o.Key))
+			l.faults[len(l.faults)-1].Suggestion = schema.Nearest(o.Key, HubKeys())
 			continue
 		}
 		path := append([]string{"hub"}, strings.Split(o.Key, ".")...)
-		value := &node{kind: kindText, text: o.Value, pos: pos}
-		for _, s := range schemasAt(l.own, path, 0) {
-			if s.Types == nil {
-				continue
-			}
-			switch types := s.Types.ToStrings(); {
-			case slices.Contains(types, "boolean") && (o.Value == "true" || o.Value == "false"):
-				value.kind = kindBool
-			case slices.Contains(types, "array"):
-				value.kind, value.text = kindList, ""
-				for v := range strings.SplitSeq(o.Value, ",") {
-					if v = strings.TrimSpace(v); v != "" {
-						value.items = append(value.items, &node{kind: kindText, text: v, pos: pos})
-					}
+		value := &tree.Node{Kind: tree.Text, Text: o.Value, Pos: pos}
+		switch {
+		case l.own.Allows("boolean", path...) && (o.Value == "true" || o.Value == "false"):
+			value.Kind = tree.Bool
+		case l.own.Allows("array", path...):
+			value.Kind, value.Text = tree.List, ""
+			for v := range strings.SplitSeq(o.Value, ",") {
+				if v = strings.TrimSpace(v); v != "" {
+					value.Items = append(value.Items, &tree.Node{Kind: tree.Text, Text: v, Pos: pos})
 				}
 			}
 		}
-		l.root.put(path, value)
-	}
-}
-
-// put sets a value, making blocks on the way.
-func (n *node) put(path []string, value *node) {
-	e := n.entry(path[0])
-	if e == nil || e.value.kind == kindNull {
-		fresh := entry{key: path[0], pos: value.pos, value: &node{kind: kindMap, pos: value.pos}}
-		if e == nil {
-			n.entries = append(n.entries, fresh)
-			e = &n.entries[len(n.entries)-1]
-		} else {
-			*e = fresh
-		}
-	}
-	if len(path) == 1 {
-		e.pos, e.value = value.pos, value
-		return
-	}
-	if e.value.kind == kindMap {
-		e.value.put(path[1:], value)
+		l.root.Put(path, value)
 	}
 }
 
@@ -245,17 +232,17 @@ func (l *loader) decode() (*Config, error) {
 		Plugins: map[string]Plugin{}, Cameras: map[string]Camera{}, Chimes: map[string]Chime{},
 	}
 	note(c.places, "", l.root)
-	if n := l.root.get("hub"); n.isSet() {
-		if err := n.into(&c.Hub); err != nil {
+	if n := l.root.Get("hub"); n.IsSet() {
+		if err := n.Into(&c.Hub); err != nil {
 			return nil, fmt.Errorf("hub: %w", err)
 		}
 	}
 	for id, n := range l.entries("plugins") {
 		p := defaultPlugin()
-		if err := n.without(isRaw).into(&p); err != nil {
+		if err := n.Without(isRaw).Into(&p); err != nil {
 			return nil, fmt.Errorf("plugins.%s: %w", id, err)
 		}
-		p.Permissions, p.Config = Raw{n.get("permissions")}, Raw{n.get("config")}
+		p.Permissions, p.Config = Raw{n.Get("permissions")}, Raw{n.Get("config")}
 		if p.Builtin == "" && p.Path == "" && slices.Contains(l.opts.Builtins, id) {
 			p.Builtin = id
 		}
@@ -263,7 +250,7 @@ func (l *loader) decode() (*Config, error) {
 			p.Disabled = true
 		}
 		if p.Path != "" {
-			p.Path = l.resolve(p.Path, n.get("path"))
+			p.Path = l.resolve(p.Path, n.Get("path"))
 		}
 		c.Plugins[id] = p
 	}
@@ -271,11 +258,11 @@ func (l *loader) decode() (*Config, error) {
 		if slices.Contains(l.drop, "cameras."+id) {
 			continue
 		}
-		cam := defaultCamera(id, !n.get("plugin").isSet())
-		if err := n.without(isRaw).into(&cam); err != nil {
+		cam := defaultCamera(id, !n.Get("plugin").IsSet())
+		if err := n.Without(isRaw).Into(&cam); err != nil {
 			return nil, fmt.Errorf("cameras.%s: %w", id, err)
 		}
-		cam.Source = Raw{n.get("source")}
+		cam.Source = Raw{n.Get("source")}
 		c.Cameras[id] = cam
 		c.imply(cam.Plugin)
 	}
@@ -284,16 +271,16 @@ func (l *loader) decode() (*Config, error) {
 			continue
 		}
 		ch := defaultChime(id)
-		if err := n.into(&ch); err != nil {
+		if err := n.Into(&ch); err != nil {
 			return nil, fmt.Errorf("chimes.%s: %w", id, err)
 		}
-		ch.Extra = Raw{n.without(l.ownChimeKey)}
+		ch.Extra = Raw{n.Without(l.ownChimeKey)}
 		c.Chimes[id] = ch
 		c.imply(ch.Plugin)
 	}
-	c.Hub.DataDir = l.resolve(c.Hub.DataDir, l.root.get("hub", "data_dir"))
+	c.Hub.DataDir = l.resolve(c.Hub.DataDir, l.root.Get("hub", "data_dir"))
 	for i, p := range c.Hub.PluginPath {
-		c.Hub.PluginPath[i] = l.resolve(p, l.root.get("hub", "plugin_path"))
+		c.Hub.PluginPath[i] = l.resolve(p, l.root.Get("hub", "plugin_path"))
 	}
 	return c, nil
 }
@@ -311,53 +298,44 @@ func (c *Config) imply(plugin string) {
 func isRaw(key string) bool { return key == "config" || key == "permissions" || key == "source" }
 
 func (l *loader) ownChimeKey(key string) bool {
-	return slices.Contains(keysAt(l.own, []string{"chimes", "x"}), key)
+	return slices.Contains(l.own.Keys("chimes", "x"), key)
 }
 
 // entries yields the entries of a section that are blocks or empty.
-func (l *loader) entries(section string) map[string]*node {
-	out := map[string]*node{}
-	if s := l.root.get(section); s != nil {
-		for _, e := range s.entries {
-			n := e.value
-			if n.kind == kindNull {
-				n = &node{kind: kindMap, pos: e.pos}
+func (l *loader) entries(section string) map[string]*tree.Node {
+	out := map[string]*tree.Node{}
+	if s := l.root.Get(section); s != nil {
+		for _, e := range s.Entries {
+			n := e.Value
+			if n.Kind == tree.Null {
+				n = &tree.Node{Kind: tree.Map, Pos: e.Pos}
 			}
-			out[e.key] = n
+			out[e.Key] = n
 		}
 	}
 	return out
 }
 
-// into decodes a checked tree over the defaults in v.
-func (n *node) into(v any) error {
-	b, err := json.Marshal(n.plain())
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(b, v)
-}
-
 // resolve makes a path absolute in meaning: from the file's folder, or from the
 // working folder if a flag or variable gave it.
-func (l *loader) resolve(path string, from *node) string {
+func (l *loader) resolve(path string, from *tree.Node) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	if from != nil && from.pos.Line == 0 && from.pos.File != "" {
+	if from != nil && from.Pos.Line == 0 && from.Pos.File != "" {
 		return filepath.Clean(path)
 	}
 	return filepath.Join(filepath.Dir(l.file), path)
 }
 
-func note(places map[string]Position, path string, n *node) {
-	for _, e := range n.entries {
-		if e.value.kind == kindNull {
+func note(places map[string]Position, path string, n *tree.Node) {
+	for _, e := range n.Entries {
+		if e.Value.Kind == tree.Null {
 			continue
 		}
-		p := join(path, e.key)
-		places[p] = e.pos
-		note(places, p, e.value)
+		p := tree.Join(path, e.Key)
+		places[p] = e.Pos
+		note(places, p, e.Value)
 	}
 }
 

@@ -7,16 +7,20 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/porchlight-hub/porchlight/config/schema"
+	"github.com/porchlight-hub/porchlight/config/tree"
+	"github.com/porchlight-hub/porchlight/config/unit"
 )
 
 // checkMeaning holds the parts against each other and against what this binary
 // can do. It works on the tree, so that it also speaks about a file whose form
 // has errors elsewhere.
 func (l *loader) checkMeaning() {
-	if n := l.root.get("version"); n != nil && n.kind == kindNumber && n.text != "1" {
-		l.errorAt(n.pos, n.width(), "version", "E-CFG-VERSION", "version %s is not known; this hub reads version %d", clip(n.written), FormatVersion)
+	if n := l.root.Get("version"); n != nil && n.Kind == tree.Number && n.Text != "1" {
+		l.errorAt(n.Pos, n.Width(), "version", "E-CFG-VERSION", "version %s is not known; this hub reads version %d", tree.Clip(n.Written), FormatVersion)
 	}
-	l.checkHub(l.root.get("hub"))
+	l.checkHub(l.root.Get("hub"))
 	plugins, cameras, chimes := l.entries("plugins"), l.entries("cameras"), l.entries("chimes")
 	for _, id := range IDs(plugins) {
 		l.checkPlugin(id, plugins[id])
@@ -29,19 +33,19 @@ func (l *loader) checkMeaning() {
 	}
 }
 
-func (l *loader) checkHub(hub *node) {
-	if n := hub.get("listen"); n.isText() {
-		if _, err := listenHost(n.text); err == nil && !Loopback(n.text) && !hub.get("insecure").isTrue() {
-			l.errorAt(n.pos, n.width(), "hub.listen", "E-CFG-INSECURE",
-				"hub.listen %s can be reached from other machines, and without TLS everything would be readable on the way", clip(n.text))
+func (l *loader) checkHub(hub *tree.Node) {
+	if n := hub.Get("listen"); n.IsText() {
+		if _, err := listenHost(n.Text); err == nil && !Loopback(n.Text) && !hub.Get("insecure").IsTrue() {
+			l.errorAt(n.Pos, n.Width(), "hub.listen", "E-CFG-INSECURE",
+				"hub.listen %s can be reached from other machines, and without TLS everything would be readable on the way", tree.Clip(n.Text))
 			l.hint("write hub.insecure: true if you accept that")
 		}
 	}
-	if allow := hub.get("metrics", "allow"); allow != nil {
-		for i, n := range allow.items {
-			if _, err := netip.ParsePrefix(n.text); n.kind == kindText && err != nil {
-				l.errorAt(n.pos, n.width(), fmt.Sprintf("hub.metrics.allow[%d]", i), "E-CFG-VALUE",
-					"hub.metrics.allow: %q is not a network: write for example 192.168.1.0/24", clip(n.text))
+	if allow := hub.Get("metrics", "allow"); allow != nil {
+		for i, n := range allow.Items {
+			if _, err := netip.ParsePrefix(n.Text); n.Kind == tree.Text && err != nil {
+				l.errorAt(n.Pos, n.Width(), fmt.Sprintf("hub.metrics.allow[%d]", i), "E-CFG-VALUE",
+					"hub.metrics.allow: %q is not a network: write for example 192.168.1.0/24", tree.Clip(n.Text))
 			}
 		}
 	}
@@ -50,46 +54,46 @@ func (l *loader) checkHub(hub *node) {
 func (l *loader) hint(text string) { l.faults[len(l.faults)-1].Hint = text }
 
 // owner is the entry of a device, for faults about the device as a whole.
-func (l *loader) owner(section, id string) *entry { return l.root.get(section).entry(id) }
+func (l *loader) owner(section, id string) *tree.Entry { return l.root.Get(section).Entry(id) }
 
-func (l *loader) checkPlugin(id string, n *node) {
-	if n.kind != kindMap {
+func (l *loader) checkPlugin(id string, n *tree.Node) {
+	if n.Kind != tree.Map {
 		return
 	}
 	path := "plugins." + id
-	builtin, file := n.get("builtin"), n.get("path")
-	later := n.get("source").isSet() || n.get("version").isSet()
+	builtin, file := n.Get("builtin"), n.Get("path")
+	later := n.Get("source").IsSet() || n.Get("version").IsSet()
 	switch {
-	case builtin.isSet() && file.isSet():
-		l.errorAt(n.entry("path").pos, 4, path, "E-CFG-CONFLICT", "%s has both builtin and path; keep one", path)
-	case !builtin.isSet() && !file.isSet() && later:
+	case builtin.IsSet() && file.IsSet():
+		l.errorAt(n.Entry("path").Pos, 4, path, "E-CFG-CONFLICT", "%s has both builtin and path; keep one", path)
+	case !builtin.IsSet() && !file.IsSet() && later:
 		l.drop = append(l.drop, path) // warned about by its key
-	case !builtin.isSet() && !file.isSet() && slices.Contains(laterPlugins(), id) && !slices.Contains(l.opts.Builtins, id):
-		l.laterPlugin(l.owner("plugins", id).pos, utf8.RuneCountInString(id), path, id)
-	case !builtin.isSet() && !file.isSet() && !slices.Contains(l.opts.Builtins, id):
+	case !builtin.IsSet() && !file.IsSet() && slices.Contains(laterPlugins(), id) && !slices.Contains(l.opts.Builtins, id):
+		l.laterPlugin(l.owner("plugins", id).Pos, utf8.RuneCountInString(id), path, id)
+	case !builtin.IsSet() && !file.IsSet() && !slices.Contains(l.opts.Builtins, id):
 		e := l.owner("plugins", id)
-		l.errorAt(e.pos, utf8.RuneCountInString(id), path, "E-CFG-MISSING", "%s says neither builtin nor path", path)
-		l.faults[len(l.faults)-1].Suggestion = nearest(id, l.opts.Builtins)
-	case builtin.isText() && !slices.Contains(l.opts.Builtins, builtin.text):
-		if slices.Contains(laterPlugins(), builtin.text) {
-			l.laterPlugin(builtin.pos, builtin.width(), path, builtin.text)
+		l.errorAt(e.Pos, utf8.RuneCountInString(id), path, "E-CFG-MISSING", "%s says neither builtin nor path", path)
+		l.faults[len(l.faults)-1].Suggestion = schema.Nearest(id, l.opts.Builtins)
+	case builtin.IsText() && !slices.Contains(l.opts.Builtins, builtin.Text):
+		if slices.Contains(laterPlugins(), builtin.Text) {
+			l.laterPlugin(builtin.Pos, builtin.Width(), path, builtin.Text)
 			break
 		}
-		l.unknownName(builtin, join(path, "builtin"), fmt.Sprintf("%s.builtin: no bundled plugin is called", path), l.opts.Builtins)
+		l.unknownName(builtin, tree.Join(path, "builtin"), fmt.Sprintf("%s.builtin: no bundled plugin is called", path), l.opts.Builtins)
 	}
 	l.checkLimits(path, n)
 	name := id
-	if builtin.isText() {
-		name = builtin.text
+	if builtin.IsText() {
+		name = builtin.Text
 	}
-	if schema, ok := l.schemaOf(id, name); ok {
-		l.checkRaw(n.entry("config"), join(path, "config"), schema.Config, id)
+	if own, ok := l.schemaOf(id, name); ok {
+		l.checkRaw(n.Entry("config"), tree.Join(path, "config"), own.Config, id)
 	}
 }
 
 func (l *loader) laterPlugin(p Position, width int, path, name string) {
 	l.errorAt(p, width, path, "E-CFG-NOT-YET", "%s: the plugin %s is not part of this version yet; the entry is ignored", path, name)
-	l.faults[len(l.faults)-1].Severity = Warning
+	l.faults[len(l.faults)-1].Warning = true
 	l.drop, l.later = append(l.drop, path), append(l.later, path)
 }
 
@@ -102,24 +106,24 @@ func (l *loader) schemaOf(entry, builtin string) (PluginSchema, bool) {
 }
 
 // checkRaw holds a plugin's own block against the plugin's own schema.
-func (l *loader) checkRaw(e *entry, path string, schema []byte, plugin string) {
-	if e == nil || e.value.kind != kindMap {
+func (l *loader) checkRaw(e *tree.Entry, path string, raw []byte, plugin string) {
+	if e == nil || e.Value.Kind != tree.Map {
 		return // the form is checked elsewhere
 	}
-	l.checkTree(e.value, path, schema, plugin, e.pos)
+	l.checkTree(e.Value, path, raw, plugin, e.Pos)
 }
 
-func (l *loader) checkTree(n *node, path string, schema []byte, plugin string, at Position) {
-	if len(schema) == 0 {
-		schema = []byte(`{"additionalProperties": false}`)
+func (l *loader) checkTree(n *tree.Node, path string, raw []byte, plugin string, at Position) {
+	if len(raw) == 0 {
+		raw = []byte(`{"additionalProperties": false}`)
 	}
-	s, err := compile(plugin, schema)
+	s, err := schema.Compile(plugin, raw, formats())
 	if err != nil {
 		l.errorAt(at, 1, path, "E-CFG-PLUGIN-SCHEMA", "%s cannot be checked: the schema of plugin %s is broken", path, plugin)
-		l.faults[len(l.faults)-1].Severity = Warning
+		l.faults[len(l.faults)-1].Warning = true
 		return
 	}
-	l.checkSchema(s, n, path)
+	l.check(s, n, path)
 }
 
 // bounds of durations, by the place in an entry.
@@ -128,20 +132,20 @@ type bound struct {
 	min, max time.Duration
 }
 
-func (l *loader) checkBounds(base string, n *node, bounds []bound) {
+func (l *loader) checkBounds(base string, n *tree.Node, bounds []bound) {
 	for _, b := range bounds {
-		v := n.get(b.path...)
-		if !v.isText() {
+		v := n.Get(b.path...)
+		if !v.IsText() {
 			continue
 		}
-		path := join(base, strings.Join(b.path, "."))
-		if d, err := ParseDuration(v.text); err == nil && (d.Std() < b.min || d.Std() > b.max) {
-			l.errorAt(v.pos, v.width(), path, "E-CFG-VALUE", "%s: %s is not within %s and %s", path, clip(v.text), Duration(b.min), Duration(b.max))
+		path := tree.Join(base, strings.Join(b.path, "."))
+		if d, err := unit.ParseDuration(v.Text); err == nil && (d.Std() < b.min || d.Std() > b.max) {
+			l.errorAt(v.Pos, v.Width(), path, "E-CFG-VALUE", "%s: %s is not within %s and %s", path, tree.Clip(v.Text), unit.Duration(b.min), unit.Duration(b.max))
 		}
 	}
 }
 
-func (l *loader) checkLimits(base string, n *node) {
+func (l *loader) checkLimits(base string, n *tree.Node) {
 	const day = 24 * time.Hour
 	l.checkBounds(base, n, []bound{
 		{[]string{"limits", "restart", "per"}, time.Second, 7 * day},
@@ -149,24 +153,24 @@ func (l *loader) checkLimits(base string, n *node) {
 		{[]string{"limits", "restart", "longest"}, time.Millisecond, day},
 		{[]string{"limits", "health", "every"}, 10 * time.Millisecond, time.Hour},
 	})
-	if m := n.get("limits", "memory"); m.isText() {
-		if size, err := ParseByteSize(m.text); err == nil && size < 8*mib {
-			l.errorAt(m.pos, m.width(), base+".limits.memory", "E-CFG-VALUE", "%s.limits.memory: %s is below 8MiB, and nothing would start", base, clip(m.text))
+	if m := n.Get("limits", "memory"); m.IsText() {
+		if size, err := unit.ParseByteSize(m.Text); err == nil && size < 8*unit.MiB {
+			l.errorAt(m.Pos, m.Width(), base+".limits.memory", "E-CFG-VALUE", "%s.limits.memory: %s is below 8MiB, and nothing would start", base, tree.Clip(m.Text))
 		}
 	}
-	first, longest := n.get("limits", "restart", "first"), n.get("limits", "restart", "longest")
-	if first.isText() && longest.isText() {
-		a, errA := ParseDuration(first.text)
-		b, errB := ParseDuration(longest.text)
+	first, longest := n.Get("limits", "restart", "first"), n.Get("limits", "restart", "longest")
+	if first.IsText() && longest.IsText() {
+		a, errA := unit.ParseDuration(first.Text)
+		b, errB := unit.ParseDuration(longest.Text)
 		if errA == nil && errB == nil && a > b {
-			l.errorAt(longest.pos, longest.width(), base+".limits.restart.longest", "E-CFG-VALUE",
-				"%s.limits.restart.longest: %s is shorter than first (%s)", base, clip(longest.text), a)
+			l.errorAt(longest.Pos, longest.Width(), base+".limits.restart.longest", "E-CFG-VALUE",
+				"%s.limits.restart.longest: %s is shorter than first (%s)", base, tree.Clip(longest.Text), a)
 		}
 	}
 }
 
-func (l *loader) checkCamera(id string, n *node, plugins map[string]*node) {
-	if n.kind != kindMap {
+func (l *loader) checkCamera(id string, n *tree.Node, plugins map[string]*tree.Node) {
+	if n.Kind != tree.Map {
 		return
 	}
 	path := "cameras." + id
@@ -174,127 +178,127 @@ func (l *loader) checkCamera(id string, n *node, plugins map[string]*node) {
 		{[]string{"ring", "debounce"}, 0, time.Hour},
 		{[]string{"ring", "ignore_older_than"}, time.Second, time.Hour},
 	})
-	plugin, source := n.get("plugin"), n.entry("source")
+	plugin, source := n.Get("plugin"), n.Entry("source")
 	switch {
-	case !plugin.isSet() && source != nil && source.value.isSet():
-		l.errorAt(source.pos, len("source"), path, "E-CFG-MISSING", "%s has a source and no plugin to read it", path)
+	case !plugin.IsSet() && source != nil && source.Value.IsSet():
+		l.errorAt(source.Pos, len("source"), path, "E-CFG-MISSING", "%s has a source and no plugin to read it", path)
 		l.hint("write plugin: and the name of an entry of plugins")
-	case !plugin.isSet():
+	case !plugin.IsSet():
 		e := l.owner("cameras", id)
 		l.warnAt(e, path, "E-CFG-NOT-YET", "%s has neither plugin nor source: a bare button, which nothing can press in this version yet", path)
-	case plugin.isText():
+	case plugin.IsText():
 		if l.checkPluginName(plugin, path, plugins) && source != nil {
-			if schema, ok := l.schemaOf(plugin.text, builtinOf(plugins[plugin.text], plugin.text)); ok {
-				l.checkRaw(source, join(path, "source"), schema.Device, plugin.text)
+			if own, ok := l.schemaOf(plugin.Text, builtinOf(plugins[plugin.Text], plugin.Text)); ok {
+				l.checkRaw(source, tree.Join(path, "source"), own.Device, plugin.Text)
 			}
 		}
 	}
 }
 
 // builtinOf is the bundled plugin that an entry runs, by default its own name.
-func builtinOf(entry *node, name string) string {
-	if b := entry.get("builtin"); b.isText() {
-		return b.text
+func builtinOf(entry *tree.Node, name string) string {
+	if b := entry.Get("builtin"); b.IsText() {
+		return b.Text
 	}
 	return name
 }
 
-func (l *loader) checkPluginName(name *node, path string, plugins map[string]*node) bool {
-	if _, there := plugins[name.text]; there || slices.Contains(l.opts.Builtins, name.text) {
+func (l *loader) checkPluginName(name *tree.Node, path string, plugins map[string]*tree.Node) bool {
+	if _, there := plugins[name.Text]; there || slices.Contains(l.opts.Builtins, name.Text) {
 		return true
 	}
-	if slices.Contains(laterPlugins(), name.text) {
-		l.laterPlugin(name.pos, name.width(), path, name.text)
+	if slices.Contains(laterPlugins(), name.Text) {
+		l.laterPlugin(name.Pos, name.Width(), path, name.Text)
 		return false
 	}
 	have := append(IDs(plugins), l.opts.Builtins...)
-	l.unknownName(name, join(path, "plugin"), path+": unknown plugin", have)
+	l.unknownName(name, tree.Join(path, "plugin"), path+": unknown plugin", have)
 	return false
 }
 
-func (l *loader) unknownName(n *node, path, says string, have []string) {
+func (l *loader) unknownName(n *tree.Node, path, says string, have []string) {
 	slices.Sort(have)
 	have = slices.Compact(have)
-	l.errorAt(n.pos, n.width(), path, "E-CFG-UNKNOWN-PLUGIN", "%s %q (have: %s)", says, clip(n.text), strings.Join(have, ", "))
-	l.faults[len(l.faults)-1].Suggestion = nearest(n.text, have)
+	l.errorAt(n.Pos, n.Width(), path, "E-CFG-UNKNOWN-PLUGIN", "%s %q (have: %s)", says, tree.Clip(n.Text), strings.Join(have, ", "))
+	l.faults[len(l.faults)-1].Suggestion = schema.Nearest(n.Text, have)
 }
 
-func (l *loader) checkChime(id string, n *node, plugins map[string]*node) {
-	if n.kind != kindMap {
+func (l *loader) checkChime(id string, n *tree.Node, plugins map[string]*tree.Node) {
+	if n.Kind != tree.Map {
 		return
 	}
 	path := "chimes." + id
-	builtin, plugin := n.get("builtin"), n.get("plugin")
+	builtin, plugin := n.Get("builtin"), n.Get("plugin")
 	switch {
-	case builtin.isSet() && plugin.isSet():
-		l.errorAt(n.entry("plugin").pos, len("plugin"), path, "E-CFG-CONFLICT", "%s has both builtin and plugin; keep one", path)
-	case builtin.isText() && builtin.text == "webhook":
-		l.errorAt(builtin.pos, builtin.width(), path, "E-CFG-NOT-YET", "%s: the built-in chime webhook is not part of this version yet; the entry is ignored", path)
-		l.faults[len(l.faults)-1].Severity = Warning
+	case builtin.IsSet() && plugin.IsSet():
+		l.errorAt(n.Entry("plugin").Pos, len("plugin"), path, "E-CFG-CONFLICT", "%s has both builtin and plugin; keep one", path)
+	case builtin.IsText() && builtin.Text == "webhook":
+		l.errorAt(builtin.Pos, builtin.Width(), path, "E-CFG-NOT-YET", "%s: the built-in chime webhook is not part of this version yet; the entry is ignored", path)
+		l.faults[len(l.faults)-1].Warning = true
 		l.drop, l.later = append(l.drop, path), append(l.later, path)
-	case builtin.isSet():
+	case builtin.IsSet():
 		l.refuseExtra(n, path)
-	case plugin.isText():
+	case plugin.IsText():
 		if !l.checkPluginName(plugin, path, plugins) {
 			l.refuseNear(n, path)
 			break
 		}
-		if schema, ok := l.schemaOf(plugin.text, builtinOf(plugins[plugin.text], plugin.text)); ok {
-			l.checkChimeKeys(n, path, schema.Device, plugin.text)
+		if own, ok := l.schemaOf(plugin.Text, builtinOf(plugins[plugin.Text], plugin.Text)); ok {
+			l.checkChimeKeys(n, path, own.Device, plugin.Text)
 		} else {
 			l.refuseNear(n, path)
 		}
-	case !plugin.isSet():
+	case !plugin.IsSet():
 		e := l.owner("chimes", id)
-		l.errorAt(e.pos, utf8.RuneCountInString(id), path, "E-CFG-MISSING", "%s says neither builtin nor plugin", path)
+		l.errorAt(e.Pos, utf8.RuneCountInString(id), path, "E-CFG-MISSING", "%s says neither builtin nor plugin", path)
 		l.hint("write builtin: browser, or plugin: and a plugin's name")
 		l.refuseNear(n, path)
 	}
 }
 
 // refuseExtra: a built-in chime has no keys of its own.
-func (l *loader) refuseExtra(n *node, path string) {
-	for i := range n.entries {
-		if !l.ownChimeKey(n.entries[i].key) {
-			l.unknownKey(&n.entries[i], path, keysAt(l.own, []string{"chimes", "x"}))
+func (l *loader) refuseExtra(n *tree.Node, path string) {
+	for i := range n.Entries {
+		if !l.ownChimeKey(n.Entries[i].Key) {
+			l.faults = append(l.faults, schema.Unknown(&n.Entries[i], path, l.own.Keys("chimes", "x")))
 		}
 	}
 }
 
 // refuseNear: where nobody says which keys a plugin takes, only a likely typing
 // error is refused.
-func (l *loader) refuseNear(n *node, path string) {
-	known := keysAt(l.own, []string{"chimes", "x"})
-	for i := range n.entries {
-		if key := n.entries[i].key; !l.ownChimeKey(key) && nearest(key, known) != "" {
-			l.unknownKey(&n.entries[i], path, known)
+func (l *loader) refuseNear(n *tree.Node, path string) {
+	known := l.own.Keys("chimes", "x")
+	for i := range n.Entries {
+		if key := n.Entries[i].Key; !l.ownChimeKey(key) && schema.Nearest(key, known) != "" {
+			l.faults = append(l.faults, schema.Unknown(&n.Entries[i], path, known))
 		}
 	}
 }
 
 // checkChimeKeys holds a chime's keys against its plugin's device schema: the
 // plugin's own, and of sound, device and volume those that the schema names.
-func (l *loader) checkChimeKeys(n *node, path string, schema []byte, plugin string) {
-	if len(schema) == 0 {
+func (l *loader) checkChimeKeys(n *tree.Node, path string, raw []byte, plugin string) {
+	if len(raw) == 0 {
 		l.refuseExtra(n, path)
 		return
 	}
-	s, err := compile(plugin, schema)
+	s, err := schema.Compile(plugin, raw, formats())
 	if err != nil {
-		l.checkTree(n, path, schema, plugin, n.pos)
+		l.checkTree(n, path, raw, plugin, n.Pos)
 		return
 	}
-	named := keysAt(s, nil)
-	known := append(keysAt(l.own, []string{"chimes", "x"}), named...)
-	part := n.without(func(key string) bool {
+	named := s.Keys()
+	known := append(l.own.Keys("chimes", "x"), named...)
+	part := n.Without(func(key string) bool {
 		return l.ownChimeKey(key) && (slices.Contains(Chime{}.ownKeys(), key) || !slices.Contains(named, key))
 	})
 	before := len(l.faults)
-	l.checkSchema(s, part, path)
+	l.check(s, part, path)
 	for i := before; i < len(l.faults); i++ {
 		if f := &l.faults[i]; f.Code == "E-CFG-UNKNOWN-KEY" {
 			key := f.Path[strings.LastIndex(f.Path, ".")+1:]
-			if f.Suggestion = nearest(key, known); f.Suggestion != "" {
+			if f.Suggestion = schema.Nearest(key, known); f.Suggestion != "" {
 				f.Hint = ""
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
 // Entry names one part of a configuration: a "plugin", a "camera" or a "chime"
@@ -79,17 +81,17 @@ func (p *Plan) hub(old, new Hub) {
 // leavesOf flattens the hub section: each key with its value, lists as one.
 func leavesOf(h Hub) map[string]string {
 	out := map[string]string{}
-	n, err := nodeFromJSON(marshal(h))
+	n, err := tree.FromJSON(marshal(h))
 	if err != nil {
 		return out
 	}
-	for _, e := range n.entries {
-		if e.value.kind != kindMap {
-			out[e.key] = string(marshal(e.value.plain()))
+	for _, e := range n.Entries {
+		if e.Value.Kind != tree.Map {
+			out[e.Key] = string(marshal(e.Value.Plain()))
 			continue
 		}
-		for _, sub := range e.value.entries {
-			out[join(e.key, sub.key)] = string(marshal(sub.value.plain()))
+		for _, sub := range e.Value.Entries {
+			out[tree.Join(e.Key, sub.Key)] = string(marshal(sub.Value.Plain()))
 		}
 	}
 	return out

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
 // Severity says whether a problem stands in the way.
@@ -67,7 +69,7 @@ func Text(problems []Problem, consequence string) string {
 		b.WriteString(p.String() + "\n")
 	}
 	e, w := Count(problems)
-	fmt.Fprintf(&b, "%s, %s.", plural(e, "error"), plural(w, "warning"))
+	fmt.Fprintf(&b, "%s, %s.", tree.Plural(e, "error"), tree.Plural(w, "warning"))
 	if consequence != "" {
 		b.WriteString(" " + consequence)
 	}
@@ -81,13 +83,6 @@ func Text(problems []Problem, consequence string) string {
 	return b.String() + "\n"
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // Invalid is the error of a configuration that cannot be used.
 type Invalid struct{ Problems []Problem }
 
@@ -95,7 +90,7 @@ func (e *Invalid) Error() string {
 	for _, p := range e.Problems {
 		if p.Severity == Error {
 			n, _ := Count(e.Problems)
-			return fmt.Sprintf("config: %s: %s (%s)", Position{p.File, p.Line, p.Column}, p.Message, plural(n, "error"))
+			return fmt.Sprintf("config: %s: %s (%s)", Position{p.File, p.Line, p.Column}, p.Message, tree.Plural(n, "error"))
 		}
 	}
 	return "config: not valid"

@@ -7,25 +7,27 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+
+	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
 // Raw is a part of the document that belongs to a plugin: a tree with the
 // places it came from. Printing, logging and marshalling it masks its secrets;
 // only JSON gives them in clear.
-type Raw struct{ node *node }
+type Raw struct{ node *tree.Node }
 
 // RawJSON makes a Raw of JSON text, with no places.
 func RawJSON(b []byte) (Raw, error) {
-	n, err := nodeFromJSON(b)
+	n, err := tree.FromJSON(b)
 	if err != nil {
 		return Raw{}, fmt.Errorf("raw: %w", err)
 	}
-	n.hideSecrets()
+	n.HideSecrets()
 	return Raw{n}, nil
 }
 
 // IsZero tells that nothing was written.
-func (r Raw) IsZero() bool { return !r.node.isSet() }
+func (r Raw) IsZero() bool { return !r.node.IsSet() }
 
 // JSON is the tree in clear, for the plugin it belongs to; nil if nothing was
 // written. Keys are sorted, so equal trees are equal bytes.
@@ -33,7 +35,7 @@ func (r Raw) JSON() json.RawMessage {
 	if r.IsZero() {
 		return nil
 	}
-	b, _ := json.Marshal(r.node.plain()) // made of JSON values only
+	b, _ := json.Marshal(r.node.Plain()) // made of JSON values only
 	return b
 }
 
@@ -49,16 +51,16 @@ func (r Raw) Position(pointer string) Position {
 	n := r.node
 	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
 		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		next := n.get(step)
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.items) {
-			next = n.items[i]
+		next := n.Get(step)
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Items) {
+			next = n.Items[i]
 		}
 		if next == nil {
 			break
 		}
 		n = next
 	}
-	return n.pos
+	return n.Pos
 }
 
 // MarshalJSON masks.
@@ -66,7 +68,7 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 	if r.IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(r.node.masked().plain())
+	return json.Marshal(r.node.Masked().Plain())
 }
 
 // UnmarshalJSON reads JSON text without places.

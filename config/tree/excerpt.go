@@ -1,12 +1,10 @@
-package config
+package tree
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/agnivade/levenshtein"
 )
 
 const hidden = "******"
@@ -14,28 +12,28 @@ const hidden = "******"
 // span is one written word of the file: a key or a scalar.
 type span struct {
 	line, col int
-	text      string
-	secret    bool
+	Text      string
+	Secret    bool
 }
 
 // spans lists every key and scalar under n in the order of the file.
-func spans(n *node) []span {
-	var out []span
-	var walk func(n *node)
-	walk = func(n *node) {
-		for _, e := range n.entries {
-			out = append(out, span{e.pos.Line, e.pos.Column, e.key, e.secret})
-			walk(e.value)
+func spans(n *Node) []span {
+	out := []span{}
+	var walk func(n *Node)
+	walk = func(n *Node) {
+		for _, e := range n.Entries {
+			out = append(out, span{e.Pos.Line, e.Pos.Column, e.Key, e.Secret})
+			walk(e.Value)
 		}
-		for _, item := range n.items {
+		for _, item := range n.Items {
 			walk(item)
 		}
-		if n.kind != kindMap && n.kind != kindList && n.kind != kindNull {
-			text := n.text
-			if n.written != "" {
-				text = n.written
+		if n.Kind != Map && n.Kind != List && n.Kind != Null {
+			text := n.Text
+			if n.Written != "" {
+				text = n.Written
 			}
-			out = append(out, span{n.pos.Line, n.pos.Column, text, n.secret})
+			out = append(out, span{n.Pos.Line, n.Pos.Column, text, n.Secret})
 		}
 	}
 	walk(n)
@@ -48,22 +46,39 @@ func spans(n *node) []span {
 	return out
 }
 
-// excerpt shows the line of a fault with its number and carets below. words are
-// the spans of the whole file, nil if it could not be read as YAML.
-func (f *fault) excerpt(lines []string, words []span, known map[string]bool) {
-	if f.Line < 1 || f.Line > len(lines) {
-		return
+// Page is the text of a file with all that must be masked in it.
+type Page struct {
+	lines []string
+	words []span // nil: the text could not be read as YAML
+	known func(key string) bool
+}
+
+// NewPage takes normalised text and the tree that was read from it, nil if none
+// was. known tells which keys of the format may be shown with their values
+// where there is no tree.
+func NewPage(normal string, root *Node, known func(key string) bool) *Page {
+	p := &Page{lines: strings.Split(normal, "\n"), known: known}
+	if root != nil {
+		p.words = spans(root)
 	}
-	line, from := lines[f.Line-1], f.Column-1
+	return p
+}
+
+// Excerpt shows a line with its number and carets below, masked.
+func (p *Page) Excerpt(at Position, width int) string {
+	if at.Line < 1 || at.Line > len(p.lines) {
+		return ""
+	}
+	line, from := p.lines[at.Line-1], at.Column-1
 	var shown string
-	if words == nil {
-		shown = maskUnread(line, known)
+	if p.words == nil {
+		shown = maskUnread(line, p.known)
 	} else {
-		shown, from = maskRead(line, f.Line, words, from)
+		shown, from = maskRead(line, at.Line, p.words, from)
 	}
 	shown, from = shorten(strings.ReplaceAll(shown, "\t", " "), from)
-	to := max(from+1, min(from+f.width, utf8.RuneCountInString(shown)))
-	f.Excerpt = fmt.Sprintf("%5d | %s\n      | %s%s", f.Line, shown, strings.Repeat(" ", from), strings.Repeat("^", to-from))
+	to := max(from+1, min(from+width, utf8.RuneCountInString(shown)))
+	return fmt.Sprintf("%5d | %s\n      | %s%s", at.Line, shown, strings.Repeat(" ", from), strings.Repeat("^", to-from))
 }
 
 // maxExcerpt keeps an excerpt within a terminal's line.
@@ -97,7 +112,7 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 	}
 	r := []rune(line)
 	indent := len(r) - len([]rune(strings.TrimLeft(line, " \t")))
-	if i > 0 && words[i-1].secret && (len(here) == 0 || here[0].col-1 > indent && !strings.ContainsRune("{[-?!&", r[indent])) {
+	if i > 0 && words[i-1].Secret && (len(here) == 0 || here[0].col-1 > indent && !strings.ContainsRune("{[-?!&", r[indent])) {
 		// The line goes on with a secret that began above it.
 		return strings.Repeat(" ", indent) + hidden, min(caret, indent)
 	}
@@ -116,8 +131,8 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 		if k+1 < len(here) {
 			end = min(max(here[k+1].col-1, start), len(r))
 		}
-		at = start + wordEnd(r[start:end], w.text)
-		if w.secret {
+		at = start + wordEnd(r[start:end], w.Text)
+		if w.Secret {
 			out = append(out, []rune(hidden)...)
 		} else {
 			out = append(out, []rune(maskURLs(string(r[start:at])))...)
@@ -127,7 +142,7 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 		shown = len(out) + max(caret-at, 0)
 	}
 	rest := string(r[at:])
-	if len(here) > 0 && here[len(here)-1].secret {
+	if len(here) > 0 && here[len(here)-1].Secret {
 		// Only what closes the block may follow a secret.
 		rest = strings.Join(strings.FieldsFunc(rest, func(c rune) bool { return !strings.ContainsRune("}],:", c) }), "")
 	}
@@ -164,7 +179,7 @@ func wordEnd(r []rune, text string) int {
 
 // maskUnread masks a line of text that is not YAML: only known words that are
 // no secrets keep their values, and a line without a known word is hidden.
-func maskUnread(line string, known map[string]bool) string {
+func maskUnread(line string, known func(string) bool) string {
 	trimmed := strings.TrimLeft(line, " \t-")
 	lead := line[:len(line)-len(trimmed)]
 	if trimmed == "" || strings.HasPrefix(trimmed, "#") {
@@ -173,7 +188,7 @@ func maskUnread(line string, known map[string]bool) string {
 	key, value, found := strings.Cut(trimmed, ":")
 	key = strings.TrimSpace(key)
 	switch {
-	case !found && known[strings.TrimSpace(trimmed)]:
+	case !found && known(strings.TrimSpace(trimmed)):
 		return line
 	case !found:
 		return lead + hidden
@@ -181,25 +196,8 @@ func maskUnread(line string, known map[string]bool) string {
 		return lead + hidden
 	case strings.TrimSpace(value) == "":
 		return lead + trimmed
-	case !known[key] || secretKey(key) || strings.ContainsAny(value, "{[#@"):
+	case !known(key) || SecretKey(key) || strings.ContainsAny(value, "{[#@"):
 		return lead + key + ": " + hidden
 	}
 	return lead + trimmed
-}
-
-// nearest is the candidate that was probably meant: at most two edits away, or
-// a third of the longer word's length.
-func nearest(word string, candidates []string) string {
-	best, bestAt := "", 0
-	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(c))
-		longer := max(utf8.RuneCountInString(word), utf8.RuneCountInString(c))
-		if len(word) > 200 || d > 2 && d > longer/3 || d >= longer {
-			continue
-		}
-		if best == "" || d < bestAt {
-			best, bestAt = c, d
-		}
-	}
-	return best
 }

@@ -1,9 +1,8 @@
-package config
+package unit
 
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -12,17 +11,18 @@ import (
 // 50GiB, or with the decimal units kB, MB, GB, TB.
 type ByteSize int64
 
+// Binary units, in bytes.
 const (
-	kib = 1 << 10
-	mib = 1 << 20
-	gib = 1 << 30
-	tib = 1 << 40
+	KiB = 1 << 10
+	MiB = 1 << 20
+	GiB = 1 << 30
+	TiB = 1 << 40
 )
 
 // ParseByteSize reads a size with its unit.
 func ParseByteSize(s string) (ByteSize, error) {
 	n := strings.IndexFunc(s, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-	if n < 0 && regexp.MustCompile(`^[0-9.]+$`).MatchString(s) {
+	if n < 0 && s != "" {
 		return 0, fmt.Errorf("needs a unit: write %sMiB, not %s", s, s)
 	}
 	if n <= 0 {
@@ -45,17 +45,17 @@ func ParseByteSize(s string) (ByteSize, error) {
 	case "TB":
 		unit = 1e12
 	case "KiB":
-		unit = kib
+		unit = KiB
 	case "MiB":
-		unit = mib
+		unit = MiB
 	case "GiB":
-		unit = gib
+		unit = GiB
 	case "TiB":
-		unit = tib
+		unit = TiB
 	default:
 		return 0, fmt.Errorf("%q is not a size: units are B, KiB, MiB, GiB, TiB, kB, MB, GB and TB", s)
 	}
-	if v*unit > 1024*tib {
+	if v*unit > 1024*TiB {
 		return 0, fmt.Errorf("%q is more than 1024TiB", s)
 	}
 	return ByteSize(v * unit), nil
@@ -66,7 +66,7 @@ func (b ByteSize) String() string {
 	for _, u := range []struct {
 		unit int64
 		name string
-	}{{tib, "TiB"}, {gib, "GiB"}, {mib, "MiB"}, {kib, "KiB"}} {
+	}{{TiB, "TiB"}, {GiB, "GiB"}, {MiB, "MiB"}, {KiB, "KiB"}} {
 		if int64(b) >= u.unit && int64(b)%u.unit == 0 {
 			return strconv.FormatInt(int64(b)/u.unit, 10) + u.name
 		}

@@ -1,4 +1,4 @@
-package config
+package unit
 
 import (
 	"encoding/json"
@@ -106,10 +106,15 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 // Percent is a share of one core, written as 50%.
 type Percent int
 
+var (
+	percent = regexp.MustCompile(`^[0-9]{1,4}%$`)
+	digits  = regexp.MustCompile(`^[0-9]+$`)
+)
+
 // ParsePercent reads 1% to 6400%.
 func ParsePercent(s string) (Percent, error) {
-	if !regexp.MustCompile(`^[0-9]{1,4}%$`).MatchString(s) {
-		if regexp.MustCompile(`^[0-9]+$`).MatchString(s) {
+	if !percent.MatchString(s) {
+		if digits.MatchString(s) {
 			return 0, fmt.Errorf("needs a unit: write %s%%, not %s", s, s)
 		}
 		return 0, fmt.Errorf("%q is not a share: write for example 50%%", s)

@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"bytes"
@@ -19,33 +19,38 @@ import (
 )
 
 const (
-	maxFile  = 1 << 20 // bytes; a house of 200 cameras needs a tenth of it
-	maxDepth = 64      // levels; the format itself has six, the rest is a plugin's
+	MaxFile  = 1 << 20 // bytes; a house of 200 cameras needs a tenth of it
+	MaxDepth = 64      // levels; the format itself has six, the rest is a plugin's
 	maxNodes = 100_000 // values after aliases were followed
 )
 
-// fault is one thing that is wrong, before it is shown: the excerpt is made
-// when it is known what must be masked in it.
-type fault struct {
-	Problem
-	width int // characters under the caret
+// Fault is one thing that is wrong, before it is shown: its excerpt is made when
+// it is known what must be masked in it.
+type Fault struct {
+	Pos        Position
+	Width      int // characters under the caret
+	Code       string
+	Message    string
+	Path       string // as cameras.front_door.source
+	Suggestion string // the word that was probably meant
+	Hint       string // how to mend it
+	Warning    bool   // it does not stand in the way
 }
 
-func faultAt(p Position, width int, code, format string, args ...any) fault {
-	return fault{Problem: Problem{
-		File: p.File, Line: p.Line, Column: p.Column, Severity: Error, Code: code, Message: fmt.Sprintf(format, args...),
-	}, width: max(width, 1)}
+// At makes an error at a place.
+func At(p Position, width int, code, format string, args ...any) Fault {
+	return Fault{Pos: p, Width: max(width, 1), Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// text brings bytes into the one form that the YAML scanner places well: UTF-8
+// Normal brings bytes into the one form that the YAML scanner places well: UTF-8
 // without BOM, lines ended by \n. Lines keep their numbers.
-func text(file string, src []byte) (string, []fault) {
+func Normal(file string, src []byte) (string, []Fault) {
 	at := func(line, col int) Position { return Position{File: file, Line: line, Column: col} }
-	if len(src) > maxFile {
-		return "", []fault{faultAt(at(1, 1), 1, "E-CFG-TOO-LARGE", "the file has %d bytes; the limit is %d", len(src), maxFile)}
+	if len(src) > MaxFile {
+		return "", []Fault{At(at(1, 1), 1, "E-CFG-TOO-LARGE", "the file has %d bytes; the limit is %d", len(src), MaxFile)}
 	}
 	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
-		return "", []fault{faultAt(at(1, 1), 1, "E-CFG-ENCODING", "the file is UTF-16; save it as UTF-8")}
+		return "", []Fault{At(at(1, 1), 1, "E-CFG-ENCODING", "the file is UTF-16; save it as UTF-8")}
 	}
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	src = bytes.ReplaceAll(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
@@ -54,9 +59,9 @@ func text(file string, src []byte) (string, []fault) {
 		r, size := utf8.DecodeRune(src[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return string(bytes.ToValidUTF8(src, []byte("?"))), []fault{faultAt(at(line, col), 1, "E-CFG-ENCODING", "a byte here is not UTF-8 (0x%02x); save the file as UTF-8", src[i])}
+			return string(bytes.ToValidUTF8(src, []byte("?"))), []Fault{At(at(line, col), 1, "E-CFG-ENCODING", "a byte here is not UTF-8 (0x%02x); save the file as UTF-8", src[i])}
 		case r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufeff':
-			return string(src), []fault{faultAt(at(line, col), 1, "E-CFG-ENCODING", "an invisible control character (U+%04X) is here; delete it", r)}
+			return string(src), []Fault{At(at(line, col), 1, "E-CFG-ENCODING", "an invisible control character (U+%04X) is here; delete it", r)}
 		}
 		if i, col = i+size, col+1; r == '\n' {
 			line, col = line+1, 1
@@ -65,6 +70,9 @@ func text(file string, src []byte) (string, []fault) {
 	return string(src), nil
 }
 
+// code is a number whose digits are meant: 00102003, 1_000.
+var code = regexp.MustCompile(`^[-+]?0[0-9_]+$|_`)
+
 // reader makes a node tree of YAML text.
 type reader struct {
 	file    string
@@ -72,13 +80,13 @@ type reader struct {
 	anchors map[string]ast.Node
 	within  map[string]bool // anchors being followed, against circles
 	nodes   int
-	faults  []fault
+	faults  []Fault
 }
 
 var errStop = errors.New("stop") // ends the walk; the fault is noted
 
-// read parses normalised text; the tree is nil if a fault stands in the way.
-func read(file, src string) (*node, []fault) {
+// Read parses normalised text; the tree is nil if a fault stands in the way.
+func Read(file, src string) (*Node, []Fault) {
 	r := &reader{file: file, lines: strings.Split(src, "\n"), anchors: map[string]ast.Node{}, within: map[string]bool{}}
 	root, err := r.parse(src)
 	if err != nil {
@@ -91,10 +99,10 @@ func read(file, src string) (*node, []fault) {
 }
 
 func (r *reader) add(p Position, width int, code, format string, args ...any) {
-	r.faults = append(r.faults, faultAt(p, width, code, format, args...))
+	r.faults = append(r.faults, At(p, width, code, format, args...))
 }
 
-func (r *reader) parse(src string) (root *node, err error) {
+func (r *reader) parse(src string) (root *Node, err error) {
 	defer func() {
 		if v := recover(); v != nil { // the YAML library met text that it did not foresee
 			root, err = nil, errStop
@@ -148,8 +156,8 @@ func (r *reader) checkDepth(tokens token.Tokens) error {
 		if t.Prev != nil && t.Position.Line != t.Prev.Position.Line {
 			run = 0
 		}
-		if flow > maxDepth || run > maxDepth || len(t.Value) > 0 && t.Position.Column > 20*maxDepth && t.Type == token.SequenceEntryType {
-			r.add(r.at(t), 1, "E-CFG-TOO-DEEP", "this is nested more than %d levels deep", maxDepth)
+		if flow > MaxDepth || run > MaxDepth || len(t.Value) > 0 && t.Position.Column > 20*MaxDepth && t.Type == token.SequenceEntryType {
+			r.add(r.at(t), 1, "E-CFG-TOO-DEEP", "this is nested more than %d levels deep", MaxDepth)
 			return errStop
 		}
 	}
@@ -205,31 +213,31 @@ func (r *reader) syntax(err error) {
 }
 
 // value turns one AST node into ours.
-func (r *reader) value(n ast.Node, depth int) (*node, error) {
-	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
-		what := fmt.Sprintf("this is nested more than %d levels deep", maxDepth)
+func (r *reader) value(n ast.Node, depth int) (*Node, error) {
+	if r.nodes++; r.nodes > maxNodes || depth > MaxDepth {
+		what := fmt.Sprintf("this is nested more than %d levels deep", MaxDepth)
 		if r.nodes > maxNodes {
 			what = fmt.Sprintf("aliases and values add up to more than %d", maxNodes)
 		}
 		r.add(r.at(n.GetToken()), 1, "E-CFG-TOO-DEEP", "%s", what)
 		return nil, errStop
 	}
-	out := &node{pos: r.at(n.GetToken())}
+	out := &Node{Pos: r.at(n.GetToken())}
 	switch v := n.(type) {
 	case *ast.NullNode:
-		out.kind = kindNull
+		out.Kind = Null
 	case *ast.BoolNode:
-		out.kind, out.text = kindBool, strconv.FormatBool(v.Value)
+		out.Kind, out.Text = Bool, strconv.FormatBool(v.Value)
 	case *ast.IntegerNode:
 		r.number(out, v.Token, fmt.Sprint(v.Value))
 	case *ast.FloatNode:
 		r.number(out, v.Token, strconv.FormatFloat(v.Value, 'g', -1, 64))
 	case *ast.StringNode:
-		out.kind, out.text = kindText, v.Value
+		out.Kind, out.Text = Text, v.Value
 	case *ast.LiteralNode:
-		out.kind, out.text = kindText, v.Value.Value
+		out.Kind, out.Text = Text, v.Value.Value
 	case *ast.InfinityNode, *ast.NanNode:
-		out.kind, out.text = kindText, n.GetToken().Value
+		out.Kind, out.Text = Text, n.GetToken().Value
 	case *ast.AnchorNode:
 		r.anchors[v.Name.GetToken().Value] = v.Value
 		return r.value(v.Value, depth)
@@ -238,25 +246,25 @@ func (r *reader) value(n ast.Node, depth int) (*node, error) {
 	case *ast.TagNode:
 		return r.tag(v, depth)
 	case *ast.SequenceNode:
-		out.kind = kindList
+		out.Kind = List
 		for _, item := range v.Values {
 			c, err := r.value(item, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			out.items = append(out.items, c)
+			out.Items = append(out.Items, c)
 		}
 	case *ast.MappingNode:
-		out.kind = kindMap
+		out.Kind = Map
 		if len(v.Values) > 0 && !v.IsFlowStyle {
-			out.pos = r.at(v.Values[0].Key.GetToken())
+			out.Pos = r.at(v.Values[0].Key.GetToken())
 		}
 		return out, r.block(out, v.Values, depth)
 	case *ast.MappingValueNode:
-		out.kind, out.pos = kindMap, r.at(v.Key.GetToken())
+		out.Kind, out.Pos = Map, r.at(v.Key.GetToken())
 		return out, r.block(out, []*ast.MappingValueNode{v}, depth)
 	default:
-		r.add(out.pos, 1, "E-CFG-SYNTAX", "YAML does not allow this here")
+		r.add(out.Pos, 1, "E-CFG-SYNTAX", "YAML does not allow this here")
 		return nil, errStop
 	}
 	return out, nil
@@ -264,17 +272,17 @@ func (r *reader) value(n ast.Node, depth int) (*node, error) {
 
 // number keeps what looks like a code (00102003, 1_000) as text: an owner means
 // the digits, and YAML's old octal would change them.
-func (r *reader) number(out *node, t *token.Token, value string) {
-	out.kind, out.text, out.written = kindNumber, value, t.Value
-	if regexp.MustCompile(`^[-+]?0[0-9_]+$|_`).MatchString(t.Value) || !json.Valid([]byte(value)) {
-		out.kind, out.text = kindText, t.Value
+func (r *reader) number(out *Node, t *token.Token, value string) {
+	out.Kind, out.Text, out.Written = Number, value, t.Value
+	if code.MatchString(t.Value) || !json.Valid([]byte(value)) {
+		out.Kind, out.Text = Text, t.Value
 	}
 	if f, err := strconv.ParseFloat(value, 64); err != nil || math.IsInf(f, 0) {
-		out.kind, out.text = kindText, t.Value
+		out.Kind, out.Text = Text, t.Value
 	}
 }
 
-func (r *reader) alias(v *ast.AliasNode, depth int) (*node, error) {
+func (r *reader) alias(v *ast.AliasNode, depth int) (*Node, error) {
 	name := v.Value.GetToken().Value
 	target, known := r.anchors[name]
 	if !known || r.within[name] {
@@ -287,7 +295,7 @@ func (r *reader) alias(v *ast.AliasNode, depth int) (*node, error) {
 	return out, err
 }
 
-func (r *reader) tag(v *ast.TagNode, depth int) (*node, error) {
+func (r *reader) tag(v *ast.TagNode, depth int) (*Node, error) {
 	switch v.Start.Value {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
 	default:
@@ -296,19 +304,19 @@ func (r *reader) tag(v *ast.TagNode, depth int) (*node, error) {
 		return nil, errStop
 	}
 	out, err := r.value(v.Value, depth)
-	if err == nil && v.Start.Value == "!!str" && out.kind != kindMap && out.kind != kindList {
-		if out.kind == kindNumber {
-			out.text = out.written
+	if err == nil && v.Start.Value == "!!str" && out.Kind != Map && out.Kind != List {
+		if out.Kind == Number {
+			out.Text = out.Written
 		}
-		out.kind = kindText
+		out.Kind = Text
 	}
 	return out, err
 }
 
 // block reads the keys of a map; a key that is there twice is told at its
 // second place and the first one counts.
-func (r *reader) block(out *node, values []*ast.MappingValueNode, depth int) error {
-	var merges []*node
+func (r *reader) block(out *Node, values []*ast.MappingValueNode, depth int) error {
+	var merges []*Node
 	for _, v := range values {
 		key := v.Key.GetToken()
 		if v.Key.IsMergeKey() {
@@ -328,21 +336,21 @@ func (r *reader) block(out *node, values []*ast.MappingValueNode, depth int) err
 		if err != nil {
 			return err
 		}
-		e := entry{key: name, pos: r.at(key), value: child}
-		if child.kind == kindNull && child.pos.Line != e.pos.Line {
-			child.pos = e.pos
+		e := Entry{Key: name, Pos: r.at(key), Value: child}
+		if child.Kind == Null && child.Pos.Line != e.Pos.Line {
+			child.Pos = e.Pos
 		}
-		if first := out.entry(name); first != nil {
-			r.add(e.pos, utf8.RuneCountInString(name), "E-CFG-DUPLICATE-KEY", "key %q is already in line %d", clip(name), first.pos.Line)
+		if first := out.Entry(name); first != nil {
+			r.add(e.Pos, utf8.RuneCountInString(name), "E-CFG-DUPLICATE-KEY", "key %q is already in line %d", Clip(name), first.Pos.Line)
 			continue
 		}
-		out.entries = append(out.entries, e)
+		out.Entries = append(out.Entries, e)
 	}
 	for _, m := range merges {
-		for _, part := range append([]*node{m}, m.items...) {
-			for _, e := range part.entries {
-				if out.entry(e.key) == nil {
-					out.entries = append(out.entries, e)
+		for _, part := range append([]*Node{m}, m.Items...) {
+			for _, e := range part.Entries {
+				if out.Entry(e.Key) == nil {
+					out.Entries = append(out.Entries, e)
 				}
 			}
 		}
@@ -365,11 +373,19 @@ func (r *reader) keyText(k ast.MapKeyNode) (string, bool) {
 	return "", false
 }
 
-// clip keeps a word of the file short in a message.
-func clip(s string) string {
+// Clip keeps a word of the file short in a message.
+func Clip(s string) string {
 	r := []rune(firstLine(s))
 	if len(r) > 40 {
 		return string(r[:40]) + "…"
 	}
 	return string(r)
+}
+
+// Plural is a number with its noun.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -1,0 +1,97 @@
+package tree
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// plainText is what every YAML reader takes as text without quotes.
+var plainText = regexp.MustCompile(`^([A-Za-z]|\./)([A-Za-z0-9_./ +-]*[A-Za-z0-9_/])?$|^[0-9]+(ms|s|m|h|d|[KMGT]i?B|B|%)$|^[0-9]+(\.[0-9]+){3}([:/][0-9]+)?$`)
+
+// Write writes a tree in block form. comment, if given, ends each line that
+// has a value of its own.
+func Write(n *Node, comment func(path string) string) []byte {
+	w := &yamlWriter{comment: comment}
+	w.block(n, "", 0)
+	return []byte(w.out.String())
+}
+
+type yamlWriter struct {
+	out     strings.Builder
+	comment func(path string) string
+}
+
+func (w *yamlWriter) block(n *Node, path string, indent int) {
+	for _, e := range n.Entries {
+		below := Join(path, e.Key)
+		line := strings.Repeat("  ", indent) + scalar(e.Key) + ":"
+		switch {
+		case e.Value.Kind == Map && len(e.Value.Entries) > 0:
+			w.out.WriteString(line + "\n")
+			w.block(e.Value, below, indent+1)
+			continue
+		case e.Value.Kind == List && slices.ContainsFunc(e.Value.Items, (*Node).Branches):
+			w.out.WriteString(line + "\n")
+			w.list(e.Value, below, indent+1)
+			continue
+		}
+		w.line(line+" "+inline(e.Value), below)
+	}
+}
+
+func (n *Node) branches() bool { return n.Kind == Map || n.Kind == List }
+
+func (w *yamlWriter) list(n *Node, path string, indent int) {
+	for _, item := range n.Items {
+		lead := strings.Repeat("  ", indent) + "- "
+		w.line(lead+inline(item), path)
+	}
+}
+
+func (w *yamlWriter) line(s, path string) {
+	w.out.WriteString(s)
+	if w.comment != nil {
+		fmt.Fprintf(&w.out, "%s# %s", strings.Repeat(" ", max(2, 48-utf8.RuneCountInString(s))), w.comment(path))
+	}
+	w.out.WriteString("\n")
+}
+
+// inline writes a value within one line; a JSON text is YAML too.
+func inline(n *Node) string {
+	switch n.Kind {
+	case Null:
+		return "null"
+	case Text:
+		return scalar(n.Text)
+	case List:
+		parts := make([]string, len(n.Items))
+		for i, item := range n.Items {
+			parts[i] = inline(item)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case Map:
+		parts := make([]string, len(n.Entries))
+		for i, e := range n.Entries {
+			parts[i] = scalar(e.Key) + ": " + inline(e.Value)
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return n.Text
+}
+
+// scalar quotes text unless every YAML reader takes it as text.
+func scalar(s string) string {
+	switch strings.ToLower(s) {
+	case "true", "false", "yes", "no", "on", "off", "y", "n", "null":
+	default:
+		if plainText.MatchString(s) {
+			return s
+		}
+	}
+	b, _ := json.Marshal(s) // a string always marshals
+	return string(b)
+}
