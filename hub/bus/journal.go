@@ -1,0 +1,275 @@
+package bus
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/porchlight-hub/porchlight/hub/store"
+	"github.com/porchlight-hub/porchlight/sdk/event"
+)
+
+// journalSteps are the versions of the journal's schema. What the hub stamps stands
+// in columns, the rest in body as event.Marshal made it.
+//
+// received is in ns since 1970, mono in ns since the start of the run that wrote the
+// row (for ages within that run), flags are flag bits.
+func journalSteps() []string {
+	return []string{`
+CREATE TABLE events (
+	seq INTEGER PRIMARY KEY, id BLOB NOT NULL, class INTEGER NOT NULL, type TEXT NOT NULL,
+	subject TEXT NOT NULL, camera TEXT NOT NULL, correlation TEXT NOT NULL,
+	received INTEGER NOT NULL, mono INTEGER NOT NULL, flags INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX events_id ON events (id);
+CREATE INDEX events_critical ON events (seq) WHERE class = 1;
+CREATE INDEX events_correlation ON events (correlation) WHERE correlation != '';
+CREATE INDEX events_received ON events (received);
+CREATE TABLE state (
+	subject TEXT PRIMARY KEY, seq INTEGER NOT NULL, id BLOB NOT NULL,
+	received INTEGER NOT NULL, mono INTEGER NOT NULL, flags INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursors (
+	taker TEXT NOT NULL, lane INTEGER NOT NULL, seq INTEGER NOT NULL, moved INTEGER NOT NULL,
+	PRIMARY KEY (taker, lane)) WITHOUT ROWID;
+CREATE TABLE handled (
+	taker TEXT NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL,
+	PRIMARY KEY (taker, id)) WITHOUT ROWID;`}
+}
+
+// flagTimeReplaced: the device's time was not believed.
+const flagTimeReplaced = 1
+
+// handledFor is how long it is remembered that a taker handled an id which its
+// cursor does not yet cover.
+const handledFor = 10 * time.Minute
+
+// journal is the file: one connection writes (the writer's), a few read.
+type journal struct {
+	path string
+	db   *store.DB
+	pool *sql.DB // readers
+}
+
+// readers bounds the connections that read: takers that catch up, and pages.
+const readers = 4
+
+func openJournal(ctx context.Context, path string) (*journal, error) {
+	db, err := store.Open(ctx, path, store.Room{Name: "bus", Steps: journalSteps()})
+	if err != nil {
+		return nil, err
+	}
+	pool, err := store.OpenSQLite(ctx, path, "query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	pool.SetMaxOpenConns(readers)
+	pool.SetMaxIdleConns(readers)
+	return &journal{path: path, db: db, pool: pool}, nil
+}
+
+func (j *journal) close() error { return errors.Join(j.pool.Close(), j.db.Close()) }
+
+// last gives the highest seq that was ever written, and the id of the last event.
+func (j *journal) last(ctx context.Context) (seq uint64, id uuid.UUID, err error) {
+	err = j.pool.QueryRowContext(ctx, `SELECT max(
+		coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT max(seq) FROM state), 0), coalesce((SELECT max(seq) FROM cursors), 0))`).Scan(&seq)
+	if err != nil {
+		return 0, id, err
+	}
+	var raw []byte
+	err = j.pool.QueryRowContext(ctx, `SELECT id FROM events ORDER BY seq DESC LIMIT 1`).Scan(&raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return seq, id, nil
+	}
+	copy(id[:], raw)
+	return seq, id, err
+}
+
+const eventColumns = `seq, id, received, mono, flags, body`
+
+// decode makes an entry of a row's columns. first: numbers above it are of this run.
+func decode(seq uint64, id []byte, received, mono, flags int64, body []byte, first uint64) (*entry, error) {
+	ev, err := event.Unmarshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("row %d: %w", seq, err)
+	}
+	ev.Seq, ev.Received = seq, time.Unix(0, received)
+	if flags&flagTimeReplaced != 0 {
+		ev.Time, ev.TimeReplaced = ev.Received, true
+	}
+	n := &entry{ev: ev, class: ev.Class(), kind: laneOf(ev.Class()), age: time.Duration(mono), earlier: seq <= first}
+	copy(n.id[:], id)
+	return n, nil
+}
+
+func (j *journal) query(ctx context.Context, first uint64, q string, args ...any) ([]*entry, error) {
+	rows, err := j.pool.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []*entry
+	for rows.Next() {
+		var seq uint64
+		var id, body sql.RawBytes
+		var received, mono, flags int64
+		if err := rows.Scan(&seq, &id, &received, &mono, &flags, &body); err != nil {
+			return nil, err
+		}
+		n, err := decode(seq, id, received, mono, flags, body, first)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, n)
+	}
+	return found, rows.Err()
+}
+
+// states gives the latest value of every subject.
+func (j *journal) states(ctx context.Context) ([]*entry, error) {
+	return j.query(ctx, 1<<62, `SELECT `+eventColumns+` FROM state`)
+}
+
+// lastPresses gives the newest ring of each camera, so that a restart does not open
+// the debounce. The newest 64 rings are enough of them.
+func (j *journal) lastPresses(ctx context.Context) (map[string]press, error) {
+	rings, err := j.query(ctx, 1<<62, `SELECT `+eventColumns+` FROM events WHERE class = 1 ORDER BY seq DESC LIMIT 64`)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]press{}
+	for _, n := range rings {
+		if _, later := found[n.ev.Camera]; !later && n.ev.Camera != "" && n.ev.Type == event.TypeRing {
+			found[n.ev.Camera] = press{n.ev.Received, n.ev.Seq}
+		}
+	}
+	return found, nil
+}
+
+func (j *journal) seqOf(ctx context.Context, id uuid.UUID) (seq uint64, err error) {
+	err = j.pool.QueryRowContext(ctx, `SELECT seq FROM events WHERE id = ?`, id[:]).Scan(&seq)
+	return seq, err
+}
+
+// replayRows is how many rows a taker that catches up reads at once.
+const replayRows = 256
+
+// replay gives the events of a lane above seq and up to upto whose subject the
+// filters take, and the seq up to which it looked. State is not among them.
+func (j *journal) replay(ctx context.Context, kind int, seq, upto, first uint64, filters []string) (found []*entry, looked uint64, err error) {
+	class := event.ClassNormal
+	if kind == critical {
+		class = event.ClassCritical
+	}
+	rows, err := j.pool.QueryContext(ctx, `SELECT subject, `+eventColumns+` FROM events
+		WHERE class = `+fmt.Sprint(int(class))+` AND seq > ? AND seq <= ? ORDER BY seq`, seq, upto)
+	if err != nil {
+		return nil, seq, err
+	}
+	defer rows.Close()
+	looked = seq
+	for rows.Next() {
+		var subject sql.RawBytes
+		var at uint64
+		var id, body sql.RawBytes
+		var received, mono, flags int64
+		if err := rows.Scan(&subject, &at, &id, &received, &mono, &flags, &body); err != nil {
+			return nil, seq, err
+		}
+		looked = at
+		if !event.MatchAny(filters, string(subject)) {
+			continue
+		}
+		n, err := decode(at, id, received, mono, flags, body, first)
+		if err != nil {
+			return nil, seq, err
+		}
+		if found = append(found, n); len(found) == replayRows {
+			return found, looked, rows.Err()
+		}
+	}
+	return found, upto, rows.Err()
+}
+
+// loadTaker gives the cursors of a taker (absent: never subscribed) and the ids that
+// it handled beyond them.
+func (j *journal) loadTaker(ctx context.Context, taker string, now time.Time) (cursors map[int]uint64, handled []uuid.UUID, err error) {
+	rows, err := j.pool.QueryContext(ctx, `SELECT lane, seq, NULL FROM cursors WHERE taker = ?1
+		UNION ALL SELECT -1, 0, id FROM handled WHERE taker = ?1 AND at > ?2`, taker, now.Add(-handledFor).UnixNano())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	cursors = map[int]uint64{}
+	for rows.Next() {
+		var lane int
+		var seq uint64
+		var raw []byte
+		if err := rows.Scan(&lane, &seq, &raw); err != nil {
+			return nil, nil, err
+		}
+		if lane >= 0 {
+			cursors[lane] = seq
+		} else if id, err := uuid.FromBytes(raw); err == nil {
+			handled = append(handled, id)
+		}
+	}
+	return cursors, handled, rows.Err()
+}
+
+// search is Events as SQL: newest first, without state.
+func (j *journal) search(ctx context.Context, q Query, first uint64) ([]*entry, error) {
+	var where []string
+	var args []any
+	add := func(cond string, a ...any) { where, args = append(where, cond), append(args, a...) }
+	if q.Before > 0 {
+		add(`seq < ?`, q.Before)
+	}
+	if !q.Since.IsZero() {
+		// The index on received gives the first row of the span; from there the rows are in order of seq.
+		add(`seq >= coalesce((SELECT seq FROM events WHERE received >= ? ORDER BY received LIMIT 1), 1 << 62)`, q.Since.UnixNano())
+		add(`received >= ?`, q.Since.UnixNano())
+	}
+	if !q.Until.IsZero() {
+		add(`received < ?`, q.Until.UnixNano())
+	}
+	if q.Camera != "" {
+		add(`camera = ?`, q.Camera)
+	}
+	if q.Correlation != "" {
+		add(`correlation != '' AND correlation = ?`, q.Correlation)
+	}
+	if len(q.Types) > 0 {
+		rings := true
+		for _, t := range q.Types {
+			rings = rings && t.Class() == event.ClassCritical
+			args = append(args, string(t))
+		}
+		cond := `type IN (?` + strings.Repeat(`, ?`, len(q.Types)-1) + `)`
+		if rings {
+			cond += ` AND class = 1` // there is an index of these alone
+		}
+		where = append(where, cond)
+	}
+	sqlText := `SELECT ` + eventColumns + ` FROM events`
+	if len(where) > 0 {
+		sqlText += ` WHERE ` + strings.Join(where, ` AND `)
+	}
+	return j.query(ctx, first, sqlText+` ORDER BY seq DESC LIMIT ?`, append(args, q.Limit)...)
+}
+
+func (j *journal) byID(ctx context.Context, id uuid.UUID, first uint64) (*entry, error) {
+	found, err := j.query(ctx, first, `SELECT `+eventColumns+` FROM events WHERE id = ?1
+		UNION ALL SELECT `+eventColumns+` FROM state WHERE id = ?1`, id[:])
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, ErrNotFound
+	}
+	return found[0], nil
+}

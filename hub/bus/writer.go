@@ -1,0 +1,445 @@
+package bus
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/event"
+)
+
+const (
+	// groupSize and groupWait bound what is committed together.
+	groupSize = 512
+	groupWait = 5 * time.Millisecond
+	// retryAfter is how often a journal that cannot be written is tried again.
+	retryAfter = time.Second
+	// lastWrite is how long the end of the hub waits for the journal.
+	lastWrite = 5 * time.Second
+)
+
+// writer is the one goroutine that writes the journal. Rings are committed alone,
+// ahead of all else, and synced; the rest in groups.
+type writer struct {
+	b       *Bus
+	conn    *sql.Conn
+	stmts   statements
+	full    bool // synchronous=FULL is set on conn
+	retry   time.Time
+	probe   int // commits since groups were last tried
+	grouped bool
+}
+
+type statements struct {
+	begin, commit, rollback, event, state, cursor, handled *sql.Stmt
+}
+
+func newWriter(b *Bus) *writer { return &writer{b: b} }
+
+// run writes until stop is closed, then once more what is left.
+func (w *writer) run(stop <-chan struct{}) {
+	defer w.disconnect()
+	ctx := context.Background()
+	for {
+		next, busy := w.step(ctx)
+		if busy {
+			continue
+		}
+		var tick <-chan time.Time
+		var timer *time.Timer
+		if !next.IsZero() {
+			timer = time.NewTimer(time.Until(next))
+			tick = timer.C
+		}
+		select {
+		case <-w.b.wake:
+		case <-tick:
+		case <-stop:
+			w.finish()
+			return
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}
+
+// finish writes what is left, if it can be written.
+func (w *writer) finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWrite)
+	defer cancel()
+	w.retry = time.Time{}
+	for ctx.Err() == nil {
+		if _, busy := w.step(ctx); !busy {
+			break
+		}
+	}
+	w.b.abandon()
+}
+
+// step does the most urgent thing; busy false: there is nothing to do before next.
+func (w *writer) step(ctx context.Context) (next time.Time, busy bool) {
+	now := time.Now()
+	if w.retry.After(now) {
+		return w.retry, false
+	}
+	rings, others := w.b.waiting()
+	dirty, eager := w.b.unsaved()
+	switch {
+	case rings > 0:
+		return w.write(ctx, critical)
+	case others > 0:
+		if w.gather(others) {
+			return time.Time{}, true // a ring came
+		}
+		return w.write(ctx, normal)
+	case eager:
+		return w.write(ctx, -1)
+	case dirty:
+		if w.pause() {
+			return time.Time{}, true
+		}
+		return w.write(ctx, -1)
+	}
+	return time.Time{}, false
+}
+
+// waiting counts what is not in the journal yet, by lane.
+func (b *Bus) waiting() (rings, others int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.tails[critical].pending()), len(b.tails[normal].pending())
+}
+
+func (b *Bus) unsaved() (any, eager bool) {
+	b.dirtyMu.Lock()
+	defer b.dirtyMu.Unlock()
+	return len(b.dirty) > 0, b.eager
+}
+
+// Groups: alone, an event is committed at once. Where commits follow one another at
+// once, it is tried from time to time whether waiting a moment gathers more, and
+// while it does, groups are made; one publisher that waits for each answer is not
+// slowed down by it.
+const (
+	probeEvery = 256
+	probeWait  = time.Millisecond
+	probeWorth = 4
+)
+
+// gather waits for more of a group; true: a ring came meanwhile.
+func (w *writer) gather(have int) (ring bool) {
+	if have >= groupSize {
+		return false
+	}
+	wait := groupWait
+	if !w.grouped {
+		if w.probe++; w.probe < probeEvery {
+			return false
+		}
+		w.probe, wait = 0, probeWait
+	}
+	if _, eager := w.b.unsaved(); eager {
+		return false
+	}
+	ring = w.sleep(wait)
+	rings, others := w.b.waiting()
+	if rings == 0 {
+		w.grouped = others >= probeWorth
+	}
+	return ring
+}
+
+// pause lets acknowledgements gather; true: there is something else to do.
+func (w *writer) pause() bool { return w.sleep(groupWait) }
+
+// sleep waits, but for a ring or a full group; true: it was cut short by a ring.
+func (w *writer) sleep(wait time.Duration) bool {
+	w.b.setGathering(true)
+	defer w.b.setGathering(false)
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			return false
+		case <-w.b.wake:
+			rings, others := w.b.waiting()
+			if rings > 0 {
+				return true
+			}
+			if _, eager := w.b.unsaved(); eager || others >= groupSize {
+				return false
+			}
+		}
+	}
+}
+
+func (b *Bus) setGathering(on bool) {
+	b.mu.Lock()
+	b.gathering = on
+	b.mu.Unlock()
+}
+
+// write commits a group of the lane (-1: cursors alone) and tells who waits.
+func (w *writer) write(ctx context.Context, kind int) (next time.Time, busy bool) {
+	var group []*entry
+	var durable [lanes]uint64
+	w.b.mu.Lock()
+	for i := range w.b.tails {
+		durable[i] = w.b.tails[i].durable
+	}
+	if kind >= 0 {
+		p := w.b.tails[kind].pending()
+		group = append(group, p[:min(len(p), groupSize)]...)
+	}
+	w.b.mu.Unlock()
+
+	repeats, n, progressed, err := w.commit(ctx, kind, group, durable)
+	if err != nil {
+		for i := range progressed {
+			progressed[i].saved(false)
+		}
+		w.b.markAgain(progressed)
+		w.disconnect()
+		w.retry = time.Now().Add(retryAfter)
+		if w.b.stopped(err) { // room was made: at once
+			w.retry = time.Time{}
+		}
+		return w.retry, w.retry.IsZero()
+	}
+	w.b.written(kind, group[:n], repeats)
+	behind := progressed[:0]
+	for i := range progressed {
+		p := progressed[i]
+		p.saved(true)
+		if p.cursor < p.acked { // acknowledged before it was durable
+			behind = append(behind, p)
+		}
+	}
+	if rings, others := w.b.waiting(); rings+others > 0 { // with what makes it so
+		w.b.markAgain(behind)
+	}
+	return time.Time{}, true
+}
+
+// commit writes as much of the group as goes before a ring comes.
+func (w *writer) commit(ctx context.Context, kind int, group []*entry, durable [lanes]uint64) (repeats map[uint64]uint64, n int, done []progress, err error) {
+	if err := w.connect(ctx); err != nil {
+		return nil, 0, nil, err
+	}
+	if err := w.synchronous(ctx, kind == critical); err != nil {
+		return nil, 0, nil, err
+	}
+	if _, err := w.stmts.begin.ExecContext(ctx); err != nil {
+		return nil, 0, nil, err
+	}
+	defer func() {
+		if err != nil {
+			// On some errors SQLite has rolled back by itself; then this one has nothing to do.
+			_, _ = w.stmts.rollback.ExecContext(context.Background())
+		}
+	}()
+	for n = 0; n < len(group); n++ {
+		if kind == normal && n > 0 && w.b.rings.Load() > 0 {
+			break
+		}
+		if err := w.insert(ctx, group[n], &repeats); err != nil {
+			return nil, 0, nil, err
+		}
+	}
+	if kind >= 0 && n > 0 {
+		durable[kind] = group[n-1].ev.Seq
+	}
+	// A ring waits for no cursors but new ones: without them a taker that subscribed
+	// a moment ago would begin after the ring if the hub died now.
+	done = w.b.collect(durable, kind == critical)
+	for i := range done {
+		if err := w.save(ctx, &done[i]); err != nil {
+			return nil, 0, done, err
+		}
+	}
+	if w.b.opts.CommitDelay > 0 {
+		time.Sleep(w.b.opts.CommitDelay)
+	}
+	if _, err := w.stmts.commit.ExecContext(ctx); err != nil {
+		return nil, 0, done, err
+	}
+	return repeats, n, done, nil
+}
+
+// insert writes one event. repeats gets it if the journal knew its id.
+func (w *writer) insert(ctx context.Context, n *entry, repeats *map[uint64]uint64) error {
+	e := &n.ev
+	flags := 0
+	if e.TimeReplaced {
+		flags |= flagTimeReplaced
+	}
+	if n.class == event.ClassState {
+		if n.superseded.Load() {
+			return nil
+		}
+		_, err := w.stmts.state.ExecContext(ctx, e.Subject, e.Seq, n.id[:], e.Received.UnixNano(), int64(n.age), flags, n.body)
+		return err
+	}
+	res, err := w.stmts.event.ExecContext(ctx, e.Seq, n.id[:], int(n.class), string(e.Type), e.Subject, e.Camera, e.Correlation,
+		e.Received.UnixNano(), int64(n.age), flags, n.body)
+	if err != nil {
+		return err
+	}
+	if rows, err := res.RowsAffected(); err != nil || rows > 0 {
+		return err
+	}
+	if *repeats == nil {
+		*repeats = map[uint64]uint64{}
+	}
+	(*repeats)[e.Seq] = e.Seq
+	return nil
+}
+
+func (w *writer) save(ctx context.Context, p *progress) error {
+	now := time.Now().UnixNano()
+	if p.write {
+		if _, err := w.stmts.cursor.ExecContext(ctx, p.taker, p.kind, p.cursor, now); err != nil {
+			return err
+		}
+	}
+	for _, id := range p.ids {
+		if _, err := w.stmts.handled.ExecContext(ctx, p.taker, id[:], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect takes the lanes whose cursor is to be written; only new ones on request.
+func (b *Bus) collect(durable [lanes]uint64, fresh bool) []progress {
+	b.dirtyMu.Lock()
+	var take []*Lane
+	for l := range b.dirty {
+		if fresh && !l.fresh.Load() {
+			continue
+		}
+		take = append(take, l)
+		delete(b.dirty, l)
+	}
+	b.eager = b.eager && len(b.dirty) > 0
+	b.dirtyMu.Unlock()
+	out := make([]progress, 0, len(take))
+	for _, l := range take {
+		if p := l.progress(durable[l.kind]); p.write || len(p.ids) > 0 || len(p.saves) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (b *Bus) markAgain(ps []progress) {
+	b.dirtyMu.Lock()
+	defer b.dirtyMu.Unlock()
+	for i := range ps {
+		b.dirty[ps[i].lane] = struct{}{}
+	}
+}
+
+// written marks the group as durable and answers its publishers.
+func (b *Bus) written(kind int, group []*entry, repeats map[uint64]uint64) {
+	b.resumed()
+	if len(group) == 0 {
+		return
+	}
+	type told struct {
+		waiters []waiter
+		res     event.Result
+	}
+	var tell []told
+	b.mu.Lock()
+	b.tails[kind].wrote(group[len(group)-1].ev.Seq, func(n *entry) {
+		res := event.Result{Outcome: event.Durable, Seq: n.ev.Seq}
+		if _, is := repeats[n.ev.Seq]; is {
+			res.Outcome = event.Duplicate
+			b.count.duplicates++
+		} else {
+			b.count.durable++
+		}
+		if n.waiters != nil {
+			tell = append(tell, told{n.waiters, res})
+			n.waiters = nil
+		}
+	})
+	b.rings.Store(int32(len(b.tails[critical].pending())))
+	b.mu.Unlock()
+	for _, t := range tell {
+		answerAll(t.waiters, t.res)
+	}
+}
+
+// synchronous sets how a commit syncs: FULL for rings (they survive a power cut
+// too), NORMAL for the rest (they survive a kill at any moment).
+func (w *writer) synchronous(ctx context.Context, full bool) error {
+	if w.full == full {
+		return nil
+	}
+	mode := "NORMAL"
+	if full {
+		mode = "FULL"
+	}
+	if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous="+mode); err != nil {
+		return err
+	}
+	w.full = full
+	return nil
+}
+
+func (w *writer) connect(ctx context.Context) (err error) {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.b.journal.db.SQL().Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w.conn, w.full = conn, false
+	// Checkpoints are housekeeping's: on a slow disk they take long, and a ring would wait.
+	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint=0"); err != nil {
+		w.disconnect()
+		return err
+	}
+	for _, s := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&w.stmts.begin, `BEGIN IMMEDIATE`},
+		{&w.stmts.commit, `COMMIT`},
+		{&w.stmts.rollback, `ROLLBACK`},
+		{&w.stmts.event, `INSERT INTO events (seq, id, class, type, subject, camera, correlation, received, mono, flags, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`},
+		{&w.stmts.state, `INSERT INTO state (subject, seq, id, received, mono, flags, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, id = excluded.id, received = excluded.received,
+			mono = excluded.mono, flags = excluded.flags, body = excluded.body`},
+		{&w.stmts.cursor, `INSERT INTO cursors (taker, lane, seq, moved) VALUES (?, ?, ?, ?)
+			ON CONFLICT (taker, lane) DO UPDATE SET seq = excluded.seq, moved = excluded.moved`},
+		{&w.stmts.handled, `INSERT OR REPLACE INTO handled (taker, id, at) VALUES (?, ?, ?)`},
+	} {
+		if *s.to, err = conn.PrepareContext(ctx, s.sql); err != nil {
+			w.disconnect()
+			return fmt.Errorf("prepare: %w", err)
+		}
+	}
+	return nil
+}
+
+// disconnect lets the connection go, for a fresh one after an error.
+func (w *writer) disconnect() {
+	if w.conn == nil {
+		return
+	}
+	for _, s := range []*sql.Stmt{w.stmts.begin, w.stmts.commit, w.stmts.rollback, w.stmts.event, w.stmts.state, w.stmts.cursor, w.stmts.handled} {
+		if s != nil {
+			_ = s.Close()
+		}
+	}
+	_ = w.conn.Close()
+	w.conn, w.stmts = nil, statements{}
+}
