@@ -15,6 +15,7 @@ type Text struct {
 // areas lists the texts of the whole house; a new area adds its line.
 func areas() []map[string]Text {
 	return []map[string]Text{
+		busTexts(),
 		configTexts(),
 		webTexts(),
 	}
