@@ -94,6 +94,11 @@ func webTexts() map[string]Text {
 			"A body of more than 64 KiB is refused, and of more than 1 MiB where a config is checked.",
 			"Send less. Pictures and sounds are never sent this way.",
 		},
+		"E-API-ACTION": {
+			"A plugin did not do what it was asked",
+			"The plugin answered that it could not, and said why; or it answered something that is not JSON.",
+			"The message is the plugin's own. Its log may say more: porchlight plugins logs NAME.",
+		},
 		"E-API-TIMEOUT": {
 			"No answer in time",
 			"The part of the hub that was asked, often a plugin, did not answer within its time. Whether it did what was asked is not known.",

@@ -9,20 +9,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
-// BusStats is what the bus tells for /metrics.
+// BusStats is the bus, as far as /metrics reads it.
 type BusStats interface {
-	Counts() BusCounts
-}
-
-// BusCounts of the bus since the start.
-type BusCounts struct {
-	Published, Durable, Duplicates uint64
-	Waiting                        int // events not yet durable
-	DiskFull                       bool
+	Stats() bus.Stats
 }
 
 // ringsKept bounds the rings whose chimes are still awaited for the histogram.
@@ -39,7 +33,7 @@ type metrics struct {
 	rings   *prometheus.CounterVec
 
 	configValid, configProblems, restarts, pluginState, pluginMemory, cameraOnline, lastSeen, quiet, streams,
-	published, durable, duplicates, waiting, diskFull *prometheus.Desc
+	published, durable, duplicates, waiting, diskFull, cutOffs, gaveUp *prometheus.Desc
 }
 
 func newMetrics(rooms api.Rooms, a *api.API, bus BusStats) *metrics {
@@ -66,6 +60,8 @@ func newMetrics(rooms api.Rooms, a *api.API, bus BusStats) *metrics {
 		durable:        desc("bus_durable_total", "Events written to the journal."),
 		duplicates:     desc("bus_duplicates_total", "Events taken before, or within a camera's debounce."),
 		waiting:        desc("bus_not_durable", "Events that wait for the journal."),
+		cutOffs:        desc("bus_taker_cutoffs_total", "How often a slow taker was cut off and read on from the journal.", "taker"),
+		gaveUp:         desc("bus_taker_given_up_total", "Events that a taker failed to handle every time.", "taker"),
 		diskFull:       desc("bus_disk_full", "1 while the journal has no room."),
 	}
 	reg := prometheus.NewRegistry()
@@ -89,7 +85,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(m.configValid, one(state.Valid))
 	bySeverity := map[string]int{"error": 0, "warning": 0}
 	for _, p := range state.Problems {
-		bySeverity[string(p.Severity)]++
+		bySeverity[p.Severity]++
 	}
 	for s, n := range bySeverity {
 		gauge(m.configProblems, float64(n), s)
@@ -110,12 +106,18 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(m.quiet, one(m.rooms.Chimes.Quiet().On))
 	gauge(m.streams, float64(m.api.Open()))
 	if m.bus != nil {
-		b := m.bus.Counts()
+		b := m.bus.Stats()
 		count(m.published, float64(b.Published))
 		count(m.durable, float64(b.Durable))
 		count(m.duplicates, float64(b.Duplicates))
-		gauge(m.waiting, float64(b.Waiting))
+		gauge(m.waiting, float64(b.NotDurable))
 		gauge(m.diskFull, one(b.DiskFull))
+		for _, t := range b.Takers {
+			if t.Name != "" { // those without a name come and go
+				count(m.cutOffs, float64(t.Critical.CutOffs+t.Normal.CutOffs), t.Name)
+				count(m.gaveUp, float64(t.Critical.GaveUp+t.Normal.GaveUp), t.Name)
+			}
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -209,7 +208,18 @@ type ConfigState struct {
 }
 
 // ConfigProblem is one thing wrong at one place of a file.
-type ConfigProblem = config.Problem
+type ConfigProblem struct {
+	File       string `json:"file,omitempty"`
+	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
+	Severity   string `json:"severity" enum:"error,warning"`
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	Excerpt    string `json:"excerpt,omitempty"`    // the line with its number, carets below; secrets masked
+	Suggestion string `json:"suggestion,omitempty"` // the word that was probably meant
+	Hint       string `json:"hint,omitempty"`
+	Path       string `json:"path,omitempty"` // as cameras.front_door.source
+}
 
 // Config is ConfigState and the effective YAML with secrets masked.
 type Config struct {

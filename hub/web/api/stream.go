@@ -31,9 +31,10 @@ const (
 // live is one open stream. Its loop is the only one that writes.
 type live struct {
 	*API
-	id  access.Identity
-	w   *lastingWriter
-	buf bytes.Buffer
+	id   access.Identity
+	w    *lastingWriter
+	buf  bytes.Buffer
+	from uint64 // newest seq at the begin
 	// replayed holds the ids sent from the journal: the feed, subscribed to before, may
 	// bring some of them again. At most replayMost.
 	replayed map[string]struct{}
