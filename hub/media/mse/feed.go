@@ -1,0 +1,163 @@
+package mse
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// feedBytes is what a feed keeps at most, of the GOP that runs and the one before.
+	feedBytes = 24 << 20
+	// chunkBytes: a GOP that is longer goes on in another chunk.
+	chunkBytes = 8 << 20
+	// pieceBytes is what a viewer takes at once, beyond one fragment.
+	pieceBytes = 256 << 10
+	// slowLag: a viewer further behind goes on at a newer key frame.
+	slowLag = 2 * time.Second
+)
+
+// generation is an init segment and what it says. It does not change.
+type generation struct {
+	id     uint64
+	mime   string
+	init   []byte
+	width  int
+	height int
+	sound  bool
+}
+
+// chunk is fragments that follow each other, in one array that only grows: what was
+// written does not change, so viewers read it without a lock.
+type chunk struct {
+	n     uint64 // counts from the feed's first
+	gen   *generation
+	key   bool // begins with a key frame
+	buf   []byte
+	ends  []int           // of the fragments, offsets in buf
+	times []time.Time     // when they were made
+	dts   []time.Duration // of their pictures
+}
+
+// status is what viewers are told beside the pictures.
+type status struct {
+	live   bool
+	reason string
+	cannot bool // this stream will never be shown this way
+}
+
+// feed is what a mux made and its viewers read.
+type feed struct {
+	mu      sync.Mutex
+	chunks  []*chunk // rising by n, without gaps
+	next    uint64
+	status  status
+	told    uint64 // counts changes of status
+	wake    chan struct{}
+	waiting int
+	err     error // the mux has ended
+	skipped uint64
+}
+
+func newFeed() *feed { return &feed{wake: make(chan struct{})} }
+
+// add appends a fragment, which make writes to the end of what it is given.
+func (f *feed) add(gen *generation, key bool, dts time.Duration, write func([]byte) []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var c *chunk
+	if n := len(f.chunks); n > 0 {
+		c = f.chunks[n-1]
+	}
+	if c == nil || key || c.gen != gen || len(c.buf) > chunkBytes {
+		size := 64 << 10
+		if c != nil {
+			size = max(size, len(c.buf)*9/8) // the next GOP is about as big as the last
+		}
+		c = &chunk{n: f.next, gen: gen, key: key, buf: make([]byte, 0, size)}
+		f.next++
+		f.chunks = append(f.chunks, c)
+	}
+	c.buf = write(c.buf)
+	c.ends = append(c.ends, len(c.buf))
+	c.times = append(c.times, time.Now())
+	c.dts = append(c.dts, dts)
+	f.trim()
+	f.broadcast()
+}
+
+// trim keeps the GOP that runs and the one before, and no more bytes than allowed.
+func (f *feed) trim() {
+	keys, from, bytes := 0, 0, 0
+	for i := len(f.chunks) - 1; i >= 0; i-- {
+		bytes += len(f.chunks[i].buf)
+		if bytes > feedBytes && i < len(f.chunks)-1 {
+			from = i + 1
+			break
+		}
+		if f.chunks[i].key {
+			if keys++; keys == 2 {
+				from = i
+				break
+			}
+		}
+	}
+	if from > 0 {
+		clear(f.chunks[:from])
+		f.chunks = f.chunks[from:]
+	}
+}
+
+func (f *feed) setStatus(s status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.told > 0 && f.status == s {
+		return
+	}
+	f.status = s
+	f.told++
+	f.broadcast()
+}
+
+// can takes back that the stream cannot be shown.
+func (f *feed) can() {
+	f.mu.Lock()
+	cannot := f.status.cannot
+	f.mu.Unlock()
+	if cannot {
+		f.setStatus(status{live: true})
+	}
+}
+
+func (f *feed) end(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+	f.broadcast()
+}
+
+func (f *feed) broadcast() {
+	if f.waiting == 0 {
+		return
+	}
+	f.waiting = 0
+	close(f.wake)
+	f.wake = make(chan struct{})
+}
+
+// newestKey is the newest chunk that a viewer can begin with.
+func (f *feed) newestKey() *chunk {
+	for i := len(f.chunks) - 1; i >= 0; i-- {
+		if f.chunks[i].key {
+			return f.chunks[i]
+		}
+	}
+	return nil
+}
+
+// chunk number n, if it is still there.
+func (f *feed) chunk(n uint64) *chunk {
+	if len(f.chunks) == 0 || n < f.chunks[0].n || n >= f.next {
+		return nil
+	}
+	return f.chunks[n-f.chunks[0].n]
+}

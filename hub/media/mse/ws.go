@@ -1,0 +1,198 @@
+package mse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
+)
+
+// Message is a text message to the page. The binary ones between are fragmented MP4: after
+// an init message its init segment, then fragments, one or more a message.
+type Message struct {
+	// Type is one of:
+	//
+	//	init     a new SourceBuffer of mime begins; what comes is in it, from start on.
+	//	         The same mime as before: append as before.
+	//	jump     pictures were left out, go on at start
+	//	offline  the source has gone, for reason
+	//	live     it is back
+	//	cannot   this stream will not be shown this way, for reason: take another
+	Type string `json:"type"`
+
+	MIME       string `json:"mime,omitempty"`
+	Camera     string `json:"camera,omitempty"`
+	Stream     string `json:"stream,omitempty"`
+	Generation uint64 `json:"generation,omitempty"`
+	Width      int    `json:"width,omitempty"`
+	Height     int    `json:"height,omitempty"`
+	Sound      bool   `json:"sound,omitempty"`
+	// Start is the time of the next picture in the MP4, in seconds.
+	Start  float64 `json:"start"`
+	Reason string  `json:"reason,omitempty"`
+}
+
+// ServeWS upgrades the request and sends the stream until either side ends. The query
+// sound=none leaves the sound out. Only pages of the hub's own origin are let in; who may
+// watch is the caller's to decide.
+func (m *Muxers) ServeWS(w http.ResponseWriter, r *http.Request, camera, stream string) {
+	k := key{camera: camera, stream: stream, noSound: r.URL.Query().Get("sound") == "none"}
+	v, leave, err := m.watch(k)
+	if err != nil {
+		http.Error(w, "going down", http.StatusServiceUnavailable)
+		return
+	}
+	defer leave()
+	c, err := websocket.Accept(hijacker{w}, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		m.log.Debug("live: accept", "camera", camera, "err", err)
+		return // Accept has answered
+	}
+	defer c.CloseNow()
+	c.SetReadLimit(maxControl)
+	ctx, cancel := context.WithCancel(m.ctx)
+	defer cancel()
+	heard := make(chan struct{})
+	go func() { // ends when the connection does, which CloseNow sees to
+		defer close(heard)
+		defer cancel()
+		listen(ctx, c, v)
+	}()
+	err = m.send(ctx, c, v, k)
+	switch {
+	case errors.Is(err, ErrClosed):
+		_ = c.Close(websocket.StatusGoingAway, "the hub is going down")
+	case ctx.Err() == nil:
+		m.log.Info("live: viewer ended", "camera", camera, "stream", stream, "err", err)
+	}
+	_ = c.CloseNow()
+	<-heard
+}
+
+// send writes pieces until something ends.
+func (m *Muxers) send(ctx context.Context, c *websocket.Conn, v *viewer, k key) error {
+	for {
+		p, err := v.next(ctx)
+		if err != nil {
+			if m.ctx.Err() != nil {
+				return ErrClosed
+			}
+			return err
+		}
+		for _, msg := range messages(p, k) {
+			b, err := json.Marshal(msg)
+			if err != nil {
+				return err
+			}
+			if err := c.Write(ctx, websocket.MessageText, b); err != nil {
+				return err
+			}
+		}
+		if p.gen != nil {
+			if err := c.Write(ctx, websocket.MessageBinary, p.gen.init); err != nil {
+				return err
+			}
+		}
+		if len(p.data) > 0 {
+			if err := c.Write(ctx, websocket.MessageBinary, p.data); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// messages that go before the bytes of p.
+func messages(p piece, k key) []Message {
+	at := p.at.Seconds()
+	switch {
+	case p.status != nil && p.status.cannot:
+		return []Message{{Type: "cannot", Reason: p.status.reason}}
+	case p.status != nil && p.status.live:
+		return []Message{{Type: "live"}}
+	case p.status != nil:
+		return []Message{{Type: "offline", Reason: p.status.reason}}
+	case p.gen != nil:
+		g := p.gen
+		return []Message{{Type: "init", MIME: g.mime, Camera: k.camera, Stream: k.stream, Generation: g.id,
+			Width: g.width, Height: g.height, Sound: g.sound, Start: at}}
+	case p.jump:
+		return []Message{{Type: "jump", Start: at}}
+	}
+	return nil
+}
+
+// listen takes the page's messages until the connection ends or the page misbehaves.
+func listen(ctx context.Context, c *websocket.Conn, v *viewer) {
+	limit := rate.NewLimiter(rate.Every(100*time.Millisecond), maxControls)
+	for {
+		typ, b, err := c.Read(ctx)
+		if err != nil {
+			return
+		}
+		msg, err := ParseControl(b)
+		if err != nil || typ != websocket.MessageText || !limit.Allow() {
+			_ = c.Close(websocket.StatusPolicyViolation, "not a control message of this protocol, or too many")
+			return
+		}
+		switch msg.Type {
+		case Pause:
+			v.setPaused(true)
+		case Resume:
+			v.setPaused(false)
+		}
+	}
+}
+
+// ServeMP4 sends the stream as one MP4 without an end, for players that take no WebSocket. It
+// ends when the stream's parameters change, since an MP4 has them once.
+func (m *Muxers) ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream string) {
+	v, leave, err := m.watch(key{camera: camera, stream: stream, noSound: r.URL.Query().Get("sound") == "none"})
+	if err != nil {
+		http.Error(w, "going down", http.StatusServiceUnavailable)
+		return
+	}
+	defer leave()
+	h := w.Header()
+	h.Set("Content-Type", "video/mp4")
+	h.Set("Cache-Control", "no-store")
+	rc := http.NewResponseController(w)
+	begun := false
+	for {
+		p, err := v.next(r.Context())
+		switch {
+		case err != nil, p.gen != nil && begun:
+			return
+		case p.status != nil && !begun && p.status.cannot:
+			http.Error(w, p.status.reason, http.StatusUnsupportedMediaType)
+			return
+		case p.status != nil && !begun && !p.status.live:
+			http.Error(w, "offline: "+p.status.reason, http.StatusServiceUnavailable)
+			return
+		}
+		for _, b := range [][]byte{initOf(p), p.data} {
+			if len(b) == 0 {
+				continue
+			}
+			begun = true
+			// A server that knows no deadlines has its own.
+			_ = rc.SetWriteDeadline(time.Now().Add(stall))
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+		}
+		if err := rc.Flush(); err != nil {
+			return
+		}
+	}
+}
+
+func initOf(p piece) []byte {
+	if p.gen == nil {
+		return nil
+	}
+	return p.gen.init
+}
