@@ -1,0 +1,277 @@
+package pages
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"net/http"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/sdk/event"
+)
+
+// house is a made-up house in a state of one's choice: all rooms in one type.
+type house struct {
+	now     time.Time
+	cameras []api.Camera
+	events  []event.Event
+	trace   api.Trace
+	plugins []api.Plugin
+	logs    []api.LogLine
+	chimes  []api.Chime
+	quiet   api.Quiet
+	state   api.ConfigState
+	yaml    string
+	source  string
+	broken  error // what the events room answers
+	did     []string
+}
+
+func (h *house) rooms() api.Rooms {
+	return api.Rooms{Cameras: h, Events: h, Ringer: h, Chimes: h, Plugins: pluginRoom{h}, Config: h, Explain: h}
+}
+
+// noon of a day with events; all fixtures are relative to it.
+func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
+
+func (h *house) Cameras() []api.Camera { return h.cameras }
+
+func (h *house) Camera(id string) (api.Camera, bool) {
+	for _, c := range h.cameras {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return api.Camera{}, false
+}
+
+func (h *house) Events(_ context.Context, q api.EventQuery) ([]event.Event, error) {
+	if h.broken != nil {
+		return nil, h.broken
+	}
+	var out []event.Event
+	for _, e := range h.events {
+		if (q.Camera == "" || q.Camera == e.Camera) && len(out) < q.Limit && (q.Before == 0 || e.Seq < q.Before) && e.Received.After(q.Since) {
+			for _, t := range q.Types {
+				if t == e.Type {
+					out = append(out, e)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func (h *house) Event(_ context.Context, id string) (event.Event, error) {
+	for _, e := range h.events {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return event.Event{}, fmt.Errorf("event %q: %w", id, api.ErrNotFound)
+}
+
+func (h *house) Trace(ctx context.Context, id string) (api.Trace, error) {
+	e, err := h.Event(ctx, id)
+	if err != nil {
+		return api.Trace{}, err
+	}
+	return api.Trace{Event: api.FromEvent(&e), Hops: h.trace.Hops}, nil
+}
+
+func (h *house) Ring(_ context.Context, camera string, _ bool) (string, error) {
+	h.did = append(h.did, "ring "+camera)
+	return event.NewID(), nil
+}
+
+func (h *house) Chimes() []api.Chime { return h.chimes }
+func (h *house) Quiet() api.Quiet    { return h.quiet }
+
+func (h *house) Mute(_ context.Context, id string, on bool) error {
+	h.did = append(h.did, fmt.Sprintf("mute %s %t", id, on))
+	return nil
+}
+
+func (h *house) Test(_ context.Context, id string) (api.Played, error) {
+	h.did = append(h.did, "test "+id)
+	return api.Played{Played: true}, nil
+}
+
+func (h *house) SetQuiet(_ context.Context, until time.Time) error {
+	h.did = append(h.did, fmt.Sprintf("quiet %t", until.After(h.now)))
+	return nil
+}
+
+func (h *house) State() api.ConfigState                               { return h.state }
+func (h *house) Effective() []byte                                    { return []byte(h.yaml) }
+func (h *house) Validate(context.Context, []byte) []api.ConfigProblem { return nil }
+func (h *house) Source(string) (string, bool)                         { return h.source, h.source != "" }
+
+func (h *house) Explain(code string) (api.Explanation, bool) {
+	return api.Explanation{Code: code, Title: "A key that the config does not know", What: "The file has a key that has no meaning there.\n\nThe old config stays in force.", Mend: "Write the key that was meant."}, code != "E-NO"
+}
+
+// pluginRoom is apart, for its Restart and the house's other methods share no names.
+type pluginRoom struct{ h *house }
+
+func (r pluginRoom) Plugins() []api.Plugin { return r.h.plugins }
+
+func (r pluginRoom) Plugin(name string) (api.Plugin, bool) {
+	for _, p := range r.h.plugins {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return api.Plugin{}, false
+}
+
+func (r pluginRoom) Restart(_ context.Context, name string) error {
+	if name == "gate" {
+		return errors.New("the rooms' own words, not for the page")
+	}
+	r.h.did = append(r.h.did, "restart "+name)
+	return nil
+}
+
+func (r pluginRoom) Logs(string, int) []api.LogLine { return r.h.logs }
+func (r pluginRoom) Act(context.Context, string, string, json.RawMessage) (json.RawMessage, error) {
+	return nil, nil
+}
+
+func (r pluginRoom) Grants(name string) []string {
+	if name == "gate" {
+		return []string{"talks to 192.168.1.0/24 and to nobody else", "may say that its own cameras ring or see motion"}
+	}
+	return []string{"has no network", "may say that its own cameras ring or see motion", "sends their pictures"}
+}
+
+// door lets everybody in who knows the word.
+type door struct{}
+
+func (door) Login(_ http.ResponseWriter, _ *http.Request, _, password string) (access.Identity, error) {
+	if password != "porch and lamp" {
+		return access.Identity{}, access.ErrWrong
+	}
+	return access.Identity{}, nil
+}
+
+func (door) SetPassword(_ *http.Request, _, password string) error {
+	if len(password) < 8 {
+		return access.ErrWeak
+	}
+	return nil
+}
+
+func (door) Logout(http.ResponseWriter, *http.Request) error { return nil }
+
+// demoHouse is the first run: the demo, a few events, all well.
+func demoHouse() *house {
+	now := noon()
+	h := &house{now: now,
+		cameras: []api.Camera{{ID: "demo_porch", Name: "Demo porch", Kind: "doorbell", Plugin: "demo", Online: true, LastSeen: now, Streams: []string{"main"}, Snapshot: true}},
+		plugins: []api.Plugin{
+			{Name: "demo", ID: "org.porchlight.demo", Version: "0.1.0", State: "running", PID: 4711, Since: now.Add(-2 * time.Hour), Capabilities: []string{"camera"}, Sandbox: "partial: no-new-privileges, limits", CPUPercent: 1.3, MemoryBytes: 19 << 20},
+			{Name: "speaker", ID: "org.porchlight.speaker", Version: "0.1.0", State: "running", PID: 4712, Since: now.Add(-2 * time.Hour), Capabilities: []string{"chime"}, CPUPercent: .1, MemoryBytes: 12 << 20},
+		},
+		chimes: []api.Chime{{ID: "browser", Name: "Browser", Builtin: "browser", Sound: "ding_dong", Volume: 70}, {ID: "hallway", Name: "Hallway", Plugin: "speaker", Sound: "westminster", Volume: 60}},
+		state:  api.ConfigState{Valid: true, Demo: true, Loaded: now.Add(-2 * time.Hour)},
+		yaml:   "version: 1\n\ncameras:\n  demo_porch: {name: Demo porch, kind: doorbell, plugin: demo}\n\nchimes:\n  browser: {builtin: browser, sound: ding_dong}\n",
+	}
+	h.events = []event.Event{
+		h.at(1, 3*time.Minute, event.TypeRing, event.Ring{Test: true}),
+		h.at(2, 14*time.Minute, event.TypePerson, event.Detection{Label: "person", Active: true, Score: .9, Zones: []string{"path"}}),
+		h.at(3, 15*time.Minute, event.TypeMotion, event.Motion{Active: true}),
+		h.at(4, 95*time.Minute, event.TypeParcel, event.Detection{Label: "parcel", Active: true}),
+		h.at(5, 97*time.Minute, event.TypeMotion, event.Motion{Active: false}),
+		h.at(6, 3*time.Hour, event.TypeRing, event.Ring{}),
+		h.at(7, 26*time.Hour, event.TypeOnline, event.Online{Online: true}),
+		h.at(8, 27*time.Hour, event.TypeOnline, event.Online{Reason: "the camera did not answer for 10 s"}),
+		h.at(9, 28*time.Hour, event.TypeTalk, event.Talk{HeardSeconds: 12}),
+	}
+	t := h.events[0].Received
+	h.trace = api.Trace{Hops: []api.Hop{
+		{At: t, SincePressUS: 0, Who: "device", What: "saw the ring", Outcome: "ok"},
+		{At: t, SincePressUS: 1900, Who: "plugin demo", What: "sent the ring", Outcome: "ok"},
+		{At: t, SincePressUS: 2300, Who: "bus", What: "handed it to every taker", Outcome: "ok"},
+		{At: t, SincePressUS: 2900, Who: "rule Ring every chime", What: "matched", Outcome: "ok", Detail: "chimes browser, hallway, upstairs"},
+		{At: t, SincePressUS: 4100, Who: "timeline", What: "handled it", Outcome: "ok", TookUS: 400},
+		{At: t, SincePressUS: 41000, Who: "chime hallway", What: "sounded westminster", Outcome: "ok", TookUS: 38000},
+		{At: t, SincePressUS: 8000, Who: "chime upstairs", What: "did not sound", Outcome: "skipped", Detail: "muted", Fix: "unmute it on the chimes list"},
+		{At: t, SincePressUS: 3010000, Who: "chime browser", What: "did not sound", Outcome: "failed", Detail: "no open page has its sound turned on", Fix: "click Turn on sound on an open page", TookUS: 3000000},
+	}}
+	h.logs = []api.LogLine{
+		{Time: now.Add(-2 * time.Hour), Level: "info", Text: "the porch is open", Fields: "cameras=1 fps=25"},
+		{Time: now.Add(-time.Hour), Level: "warn", Text: "the loop was late", Fields: "by=31ms"},
+		{Time: now.Add(-time.Minute), Level: "debug", Text: "snapshot drawn", Fields: "width=1280"},
+		{Time: now.Add(-time.Second), Level: "error", Text: "media socket closed", Fields: "err=\"broken pipe\""},
+	}
+	return h
+}
+
+// troubledHouse has everything wrong at once that a page can tell of.
+func troubledHouse() *house {
+	h := demoHouse()
+	now := h.now
+	h.cameras = []api.Camera{
+		{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "frontgate", OfflineReason: "192.168.1.40 does not answer", LastSeen: now.Add(-9 * time.Minute)},
+		{ID: "garden", Name: "Garden", Kind: "camera", Plugin: "demo", Online: true, LastSeen: now},
+		{ID: "cellar", Name: "Cellar", Kind: "camera", Plugin: "demo"},
+	}
+	h.plugins = append(h.plugins,
+		api.Plugin{Name: "frontgate", Version: "1.4.2", State: "failed", Code: "E-PLUG-CRASHED", Reason: "stopped, because it crashed 5 times in 10 minutes: exit status 2", Fix: "see its log, then try again", Since: now.Add(-4 * time.Minute), Restarts: 5, NextTry: now.Add(11 * time.Minute), Capabilities: []string{"camera"}},
+		api.Plugin{Name: "gate", State: "backoff", Code: "E-PLUG-HANDSHAKE", Reason: "it wrote \"hello\" where the handshake was expected", Fix: "log to stderr", NextTry: now.Add(5 * time.Second), Restarts: 2, Since: now},
+		api.Plugin{Name: "mqtt", State: "blocked", Code: "E-PLUG-PROTOCOL", Reason: "it speaks protocol 9, the hub 1", Fix: "update the hub", Capabilities: []string{"bridge"}},
+		api.Plugin{Name: "push", State: "degraded", Reason: "one part does not work", Capabilities: []string{"notifier"}, Since: now, Parts: []api.Part{{Name: "ntfy", State: "failed", Reason: "401 unauthorized", Fix: "renew the token"}}},
+		api.Plugin{Name: "later", State: "disabled", Capabilities: []string{"bridge"}}, api.Plugin{Name: "new", State: "starting"}, api.Plugin{Name: "odd"})
+	h.chimes[1].Muted = true
+	h.quiet = api.Quiet{On: true, Until: now.Add(time.Hour)}
+	h.state = api.ConfigState{File: "/home/elm/porchlight.yaml", Loaded: now.Add(-3 * time.Hour), Problems: []api.ConfigProblem{
+		{File: "/home/elm/porchlight.yaml", Line: 8, Column: 7, Severity: "error", Code: "E-CFG-UNKNOWN-KEY", Message: "unknown key \"pasword\" in cameras.front_door.source", Suggestion: "password", Excerpt: "    8 |       pasword: ******\n      |       ^^^^^^^"},
+		{File: "/home/elm/porchlight.yaml", Line: 12, Column: 15, Severity: "error", Code: "E-CFG-UNIT", Message: "cameras.front_door.ring.debounce needs a unit", Hint: "Write 3s, not 3."},
+		{File: "/home/elm/porchlight.yaml", Line: 14, Column: 3, Severity: "error", Code: "E-CFG-TYPE", Message: "chimes.hallway.volume is a number from 0 to 100"},
+		{File: "/home/elm/porchlight.yaml", Line: 15, Column: 1, Severity: "warning", Code: "E-CFG-NOT-YET", Message: "recording is for a later version; it is ignored"},
+	}}
+	h.source = "version: 1\n\ncameras:\n  front_door:\n    name: Front door\n    source:\n      address: 192.168.1.40\n      pasword: ******\n    plugin: frontgate\n    ring:\n      # the button bounces\n      debounce: 3\nchimes:\n  hallway: {plugin: speaker, volume: loud}\nrecording: {mode: events}\n"
+	return h
+}
+
+func (h *house) at(n int, before time.Duration, t event.Type, d event.Data) event.Event {
+	when := h.now.Add(-before)
+	return event.Event{ID: fmt.Sprintf("019ab000-0000-7000-8000-%012d", n), Type: t, Subject: "camera.demo_porch." + string(t), Source: "demo",
+		Camera: "demo_porch", CameraName: "Demo porch", Time: when, Observed: when.Add(2 * time.Millisecond), Received: when.Add(3 * time.Millisecond), Seq: uint64(1000 - n), Data: d}
+}
+
+// serveAs puts a person, or nobody, behind each request.
+func serveAs(h *house, who *access.Identity) http.Handler {
+	next := New(Deps{Rooms: h.rooms(), Door: door{}, Version: "0.1.0-test", Zone: time.UTC, Now: func() time.Time { return h.now }})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if who != nil {
+			r = r.WithContext(access.With(r.Context(), *who))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func owner() *access.Identity {
+	return &access.Identity{User: "owner", Role: access.RoleOwner, Via: access.ViaSession}
+}
+
+// picture draws something porch-like for the fixtures' snapshots.
+func picture(w http.ResponseWriter) {
+	img := image.NewRGBA(image.Rect(0, 0, 640, 360))
+	for y := range 360 {
+		for x := range 640 {
+			dx, dy := x-320, y-120
+			glow := uint8(max(0, 120-(dx*dx+dy*dy)/250))
+			img.Set(x, y, color.RGBA{30 + glow, 34 + glow*3/4, 52 + glow/4, 255})
+		}
+	}
+	w.Header().Set("Content-Type", "image/jpeg")
+	_ = jpeg.Encode(w, img, nil)
+}

@@ -1,0 +1,185 @@
+package pages
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/static"
+)
+
+//go:embed *.html
+var templates embed.FS
+
+// Door lets people in and out.
+type Door interface {
+	Login(w http.ResponseWriter, r *http.Request, user, password string) (access.Identity, error)
+	SetPassword(r *http.Request, current, password string) error
+	Logout(w http.ResponseWriter, r *http.Request) error
+}
+
+// Deps is what pages read and call. Zone and Now may be left out: the system's.
+type Deps struct {
+	Rooms   api.Rooms
+	Door    Door
+	Version string
+	Log     *slog.Logger
+	Zone    *time.Location
+	Now     func() time.Time
+}
+
+type pages struct {
+	rooms   api.Rooms
+	door    Door
+	version string
+	log     *slog.Logger
+	zone    *time.Location
+	now     func() time.Time
+	assets  *static.Assets
+	sets    map[string]*template.Template // by page, each with the layout
+}
+
+// New gives the handler of all pages; an unknown path is the page that says so.
+func New(d Deps) http.Handler {
+	p := &pages{
+		rooms: d.Rooms, door: d.Door, version: d.Version, log: cmp.Or(d.Log, slog.New(slog.DiscardHandler)),
+		zone: cmp.Or(d.Zone, time.Local), now: d.Now, assets: static.New(), sets: map[string]*template.Template{},
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html"))
+	for _, name := range []string{"home", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "oops"} {
+		p.sets[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
+	}
+	return p.routes()
+}
+
+func (p *pages) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.home)
+	mux.HandleFunc("POST /cameras/{id}/ring", p.ring)
+	mux.HandleFunc("POST /quiet", p.quiet)
+	mux.HandleFunc("POST /chimes/{id}/test", p.testChime)
+	mux.HandleFunc("POST /chimes/{id}/mute", p.muteChime)
+	mux.HandleFunc("GET /events", p.events)
+	mux.HandleFunc("GET /events/{id}", p.event)
+	mux.HandleFunc("GET /plugins", p.plugins)
+	mux.HandleFunc("GET /plugins/{name}", p.plugin)
+	mux.HandleFunc("POST /plugins/{name}/restart", p.restart)
+	mux.HandleFunc("GET /config", p.config)
+	mux.HandleFunc("GET /explain/{code}", p.explain)
+	mux.HandleFunc("GET /login", p.login)
+	mux.HandleFunc("POST /login", p.logIn)
+	mux.HandleFunc("POST /logout", p.logOut)
+	mux.HandleFunc("GET /setup", p.setup)
+	mux.HandleFunc("POST /setup", p.setPassword)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, p.assets.URL("icon.svg"), http.StatusFound)
+	})
+	mux.HandleFunc("/", p.missing)
+	return mux
+}
+
+// frame is what every page has around its own body.
+type frame struct {
+	Title   string
+	Nav     string // which entry of the navigation is this page
+	Bare    bool   // before a login: no navigation, no events
+	Version string
+	Who     access.Identity
+	Notices []notice
+	Body    any
+}
+
+// show answers with a page, or with the one part of it that was asked for.
+func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page string, f frame) {
+	f.Version = p.version
+	if who, ok := access.From(r.Context()); ok {
+		f.Who = who
+	} else {
+		f.Bare = true
+	}
+	if !f.Bare {
+		f.Notices = p.notices()
+	}
+	set, name := p.sets[page], "layout"
+	if part := r.URL.Query().Get("part"); part != "" {
+		if set.Lookup("part-"+part) == nil {
+			http.Error(w, "no such part", http.StatusNotFound)
+			return
+		}
+		name = "part-" + part
+	}
+	var b bytes.Buffer
+	if err := set.ExecuteTemplate(&b, name, f); err != nil {
+		p.log.Error("page not drawn", "page", page, "part", name, "err", err)
+		http.Error(w, "This page could not be drawn. E-WEB-PAGE", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the peer is gone if this fails
+}
+
+// may answers with a refusal where the person's role does not allow what needs need.
+func (p *pages) may(w http.ResponseWriter, r *http.Request, need access.Role) bool {
+	who, ok := access.From(r.Context())
+	switch {
+	case !ok:
+		p.oops(w, r, access.ErrLogin)
+	case !who.Role.Allows(need):
+		p.oops(w, r, access.ErrForbidden)
+	default:
+		return true
+	}
+	return false
+}
+
+// back sends the browser to the page that a form came from.
+func back(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, api.SafeNext(r.PostFormValue("next")), http.StatusSeeOther)
+}
+
+func (p *pages) funcs() template.FuncMap {
+	return template.FuncMap{
+		"asset": func(name string) template.URL { return template.URL(p.assets.URL(name)) },
+		"icon": func(name string) template.HTML {
+			return template.HTML(fmt.Sprintf(`<svg class="icon" aria-hidden="true"><use href="%s"/></svg>`, p.assets.URL("icons.svg#"+name)))
+		},
+		"clock":  func(t time.Time) string { return t.In(p.zone).Format("15:04") },
+		"exact":  func(t time.Time) string { return t.In(p.zone).Format("15:04:05.000") },
+		"full":   func(t time.Time) string { return t.In(p.zone).Format("Monday 2 January 2006, 15:04:05 MST") },
+		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"ago":    func(t time.Time) string { return ago(p.now().Sub(t)) },
+		"inc":    func(i int) int { return i + 1 },
+		"say":    sentence,
+		"plural": count,
+		"lines":  func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
+		"sound":  func(s string) string { return capital(strings.ReplaceAll(s, "_", " ")) },
+		"nav": func(f frame, id, href, icon, label string) navItem {
+			return navItem{Href: href, Icon: icon, Label: label, Here: f.Nav == id}
+		},
+		"trouble": func(pr *api.Problem) trouble {
+			return trouble{Text: sentence(cmp.Or(pr.Detail, pr.Title)), Hint: pr.Hint(), Code: pr.Code()}
+		},
+	}
+}
+
+type navItem struct {
+	Href, Icon, Label string
+	Here              bool
+}
+
+// trouble is an error inside a page.
+type trouble struct{ Text, Hint, Code string }

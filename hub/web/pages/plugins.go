@@ -1,0 +1,116 @@
+package pages
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+)
+
+// logLines of a plugin are shown.
+const logLines = 200
+
+// granter tells in sentences what a plugin may do. The plugins' room may offer it.
+type granter interface{ Grants(plugin string) []string }
+
+type pluginsBody struct{ Plugins []pluginCard }
+
+type pluginCard struct {
+	api.Plugin
+	Tone   string // ok, warn, bad, busy, grey
+	Icon   string
+	Word   string // the state, in words
+	Grants []string
+	Wait   string // until the next try
+}
+
+type pluginBody struct {
+	pluginCard
+	Log []api.LogLine
+}
+
+func (p *pages) card(pl api.Plugin) pluginCard {
+	c := pluginCard{Plugin: pl, Tone: "grey", Icon: "plug", Word: capital(pl.State)}
+	for _, pair := range [][2]string{{"camera", "camera"}, {"chime", "sound"}, {"bridge", "home"}, {"notifier", "phone"}} {
+		if slices.Contains(pl.Capabilities, pair[0]) {
+			c.Icon = pair[1]
+			break
+		}
+	}
+	switch pl.State {
+	case "running":
+		c.Tone = "ok"
+	case "degraded":
+		c.Tone, c.Word = "warn", "Works in part"
+	case "backoff":
+		c.Tone, c.Word = "warn", "Starting again"
+	case "starting", "configuring", "stopping":
+		c.Tone = "busy"
+	case "failed":
+		c.Tone, c.Word = "bad", "Stopped"
+	case "blocked":
+		c.Tone = "bad"
+	case "":
+		c.Word = "Unknown"
+	}
+	if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > 0 {
+		c.Wait = short(wait.Round(time.Second))
+	}
+	if g, ok := p.rooms.Plugins.(granter); ok {
+		c.Grants = g.Grants(pl.Name)
+	}
+	return c
+}
+
+// Restartable tells whether a restart would do anything.
+func (c pluginCard) Restartable() bool {
+	return !slices.Contains([]string{"disabled", "stopping", "blocked"}, c.State)
+}
+
+// Offers names what the plugin is for.
+func (c pluginCard) Offers() string { return capital(strings.Join(c.Capabilities, ", ")) }
+
+// Usage of the machine, where it is known.
+func (c pluginCard) Usage() string {
+	if c.MemoryBytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s, %.1f %% CPU", byteSize(c.MemoryBytes), c.CPUPercent)
+}
+
+func (p *pages) plugins(w http.ResponseWriter, r *http.Request) {
+	var body pluginsBody
+	for _, pl := range p.rooms.Plugins.Plugins() {
+		body.Plugins = append(body.Plugins, p.card(pl))
+	}
+	p.show(w, r, http.StatusOK, "plugins", frame{Title: "Plugins", Nav: "plugins", Body: body})
+}
+
+func (p *pages) plugin(w http.ResponseWriter, r *http.Request) {
+	pl, ok := p.rooms.Plugins.Plugin(r.PathValue("name"))
+	if !ok {
+		p.missing(w, r)
+		return
+	}
+	body := pluginBody{pluginCard: p.card(pl), Log: p.rooms.Plugins.Logs(pl.Name, logLines)}
+	p.show(w, r, http.StatusOK, "plugin", frame{Title: "Plugin " + pl.Name, Nav: "plugins", Body: body})
+}
+
+func (p *pages) restart(w http.ResponseWriter, r *http.Request) {
+	if !p.may(w, r, access.RoleAdmin) {
+		return
+	}
+	if _, ok := p.rooms.Plugins.Plugin(r.PathValue("name")); !ok {
+		p.missing(w, r)
+		return
+	}
+	if err := p.rooms.Plugins.Restart(r.Context(), r.PathValue("name")); err != nil {
+		p.oops(w, r, err)
+		return
+	}
+	back(w, r)
+}

@@ -1,0 +1,47 @@
+// @ts-check
+// What every page starts: the feed, the ring overlay, the sound, the live parts.
+
+import { all, h, icon } from "./dom.js";
+import { Feed } from "./feed.js";
+import { Overlay } from "./overlay.js";
+import { Parts } from "./parts.js";
+import { Player } from "./player/player.js";
+import { Sound } from "./sound.js";
+import { home } from "./home.js";
+
+const feed = new Feed();
+const parts = new Parts(feed);
+new Overlay(feed);
+new Sound(feed);
+home(parts);
+for (const el of all("[data-player]")) new Player(el, feed);
+for (const select of all("[data-submit]")) {
+  select.addEventListener("change", () => /** @type {HTMLSelectElement} */ (select).form?.requestSubmit());
+}
+
+feed.addEventListener("link", (e) => {
+  const up = /** @type {CustomEvent} */ (e).detail.up;
+  document.documentElement.dataset.link = up ? "up" : "down";
+});
+feed.addEventListener("signed-out", () => {
+  const bar = document.getElementById("signed-out");
+  if (bar) bar.hidden = false;
+});
+
+// Said only after a while: most interruptions are over before anyone reads of them.
+let away = 0;
+setInterval(() => {
+  const down = document.documentElement.dataset.link === "down";
+  away = down ? away + 1 : 0;
+  const bar = document.getElementById("hub-away");
+  if (bar) bar.hidden = away < 4;
+}, 1000);
+
+// Without sound the house still shows that it rings.
+feed.addEventListener("unheard", () => {
+  const shelf = document.getElementById("toasts");
+  if (!shelf || shelf.querySelector("[data-unheard]")) return;
+  const note = h("div", { class: "toast toast-warn", "data-unheard": true }, icon("sound-off"), h("span", {}, "It rings, but this browser is silent: press Turn on sound."));
+  shelf.append(note);
+  setTimeout(() => note.remove(), 8000);
+});

@@ -1,0 +1,153 @@
+// @ts-check
+// The ring overlay: in every open tab, over everything, until somebody says so in one
+// of them. A replay or an old ring is for the list, not for the overlay.
+
+import { h, icon, toast } from "./dom.js";
+import { cameraPath, url } from "./api.js";
+import { Player } from "./player/player.js";
+
+// A ring older than this (ms) is shown in the list only.
+const tooOld = 15_000;
+// Nobody came: the overlay goes and leaves a note.
+const lasts = 90_000;
+
+export class Overlay {
+  #feed;
+  /** @type {{id: string, camera: string, name: string, dialog: HTMLDialogElement, player?: Player, times: number, back: Element | null} | undefined} */
+  #now;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #title = document.title;
+
+  /** @param {import("./feed.js").Feed} feed */
+  constructor(feed) {
+    this.#feed = feed;
+    feed.addEventListener("feed", (e) => {
+      const { name, data } = /** @type {CustomEvent} */ (e).detail;
+      if (name !== "event" || data.type !== "ring") return;
+      if (data.replay || data.age_ms > tooOld) return;
+      this.show(data);
+    });
+    feed.addEventListener("dismiss", (e) => this.#close(/** @type {CustomEvent} */ (e).detail.ring));
+  }
+
+  /** @param {{id: string, camera: string, camera_name?: string, data?: {test?: boolean}}} ring */
+  show(ring) {
+    const name = ring.camera_name || ring.camera || "the door";
+    if (this.#now?.camera === ring.camera) {
+      this.#now.times++;
+      this.#now.id = ring.id;
+      this.#say(this.#now.dialog, `Rang again at ${name}`, this.#now.times);
+      this.#wait();
+      return;
+    }
+    if (this.#now) this.#close(this.#now.id);
+    const back = document.activeElement;
+    const dialog = this.#build(ring, name);
+    document.body.append(dialog);
+    dialog.showModal();
+    const holder = /** @type {HTMLElement} */ (dialog.querySelector("[data-player]"));
+    // A hidden tab shows the overlay, and takes pictures only when it is looked at.
+    const player = new Player(holder);
+    this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back };
+    /** @type {HTMLElement} */ (dialog.querySelector("[data-not-now]")).focus();
+    document.title = `Someone is at ${name}`;
+    document.documentElement.classList.add("ringing");
+    this.#wait();
+  }
+
+  /**
+   * @param {{id: string, camera: string, data?: {test?: boolean}}} ring
+   * @param {string} name
+   * @returns {HTMLDialogElement}
+   */
+  #build(ring, name) {
+    const poster = h("img", { class: "player-poster", src: url(`${cameraPath(ring.camera)}/snapshot.jpg?width=960`), alt: "" });
+    const notNow = h("button", { class: "button button-primary button-large", type: "button", "data-not-now": true }, "Not now");
+    const dialog = /** @type {HTMLDialogElement} */ (
+      h(
+        "dialog",
+        { class: "ring", role: "alertdialog", "aria-labelledby": "ring-title", "aria-describedby": "ring-text" },
+        h(
+          "div",
+          { class: "ring-head", "aria-live": "assertive" },
+          h("span", { class: "ring-bell" }, icon("bell")),
+          h(
+            "div",
+            {},
+            h("h2", { id: "ring-title" }, `Someone is at ${name}`),
+            h("p", { id: "ring-text" }, ring.data?.test ? "Rung from a page, to try it." : clock()),
+          ),
+        ),
+        h(
+          "div",
+          { class: "player", "data-player": true, "data-camera": ring.camera, "data-name": name, "data-state": "starting" },
+          poster,
+          h("div", { class: "player-top" }, h("span", { class: "badge badge-mode", "data-badge": true }, "Connecting")),
+          h("div", { class: "player-note", "data-note": true, hidden: true }),
+        ),
+        h(
+          "div",
+          { class: "ring-actions" },
+          h("a", { class: "button button-large", href: `/events/${encodeURIComponent(ring.id)}`, "data-details": true }, "See the trace"),
+          notNow,
+        ),
+      )
+    );
+    notNow.addEventListener("click", () => this.#dismiss());
+    dialog.addEventListener("cancel", (e) => {
+      e.preventDefault();
+      this.#dismiss();
+    });
+    return dialog;
+  }
+
+  /**
+   * @param {HTMLElement} dialog
+   * @param {string} text
+   * @param {number} times
+   */
+  #say(dialog, text, times) {
+    const title = dialog.querySelector("#ring-title");
+    const note = dialog.querySelector("#ring-text");
+    if (title) title.textContent = text;
+    if (note) note.textContent = `${clock()}, ${times} times`;
+    const details = dialog.querySelector("[data-details]");
+    if (this.#now) details?.setAttribute("href", `/events/${encodeURIComponent(this.#now.id)}`);
+  }
+
+  #wait() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const now = this.#now;
+      if (!now) return;
+      this.#close(now.id);
+      toast(`Someone rang at ${now.name}, ${clock()}`);
+    }, lasts);
+  }
+
+  #dismiss() {
+    if (!this.#now) return;
+    const ring = this.#now.id;
+    this.#feed.post({ t: "dismiss", ring });
+    this.#close(ring);
+  }
+
+  /** @param {string} ring */
+  #close(ring) {
+    const now = this.#now;
+    if (!now || now.id !== ring) return;
+    clearTimeout(this.#timer);
+    this.#now = undefined;
+    now.player?.stop();
+    now.dialog.close();
+    now.dialog.remove();
+    document.title = this.#title;
+    document.documentElement.classList.remove("ringing");
+    if (now.back instanceof HTMLElement) now.back.focus();
+  }
+}
+
+function clock() {
+  return new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}

@@ -1,0 +1,194 @@
+// @ts-check
+// The browser chime: Web Audio, synthesised here, no file. A browser lets a page sound
+// only after a person has touched it, so the context is made at the first touch.
+
+import { recipe } from "./recipes.js";
+import { send } from "./api.js";
+import { all } from "./dom.js";
+
+const key = "porchlight-sound"; // "off": this browser shall be silent
+const touched = "porchlight-touched"; // an earlier page of this tab was touched
+// Sounds wait for each other; one that would begin later than this (s) is left out.
+const longestQueue = 10;
+
+export class Sound {
+  /** @type {AudioContext | undefined} */
+  #ctx;
+  #feed;
+  /** Times of this context at which what was begun has ended. */
+  #busyUntil = 0;
+
+  /** @param {import("./feed.js").Feed} feed */
+  constructor(feed) {
+    this.#feed = feed;
+    for (const type of ["pointerdown", "keydown"]) {
+      addEventListener(type, () => this.#touch(), { capture: true, passive: true });
+    }
+    feed.addEventListener("offer", (e) => this.#offered(/** @type {CustomEvent} */ (e).detail));
+    feed.addEventListener("go", (e) => this.#go(/** @type {CustomEvent} */ (e).detail));
+    feed.addEventListener("unheard", () => this.#unheard());
+    for (const button of all("[data-sound]")) button.addEventListener("click", () => this.#toggle());
+    // A visitor who has touched an earlier page of the house may be heard at once.
+    if (wasTouched()) this.#wake();
+    this.#show();
+  }
+
+  get wanted() {
+    try {
+      return localStorage.getItem(key) !== "off";
+    } catch {
+      return true; // storage is refused: the default
+    }
+  }
+
+  get audible() {
+    return this.wanted && this.#ctx?.state === "running";
+  }
+
+  #toggle() {
+    const on = !this.audible;
+    try {
+      localStorage.setItem(key, on ? "on" : "off");
+    } catch {
+      // It holds for this page then.
+    }
+    if (on) this.#wake();
+    this.#show();
+    if (on && this.#ctx) this.play("ding_dong", 25);
+  }
+
+  #touch() {
+    try {
+      sessionStorage.setItem(touched, "yes");
+    } catch {
+      // The next page waits for its own touch.
+    }
+    this.#wake();
+  }
+
+  #wake() {
+    if (!this.wanted) return;
+    if (!this.#ctx) {
+      const Context = globalThis.AudioContext ?? /** @type {any} */ (globalThis).webkitAudioContext;
+      if (!Context) return;
+      this.#ctx = /** @type {AudioContext} */ (new Context());
+      this.#ctx.addEventListener("statechange", () => this.#show());
+    }
+    if (this.#ctx.state !== "running") this.#ctx.resume().then(() => this.#show(), () => {});
+  }
+
+  #show() {
+    const on = this.audible;
+    this.#feed.post({ t: "audible", on });
+    for (const button of all("[data-sound]")) {
+      button.hidden = false;
+      button.setAttribute("aria-pressed", String(on));
+      const label = button.querySelector("[data-label]");
+      if (label) label.textContent = on ? "Sound on" : "Turn on sound";
+    }
+    document.documentElement.dataset.sound = on ? "on" : "off";
+  }
+
+  #unheard() {
+    for (const button of all("[data-sound]")) button.classList.add("calls");
+  }
+
+  /** @param {{key: string}} offer */
+  #offered(offer) {
+    if (this.audible) this.#feed.post({ t: "claim", key: offer.key });
+  }
+
+  /** @param {{sound: any, waited: number}} won */
+  #go({ sound, waited }) {
+    if (!this.#ctx || this.#busyUntil - this.#ctx.currentTime > longestQueue) return;
+    const late = this.play(sound.sound, sound.volume);
+    const took = Math.round(waited + late * 1000);
+    send(`/chimes/${encodeURIComponent(sound.chime)}/sounded`, { event_id: sound.event_id, took_ms: took }).catch(() => {
+      // It sounded all the same; the trace will say that no page told of it.
+    });
+  }
+
+  /**
+   * Sound now, or after what sounds already: two never overlap.
+   * @param {string} name
+   * @param {number} volume 0 to 100
+   * @returns {number} seconds until it begins
+   */
+  play(name, volume) {
+    const ctx = this.#ctx;
+    if (!ctx) return 0;
+    const start = Math.max(ctx.currentTime + 0.01, this.#busyUntil);
+    const { strikes = [], knocks = [] } = recipe(name);
+    const out = ctx.createGain();
+    // Loudness is heard by powers: half the number shall sound half as loud.
+    out.gain.value = Math.pow(Math.min(100, Math.max(0, volume)) / 100, 1.7) * 0.5;
+    const soft = ctx.createDynamicsCompressor(); // keeps several partials from clipping
+    out.connect(soft).connect(ctx.destination);
+    let end = start;
+    for (const s of strikes) end = Math.max(end, strike(ctx, out, start, s));
+    for (const k of knocks) end = Math.max(end, knock(ctx, out, start, k));
+    this.#busyUntil = end + 0.15;
+    setTimeout(() => soft.disconnect(), (end - ctx.currentTime + 1) * 1000);
+    return start - ctx.currentTime;
+  }
+}
+
+function wasTouched() {
+  try {
+    return sessionStorage.getItem(touched) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {AudioContext} ctx
+ * @param {AudioNode} out
+ * @param {number} start
+ * @param {import("./recipes.js").Strike} s
+ */
+function strike(ctx, out, start, s) {
+  const at = start + s.at;
+  let end = at;
+  for (const [ratio, gain, decay] of s.body) {
+    const osc = ctx.createOscillator();
+    const env = ctx.createGain();
+    osc.type = s.wave ?? "sine";
+    osc.frequency.setValueAtTime(s.hz * ratio, at);
+    if (s.to) osc.frequency.exponentialRampToValueAtTime(s.to * ratio, at + decay);
+    env.gain.setValueAtTime(0.0001, at);
+    env.gain.exponentialRampToValueAtTime(gain * s.gain, at + 0.004);
+    env.gain.exponentialRampToValueAtTime(0.0001, at + decay);
+    osc.connect(env).connect(out);
+    osc.start(at);
+    osc.stop(at + decay + 0.02);
+    end = Math.max(end, at + decay);
+  }
+  return end;
+}
+
+/**
+ * A knuckle on wood: a short noise through the door's own pitch.
+ * @param {AudioContext} ctx
+ * @param {AudioNode} out
+ * @param {number} start
+ * @param {import("./recipes.js").Knock} k
+ */
+function knock(ctx, out, start, k) {
+  const at = start + k.at;
+  const frames = Math.ceil(ctx.sampleRate * k.decay);
+  const noise = ctx.createBuffer(1, frames, ctx.sampleRate);
+  const data = noise.getChannelData(0);
+  for (let i = 0; i < frames; i++) data[i] = (Math.random() * 2 - 1) * Math.pow(1 - i / frames, 3);
+  const source = ctx.createBufferSource();
+  source.buffer = noise;
+  const door = ctx.createBiquadFilter();
+  door.type = "bandpass";
+  door.frequency.value = k.hz;
+  door.Q.value = 2.2;
+  const env = ctx.createGain();
+  env.gain.value = k.gain * 6; // the filter leaves little of the noise
+  source.connect(door).connect(env).connect(out);
+  source.start(at);
+  return at + k.decay;
+}
