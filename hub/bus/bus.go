@@ -51,6 +51,9 @@ type Options struct {
 	// CommitDelay is for tests: how long the journal waits before each commit, which
 	// widens the window in which an event is handed over and not yet journalled.
 	CommitDelay time.Duration
+	// beforeCommit is called by the writer, for this package's tests; its error is
+	// taken for the commit's.
+	beforeCommit func() error
 }
 
 // Bus is one bus with its journal.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -150,3 +151,6 @@ func TestOrderPerCameraAndClass(t *testing.T) {
 		<-done
 	}
 }
+
+// yield lets others run while a test awaits a condition.
+func yield() { runtime.Gosched() }

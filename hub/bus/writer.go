@@ -263,6 +263,11 @@ func (w *writer) commit(ctx context.Context, kind int, group []*entry, durable [
 	if w.b.opts.CommitDelay > 0 {
 		time.Sleep(w.b.opts.CommitDelay)
 	}
+	if hook := w.b.opts.beforeCommit; hook != nil {
+		if err := hook(); err != nil {
+			return nil, 0, done, err
+		}
+	}
 	if _, err := w.stmts.commit.ExecContext(ctx); err != nil {
 		return nil, 0, done, err
 	}
