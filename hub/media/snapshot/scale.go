@@ -1,0 +1,84 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/jpeg"
+
+	"golang.org/x/image/draw"
+)
+
+const (
+	quality = 82
+	// maxSmaller sizes of one picture are kept; pages ask for two or three.
+	maxSmaller = 8
+)
+
+// fit makes img smaller where the request bounds it.
+func (s *Store) fit(ctx context.Context, img Image, r Request) (Image, error) {
+	w, h := within(img.Width, img.Height, r.Width, r.Height)
+	if w == img.Width && h == img.Height {
+		return img, nil
+	}
+	size := [2]int{w, h}
+	s.mu.Lock()
+	c := s.camera(r.Camera)
+	done, ok := c.smaller[size]
+	ok = ok && c.image.Received.Equal(img.Received)
+	s.mu.Unlock()
+	if ok {
+		return done, nil
+	}
+	select {
+	case s.work <- struct{}{}:
+		defer func() { <-s.work }()
+	case <-ctx.Done():
+		return Image{}, fmt.Errorf("camera %s: snapshot: %w", r.Camera, ctx.Err())
+	}
+	b, err := scale(img.JPEG, w, h)
+	if err != nil {
+		return Image{}, fmt.Errorf("camera %s: %w", r.Camera, err)
+	}
+	out := img
+	out.JPEG, out.Width, out.Height = b, w, h
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.image.Received.Equal(img.Received) && len(c.smaller) < maxSmaller {
+		if c.smaller == nil {
+			c.smaller = make(map[[2]int]Image)
+		}
+		c.smaller[size] = out
+	}
+	return out, nil
+}
+
+// within is w x h made smaller to fit the bounds, of which 0 does not bind.
+func within(w, h, maxW, maxH int) (int, int) {
+	f := 1.0
+	if maxW > 0 {
+		f = min(f, float64(maxW)/float64(w))
+	}
+	if maxH > 0 {
+		f = min(f, float64(maxH)/float64(h))
+	}
+	if f == 1 {
+		return w, h
+	}
+	return max(1, int(float64(w)*f+0.5)), max(1, int(float64(h)*f+0.5))
+}
+
+func scale(b []byte, w, h int) ([]byte, error) {
+	src, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: decode: %w", err)
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.ApproxBiLinear.Scale(dst, dst.Bounds(), src, src.Bounds(), draw.Src, nil)
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, dst, &jpeg.Options{Quality: quality}); err != nil {
+		return nil, fmt.Errorf("snapshot: encode: %w", err)
+	}
+	return out.Bytes(), nil
+}
