@@ -23,12 +23,12 @@ const (
 // ServeJPEG answers with the newest picture. Query: width, height in pixels, max_age as a
 // Go duration or in seconds.
 func (s *Store) ServeJPEG(w http.ResponseWriter, r *http.Request, camera string) {
-	req, err := request(r.URL.Query(), camera)
+	req, err := request(r.URL.Query())
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	img, err := s.Get(r.Context(), req)
+	img, err := s.Get(r.Context(), camera, req)
 	if err != nil {
 		fail(w, err)
 		return
@@ -52,15 +52,15 @@ func (s *Store) ServeJPEG(w http.ResponseWriter, r *http.Request, camera string)
 // fps (5, at most 15), width, height.
 func (s *Store) ServeMJPEG(w http.ResponseWriter, r *http.Request, camera string) {
 	q := r.URL.Query()
-	req, err := request(q, camera)
+	req, err := request(q)
 	fps, ferr := number(q, "fps", defaultFPS, maxFPS)
 	if err = errors.Join(err, ferr); err != nil {
 		fail(w, err)
 		return
 	}
 	every := time.Second / time.Duration(max(1, fps))
-	req.MaxAge, req.Reason = every, "periodic"
-	img, err := s.Get(r.Context(), req)
+	req.MaxAge = every
+	img, err := s.Get(r.Context(), camera, req)
 	if err != nil {
 		fail(w, err)
 		return
@@ -85,7 +85,7 @@ func (s *Store) ServeMJPEG(w http.ResponseWriter, r *http.Request, camera string
 		case <-r.Context().Done():
 			return
 		}
-		if img, err = s.Get(r.Context(), req); err != nil {
+		if img, err = s.Get(r.Context(), camera, req); err != nil {
 			failed++
 		}
 	}
@@ -105,8 +105,8 @@ func writePart(w http.ResponseWriter, rc *http.ResponseController, img Image) er
 	return rc.Flush()
 }
 
-func request(q url.Values, camera string) (Request, error) {
-	r := Request{Camera: camera, Reason: "owner"}
+func request(q url.Values) (Want, error) {
+	var r Want
 	var err, herr, aerr error
 	r.Width, err = number(q, "width", 0, MaxSide)
 	r.Height, herr = number(q, "height", 0, MaxSide)

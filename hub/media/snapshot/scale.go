@@ -17,14 +17,14 @@ const (
 )
 
 // fit makes img smaller where the request bounds it.
-func (s *Store) fit(ctx context.Context, img Image, r Request) (Image, error) {
+func (s *Store) fit(ctx context.Context, name string, img Image, r Want) (Image, error) {
 	w, h := within(img.Width, img.Height, r.Width, r.Height)
 	if w == img.Width && h == img.Height {
 		return img, nil
 	}
 	size := [2]int{w, h}
 	s.mu.Lock()
-	c := s.camera(r.Camera)
+	c := s.camera(name)
 	done, ok := c.smaller[size]
 	ok = ok && c.image.Received.Equal(img.Received)
 	s.mu.Unlock()
@@ -35,11 +35,11 @@ func (s *Store) fit(ctx context.Context, img Image, r Request) (Image, error) {
 	case s.work <- struct{}{}:
 		defer func() { <-s.work }()
 	case <-ctx.Done():
-		return Image{}, fmt.Errorf("camera %s: snapshot: %w", r.Camera, ctx.Err())
+		return Image{}, fmt.Errorf("camera %s: snapshot: %w", name, ctx.Err())
 	}
 	b, err := scale(img.JPEG, w, h)
 	if err != nil {
-		return Image{}, fmt.Errorf("camera %s: %w", r.Camera, err)
+		return Image{}, fmt.Errorf("camera %s: %w", name, err)
 	}
 	out := img
 	out.JPEG, out.Width, out.Height = b, w, h

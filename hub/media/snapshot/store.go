@@ -29,33 +29,29 @@ const (
 	sourceRest = 200 * time.Millisecond
 )
 
-// ErrNoSource: the camera's plugin makes no pictures.
-var ErrNoSource = errors.New("the plugin makes no snapshots")
+// ErrNone: the camera's plugin makes no pictures.
+var ErrNone = errors.New("the plugin makes no snapshots")
 
-// Request for a picture.
-type Request struct {
-	Camera string
-	// Width and Height bound the picture, which is made smaller to fit; 0 does not bound.
+// Want bounds a picture.
+type Want struct {
+	// Width and Height: it is made smaller to fit them; 0 does not bound.
 	Width, Height int
 	// MaxAge: an older one is asked for anew; 0: 1 s. What cannot be had newer is still answered.
 	MaxAge time.Duration
-	// Reason is periodic, event or owner.
-	Reason string
 }
 
 // Image is a JPEG that was looked at.
 type Image struct {
-	JPEG          []byte
+	media.Picture
 	Width, Height int
-	Taken         time.Time
-	Received      time.Time // of the hub's clock, for its age
 }
 
 // Age by the hub's clock.
 func (i Image) Age() time.Duration { return max(0, time.Since(i.Received)) }
 
-// Source asks the camera's plugin for a picture; an error that is ErrNoSource says that it never has one.
-type Source func(ctx context.Context, r Request) (media.Picture, error)
+// Source asks the camera's plugin for a picture of about that size (0: as it likes); an
+// error that is ErrNone says that it never has one.
+type Source func(ctx context.Context, camera string, width, height int) (media.Picture, error)
 
 // NoPicture says that there is no way to a picture.
 type NoPicture struct {
@@ -140,7 +136,7 @@ func Check(p media.Picture) (Image, error) {
 	if p.Taken.IsZero() {
 		p.Taken = p.Received
 	}
-	return Image{JPEG: p.JPEG, Width: cfg.Width, Height: cfg.Height, Taken: p.Taken, Received: p.Received}, nil
+	return Image{Picture: p, Width: cfg.Width, Height: cfg.Height}, nil
 }
 
 // Latest is the newest picture that is there, without asking anybody.
@@ -153,35 +149,35 @@ func (s *Store) Latest(name string) (Image, bool) {
 }
 
 // Get returns a picture that is at most MaxAge old if there is a way to one, else the last one there was.
-func (s *Store) Get(ctx context.Context, r Request) (Image, error) {
+func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 	if r.Width < 0 || r.Height < 0 || r.Width > MaxSide || r.Height > MaxSide {
 		return Image{}, &BadRequest{fmt.Sprintf("size %dx%d, at most %dx%d", r.Width, r.Height, MaxSide, MaxSide)}
 	}
 	if r.MaxAge <= 0 {
 		r.MaxAge = DefaultMaxAge
 	}
-	img, ok := s.Latest(r.Camera)
+	img, ok := s.Latest(name)
 	if ok && img.Age() <= r.MaxAge {
-		return s.fit(ctx, img, r)
+		return s.fit(ctx, name, img, r)
 	}
-	err := s.refresh(ctx, r)
+	err := s.refresh(ctx, name, r)
 	if ctx.Err() != nil {
-		return Image{}, fmt.Errorf("camera %s: snapshot: %w", r.Camera, ctx.Err())
+		return Image{}, fmt.Errorf("camera %s: snapshot: %w", name, ctx.Err())
 	}
-	img, ok = s.Latest(r.Camera)
+	img, ok = s.Latest(name)
 	if !ok {
-		return Image{}, &NoPicture{Camera: r.Camera, Cause: err}
+		return Image{}, &NoPicture{Camera: name, Cause: err}
 	}
-	return s.fit(ctx, img, r)
+	return s.fit(ctx, name, img, r)
 }
 
 // refresh gets a new picture, once for all who ask for one at the same time.
-func (s *Store) refresh(ctx context.Context, r Request) error {
-	done := s.flight.DoChan(r.Camera, func() (any, error) {
+func (s *Store) refresh(ctx context.Context, name string, r Want) error {
+	done := s.flight.DoChan(name, func() (any, error) {
 		// Others may wait for it who are still there when this caller has gone.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sourceTime)
 		defer cancel()
-		return nil, s.fetch(ctx, r)
+		return nil, s.fetch(ctx, name, r)
 	})
 	select {
 	case res := <-done:
@@ -191,37 +187,37 @@ func (s *Store) refresh(ctx context.Context, r Request) error {
 	}
 }
 
-func (s *Store) fetch(ctx context.Context, r Request) error {
-	err := s.ask(ctx, r)
+func (s *Store) fetch(ctx context.Context, name string, r Want) error {
+	err := s.ask(ctx, name, r)
 	if err == nil {
 		return nil
 	}
-	if p, ok := s.fromStream(r.Camera); ok {
-		_, perr := s.Put(r.Camera, p)
+	if p, ok := s.fromStream(name); ok {
+		_, perr := s.Put(name, p)
 		return perr
 	}
 	return err
 }
 
 // ask asks the plugin, not too often.
-func (s *Store) ask(ctx context.Context, r Request) error {
+func (s *Store) ask(ctx context.Context, name string, r Want) error {
 	if s.source == nil {
-		return ErrNoSource
+		return ErrNone
 	}
 	s.mu.Lock()
-	c := s.camera(r.Camera)
+	c := s.camera(name)
 	if time.Since(c.asked) < sourceRest {
 		err := c.askErr
 		s.mu.Unlock()
 		return err
 	}
 	s.mu.Unlock()
-	p, err := s.source(ctx, r)
+	p, err := s.source(ctx, name, r.Width, r.Height)
 	if err == nil {
 		if p.Received.IsZero() {
 			p.Received = time.Now()
 		}
-		_, err = s.Put(r.Camera, p)
+		_, err = s.Put(name, p)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
