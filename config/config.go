@@ -37,7 +37,7 @@ type Hub struct {
 	PluginPath []string `json:"plugin_path" jsonschema_description:"More folders to look for plugin binaries."`
 	Log        Log      `json:"log"`
 	Metrics    Metrics  `json:"metrics"`
-	Telemetry  bool     `json:"telemetry" jsonschema:"enum=false" jsonschema_description:"There is none; false is the only value."`
+	Telemetry  bool     `json:"telemetry" jsonschema_description:"There is none; false is the only value."`
 }
 
 // Log says what is logged and how; auto is text on a terminal, else JSON.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -89,6 +90,30 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, tree.MaxFile+1))
 }
 
+// DataDir is hub.data_dir of a file that may be broken, as well as it can be
+// told: the last good configuration lies there.
+func DataDir(path string, opts Options) string {
+	l := &loader{opts: opts, file: path}
+	own, err := schema.Compile("porchlight.yaml", Schema(), formats())
+	src, errRead := readFile(path)
+	if l.own, l.root = own, (&tree.Node{Kind: tree.Map}); err == nil && errRead == nil {
+		normal, _ := tree.Normal(path, src)
+		if root, _ := tree.Read(path, normal); root != nil && root.Kind == tree.Map {
+			l.root = root
+		} else if m := dataDirLine.FindStringSubmatch(normal); m != nil {
+			l.root.Put([]string{"hub", "data_dir"}, &tree.Node{Kind: tree.Text, Text: m[1], Pos: Position{File: path, Line: 1}})
+		}
+		l.override()
+	}
+	if n := l.root.Get("hub", "data_dir"); n.IsText() && n.Text != "" {
+		return l.resolve(n.Text, n)
+	}
+	return l.resolve(defaultHub().DataDir, nil)
+}
+
+// dataDirLine finds the key in text that is not YAML.
+var dataDirLine = regexp.MustCompile(`(?m)^[ \t]+data_dir:[ \t]+["']?([^"'#\s]+)`)
+
 // Parse checks the bytes of a file. name is shown in problems, and relative
 // paths in the file start at its folder.
 func Parse(name string, src []byte, opts Options) (*Config, []Problem) {
@@ -161,7 +186,7 @@ func (l *loader) check(s *schema.Schema, part *tree.Node, base string) {
 func (l *loader) finish(normal string) []Problem {
 	page := tree.NewPage(normal, l.root, l.known)
 	slices.SortStableFunc(l.faults, func(a, b tree.Fault) int {
-		return cmp.Or(a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column)
+		return cmp.Or(a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column, cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Message, b.Message))
 	})
 	var out []Problem
 	for _, f := range l.faults {
@@ -274,7 +299,9 @@ func (l *loader) decode() (*Config, error) {
 		if err := n.Into(&ch); err != nil {
 			return nil, fmt.Errorf("chimes.%s: %w", id, err)
 		}
-		ch.Extra = Raw{n.Without(l.ownChimeKey)}
+		if extra := n.Without(l.ownChimeKey); len(extra.Entries) > 0 {
+			ch.Extra = Raw{extra}
+		}
 		c.Chimes[id] = ch
 		c.imply(ch.Plugin)
 	}
@@ -316,16 +343,17 @@ func (l *loader) entries(section string) map[string]*tree.Node {
 	return out
 }
 
-// resolve makes a path absolute in meaning: from the file's folder, or from the
-// working folder if a flag or variable gave it.
+// resolve makes a path absolute: from the file's folder, or from the working
+// folder if a flag or variable gave it.
 func (l *loader) resolve(path string, from *tree.Node) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
+	if !filepath.IsAbs(path) && (from == nil || from.Pos.Line > 0) {
+		path = filepath.Join(filepath.Dir(l.file), path)
 	}
-	if from != nil && from.Pos.Line == 0 && from.Pos.File != "" {
-		return filepath.Clean(path)
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path // no working folder: the path stays as it is, and its use will tell
 	}
-	return filepath.Join(filepath.Dir(l.file), path)
+	return abs
 }
 
 func note(places map[string]Position, path string, n *tree.Node) {

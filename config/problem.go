@@ -33,7 +33,7 @@ type Problem struct {
 // String is the form for a terminal: place, message, excerpt.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s: %s", Position{p.File, p.Line, p.Column}, p.Severity, p.Message)
+	fmt.Fprintf(&b, "%s: %s: %s", Position{File: p.File, Line: p.Line, Column: p.Column}, p.Severity, p.Message)
 	tail := p.Hint
 	if p.Suggestion != "" {
 		tail = fmt.Sprintf("did you mean %q?", p.Suggestion)
@@ -90,7 +90,7 @@ func (e *Invalid) Error() string {
 	for _, p := range e.Problems {
 		if p.Severity == Error {
 			n, _ := Count(e.Problems)
-			return fmt.Sprintf("config: %s: %s (%s)", Position{p.File, p.Line, p.Column}, p.Message, tree.Plural(n, "error"))
+			return fmt.Sprintf("config: %s: %s (%s)", Position{File: p.File, Line: p.Line, Column: p.Column}, p.Message, tree.Plural(n, "error"))
 		}
 	}
 	return "config: not valid"

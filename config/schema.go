@@ -15,12 +15,13 @@ import (
 
 	generator "github.com/invopop/jsonschema"
 
+	"github.com/porchlight-hub/porchlight/config/schema"
 	"github.com/porchlight-hub/porchlight/config/tree"
 	"github.com/porchlight-hub/porchlight/config/unit"
 )
 
 // IDPattern is what ids of plugins, cameras and chimes look like.
-const IDPattern = `^[a-z][a-z0-9_]{0,31}$`
+const IDPattern = schema.IDPattern
 
 // Schema is the JSON schema of the format, made from the Go types.
 func Schema() json.RawMessage {
@@ -36,6 +37,9 @@ func Schema() json.RawMessage {
 		if p, ok := s.Definitions["Config"].Properties.Get(section); ok {
 			p.PropertyNames = &generator.Schema{Pattern: IDPattern}
 		}
+	}
+	if p, ok := s.Definitions["Hub"].Properties.Get("telemetry"); ok {
+		p.Const = false
 	}
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -44,11 +44,11 @@ func (c *Config) yaml(comment func(string) string) []byte {
 func Defaults() []byte {
 	p := defaultPlugin()
 	p.Builtin = "id"
+	cam, chime := defaultCamera("id", false), defaultChime("id")
+	cam.Plugin, chime.Builtin = "id", "browser"
 	c := &Config{
-		Version: FormatVersion, Hub: defaultHub(),
-		Plugins: map[string]Plugin{"id": p},
-		Cameras: map[string]Camera{"id": defaultCamera("id", false)},
-		Chimes:  map[string]Chime{"id": defaultChime("id")},
+		Version: FormatVersion, Hub: defaultHub(), Plugins: map[string]Plugin{"id": p},
+		Cameras: map[string]Camera{"id": cam}, Chimes: map[string]Chime{"id": chime},
 	}
 	return c.Effective()
 }

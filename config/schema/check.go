@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,9 +29,10 @@ func (s *Schema) Check(n *tree.Node, base string) (faults []tree.Fault) {
 		}
 	}()
 	s.hide(n, nil)
+	faults = s.names(n, base, nil)
 	var failed *jsonschema.ValidationError
 	if err := s.root.Validate(n.Plain()); !errors.As(err, &failed) {
-		return nil
+		return faults
 	}
 	for _, leaf := range leaves(failed) {
 		faults = append(faults, s.failure(n, base, leaf)...)
@@ -108,14 +110,7 @@ func (s *Schema) failure(n *tree.Node, base string, leaf *jsonschema.ValidationE
 		}
 		return out
 	case *failure.PropertyNames:
-		e := at.Entry(k.Property)
-		if e == nil {
-			return nil
-		}
-		f := tree.At(e.Pos, utf8.RuneCountInString(e.Key), "E-CFG-ID",
-			"%s: %q is no id: begin with a letter a-z, then a-z, 0-9 and _, at most 32", path, tree.Clip(e.Key))
-		f.Path = tree.Join(path, e.Key)
-		return []tree.Fault{f}
+		return nil // told by names: the checker's own place for it is not to be relied on
 	}
 	if at.Kind == tree.Null {
 		return nil // "key:" with nothing behind it is a key that was not set
@@ -190,13 +185,13 @@ func (s *Schema) explain(path string, at *tree.Node, k jsonschema.ErrorKind) (co
 	case *failure.Required:
 		return "E-CFG-MISSING", fmt.Sprintf("%s lacks %s", path, strings.Join(k.Missing, ", ")), ""
 	case *failure.Minimum:
-		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is below %s", path, got, k.Want.RatString()), ""
+		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is below %s", path, got, number(k.Want)), ""
 	case *failure.Maximum:
-		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is above %s", path, got, k.Want.RatString()), ""
+		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is above %s", path, got, number(k.Want)), ""
 	case *failure.ExclusiveMinimum:
-		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is not above %s", path, got, k.Want.RatString()), ""
+		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is not above %s", path, got, number(k.Want)), ""
 	case *failure.ExclusiveMaximum:
-		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is not below %s", path, got, k.Want.RatString()), ""
+		return "E-CFG-VALUE", fmt.Sprintf("%s: %s is not below %s", path, got, number(k.Want)), ""
 	case *failure.MinLength:
 		return "E-CFG-VALUE", fmt.Sprintf("%s is too short: at least %s", path, tree.Plural(k.Want, "character")), ""
 	case *failure.MaxLength:
@@ -227,6 +222,11 @@ func article(format string) string {
 	return "a " + strings.ReplaceAll(format, "-", " ")
 }
 
+func number(r *big.Rat) string {
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
 func typeFailure(path, got string, at *tree.Node, want []string) (code, message, suggestion string) {
 	is := map[string]string{
 		"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
@@ -238,6 +238,8 @@ func typeFailure(path, got string, at *tree.Node, want []string) (code, message,
 	}
 	message = fmt.Sprintf("%s must be %s, not %s", path, strings.Join(wants, " or "), at.Kind)
 	switch {
+	case at.Kind == tree.Number && slices.Contains(want, "integer"):
+		message = fmt.Sprintf("%s must be %s, not %s", path, strings.Join(wants, " or "), got)
 	case at.Secret:
 	case slices.Contains(want, "string") && (at.Kind == tree.Number || at.Kind == tree.Bool):
 		message += fmt.Sprintf(": write it in quotes, %q", tree.Clip(got))
@@ -266,7 +268,11 @@ func Unknown(e *tree.Entry, path string, known []string) tree.Fault {
 	}
 	f := tree.At(e.Pos, utf8.RuneCountInString(e.Key), "E-CFG-UNKNOWN-KEY", "unknown key %q%s", tree.Clip(e.Key), where)
 	f.Path = tree.Join(path, e.Key)
-	if f.Suggestion = Nearest(e.Key, known); f.Suggestion == "" && len(known) > 0 && len(known) <= 16 {
+	switch f.Suggestion = Nearest(e.Key, known); {
+	case f.Suggestion != "" || len(known) > 16:
+	case len(known) == 0:
+		f.Hint = "this block takes no keys"
+	default:
 		f.Hint = "known here: " + strings.Join(known, ", ")
 	}
 	return f
@@ -287,4 +293,31 @@ func (s *Schema) hide(n *tree.Node, path []string) {
 	for i, item := range n.Items {
 		s.hide(item, append(slices.Clone(path), strconv.Itoa(i)))
 	}
+}
+
+// names checks keys that the schema itself restricts (propertyNames).
+func (s *Schema) names(n *tree.Node, base string, path []string) (faults []tree.Fault) {
+	for _, at := range s.at(path) {
+		if at.PropertyNames == nil || n.Kind != tree.Map {
+			continue
+		}
+		for _, e := range n.Entries {
+			if at.PropertyNames.Validate(e.Key) == nil {
+				continue
+			}
+			f := tree.At(e.Pos, utf8.RuneCountInString(e.Key), "E-CFG-VALUE", "%s: the key %q is not possible here", base, tree.Clip(e.Key))
+			if p := at.PropertyNames.Pattern; p != nil && p.String() == IDPattern {
+				f = tree.At(e.Pos, f.Width, "E-CFG-ID", "%s: %q is no id: begin with a letter a-z, then a-z, 0-9 and _, at most 32", base, tree.Clip(e.Key))
+			}
+			f.Path = tree.Join(base, e.Key)
+			faults = append(faults, f)
+		}
+	}
+	for _, e := range n.Entries {
+		faults = append(faults, s.names(e.Value, tree.Join(base, e.Key), append(slices.Clone(path), e.Key))...)
+	}
+	for i, item := range n.Items {
+		faults = append(faults, s.names(item, fmt.Sprintf("%s[%d]", base, i), append(slices.Clone(path), strconv.Itoa(i)))...)
+	}
+	return faults
 }

@@ -14,6 +14,9 @@ import (
 // maxSize bounds a schema, in bytes.
 const maxSize = 256 << 10
 
+// IDPattern is what ids of plugins, cameras and chimes look like.
+const IDPattern = `^[a-z][a-z0-9_]{0,31}$`
+
 // Schema is a compiled JSON schema.
 type Schema struct {
 	root    *jsonschema.Schema

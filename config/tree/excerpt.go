@@ -188,7 +188,7 @@ func maskUnread(line string, known func(string) bool) string {
 	key, value, found := strings.Cut(trimmed, ":")
 	key = strings.TrimSpace(key)
 	switch {
-	case !found && known(strings.TrimSpace(trimmed)):
+	case !found && known(strings.Fields(trimmed)[0]) && !SecretKey(strings.Fields(trimmed)[0]):
 		return line
 	case !found:
 		return lead + hidden

@@ -10,7 +10,7 @@ import (
 )
 
 // plainText is what every YAML reader takes as text without quotes.
-var plainText = regexp.MustCompile(`^([A-Za-z]|\./)([A-Za-z0-9_./ +-]*[A-Za-z0-9_/])?$|^[0-9]+(ms|s|m|h|d|[KMGT]i?B|B|%)$|^[0-9]+(\.[0-9]+){3}([:/][0-9]+)?$`)
+var plainText = regexp.MustCompile(`^([A-Za-z]|\.?/)([A-Za-z0-9_./ +-]*[A-Za-z0-9_/])?$|^[0-9]+(ms|s|m|h|d|[KMGT]i?B|B|%)$|^[0-9]+(\.[0-9]+){3}([:/][0-9]+)?$`)
 
 // Write writes a tree in block form. comment, if given, ends each line that
 // has a value of its own.
