@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// pluggedIn names the cards and sound servers that can be seen, without touching
+// them; it changes when one comes, goes or is started anew. Empty: there is none.
+func pluggedIn() string {
+	var seen []string
+	cards, _ := filepath.Glob("/dev/snd/pcm*p") // the pattern is good
+	seen = append(seen, cards...)
+	server := os.Getenv("PULSE_SERVER")
+	if server != "" && !strings.HasPrefix(server, "unix:") && !strings.HasPrefix(server, "/") {
+		seen = append(seen, server) // over the network: it cannot be looked at
+	}
+	for _, socket := range sockets(server, os.Getenv("XDG_RUNTIME_DIR")) {
+		if st, err := os.Stat(socket); err == nil {
+			seen = append(seen, fmt.Sprint(socket, " ", st.ModTime().UnixNano()))
+		}
+	}
+	return strings.Join(seen, "\n")
+}
+
+func sockets(server, runtime string) []string {
+	var out []string
+	if s := strings.TrimPrefix(server, "unix:"); filepath.IsAbs(s) {
+		out = append(out, s)
+	}
+	if runtime != "" {
+		out = append(out, filepath.Join(runtime, "pulse", "native"), filepath.Join(runtime, "pipewire-0"))
+	}
+	return out
+}
