@@ -85,8 +85,10 @@ func (f *feed) add(gen *generation, key bool, dts time.Duration, write func([]by
 	f.broadcast()
 }
 
-// trim keeps the GOP that runs and the one before, and no more bytes than allowed.
+// trim keeps the GOP that runs, the one before and what is younger than slowLag, and no
+// more bytes than allowed.
 func (f *feed) trim() {
+	now := time.Now()
 	keys, from, bytes := 0, 0, 0
 	for i := len(f.chunks) - 1; i >= 0; i-- {
 		bytes += len(f.chunks[i].buf)
@@ -94,8 +96,8 @@ func (f *feed) trim() {
 			from = i + 1
 			break
 		}
-		if f.chunks[i].key {
-			if keys++; keys == 2 {
+		if c := f.chunks[i]; c.key {
+			if keys++; keys >= 2 && now.Sub(c.times[0]) > slowLag {
 				from = i
 				break
 			}

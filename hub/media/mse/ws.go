@@ -54,7 +54,8 @@ func (m *Muxers) ServeWS(w http.ResponseWriter, r *http.Request, camera, stream 
 	}
 	defer c.CloseNow()
 	c.SetReadLimit(maxControl)
-	ctx, cancel := context.WithCancel(m.ctx)
+	// Not bound to m.ctx: that would cut the connection before the page was told why.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	heard := make(chan struct{})
 	go func() { // ends when the connection does, which CloseNow sees to
@@ -78,9 +79,6 @@ func (m *Muxers) send(ctx context.Context, c *websocket.Conn, v *viewer, k key) 
 	for {
 		p, err := v.next(ctx)
 		if err != nil {
-			if m.ctx.Err() != nil {
-				return ErrClosed
-			}
 			return err
 		}
 		for _, msg := range messages(p, k) {
