@@ -90,20 +90,23 @@ func New(d Deps) (*Server, error) {
 	return s, nil
 }
 
+// room has a name of its own because an embedded Chimes would hide its method Chimes.
+type room = api.Chimes
+
 // tellingChimes tells the open pages when somebody mutes, whoever it was.
 type tellingChimes struct {
-	api.Chimes
+	room
 	changed func()
 }
 
 func (t tellingChimes) Mute(ctx context.Context, id string, on bool) error {
 	defer t.changed()
-	return t.Chimes.Mute(ctx, id, on)
+	return t.room.Mute(ctx, id, on)
 }
 
 func (t tellingChimes) SetQuiet(ctx context.Context, until time.Time) error {
 	defer t.changed()
-	return t.Chimes.SetQuiet(ctx, until)
+	return t.room.SetQuiet(ctx, until)
 }
 
 // Changed tells the open pages that cameras, plugins, chimes or config may differ from
@@ -187,12 +190,13 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, h http.Handler) err
 func (s *Server) build() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", s.api.Handler())
-	mux.Handle("/static/", static.Handler())
+	assets := static.New()
+	mux.Handle(static.Prefix, assets)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metricsPage)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/static/icon.svg", http.StatusMovedPermanently)
+		http.Redirect(w, r, assets.URL("icon.svg"), http.StatusFound)
 	})
 	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log})
 	mux.Handle("/", s.setup(p))

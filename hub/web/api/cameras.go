@@ -18,7 +18,7 @@ type cameraList struct {
 }
 
 type ringIn struct {
-	byID
+	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
 		Test bool `json:"test,omitempty" doc:"marks the ring as a test"`
 	}

@@ -17,14 +17,14 @@ type chimeList struct {
 }
 
 type muteIn struct {
-	byID
+	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		Muted bool `json:"muted"`
 	}
 }
 
 type soundedIn struct {
-	byID
+	ID   string `path:"id" maxLength:"64"`
 	Body struct {
 		EventID string `json:"event_id" maxLength:"64"`
 		TookMS  int64  `json:"took_ms,omitempty" minimum:"0" maximum:"60000" doc:"from the message's arrival to the sound's begin"`

@@ -17,8 +17,8 @@ type pluginList struct {
 }
 
 type logsIn struct {
-	byName
-	Lines int `query:"lines" minimum:"1" maximum:"1000" default:"200"`
+	Name  string `path:"name" maxLength:"64"`
+	Lines int    `query:"lines" minimum:"1" maximum:"1000" default:"200"`
 }
 
 type logLines struct {
@@ -26,10 +26,10 @@ type logLines struct {
 }
 
 type actionIn struct {
-	byName
+	Name   string `path:"name" maxLength:"64"`
 	Action string `path:"action" maxLength:"64"`
 	// The plugin checks it against its own schema.
-	RawBody []byte `contentType:"application/json"`
+	Body *RawJSON
 }
 
 func (h *house) plugins() {
@@ -64,10 +64,11 @@ func (h *house) plugins() {
 			if p := h.may(ctx, roleFor(a.Role)); p != nil {
 				return nil, p
 			}
-			if len(in.RawBody) > 0 && !json.Valid(in.RawBody) {
-				return nil, invalid("body", "this is not JSON")
+			input := RawJSON("{}")
+			if in.Body != nil {
+				input = *in.Body
 			}
-			out, err := h.Rooms.Plugins.Act(ctx, in.Name, in.Action, in.RawBody)
+			out, err := h.Rooms.Plugins.Act(ctx, in.Name, in.Action, json.RawMessage(input))
 			return &answer[RawJSON]{RawJSON(out)}, err
 		}
 		return nil, notFound("action", in.Action)

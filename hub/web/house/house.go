@@ -53,7 +53,7 @@ func (c cameras) camera(d registry.Device) api.Camera {
 		}
 	}
 	picture, _ := c.media.Image(d.ID)
-	out.Snapshot = len(picture.Data) > 0
+	out.Snapshot = len(picture.JPEG) > 0
 	return out
 }
 
