@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -120,8 +121,16 @@ func (s *Session) pump(lane *bus.Lane, id uint32, urgent bool) {
 			s.delivered(d)
 		}
 		m := &pb.Deliver{Event: event.ToProto(&d.Event), Subscription: id, Age: durationpb.New(d.Age), Replay: d.Replay, Attempt: uint32(d.Attempt)}
-		if err := s.out.Deliver(s.ctx, urgent, m); err != nil {
-			return
+		for {
+			err := s.out.Deliver(s.ctx, urgent, m)
+			if err == nil {
+				break
+			}
+			// A slow plugin is waited for: its lane fills meanwhile, the bus cuts the lane
+			// off and replays from the cursor once the plugin reads again.
+			if slow := (interface{ Code() string })(nil); !errors.As(err, &slow) || slow.Code() != "E-PLUGIN-SLOW" || s.ctx.Err() != nil {
+				return
+			}
 		}
 	}
 }

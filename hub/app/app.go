@@ -1,0 +1,236 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/thejerf/suture/v4"
+
+	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/bus"
+	"github.com/porchlight-hub/porchlight/hub/chimes"
+	"github.com/porchlight-hub/porchlight/hub/host"
+	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/mse"
+	"github.com/porchlight-hub/porchlight/hub/media/snapshot"
+	"github.com/porchlight-hub/porchlight/hub/media/socket"
+	"github.com/porchlight-hub/porchlight/hub/registry"
+	"github.com/porchlight-hub/porchlight/hub/rules"
+	"github.com/porchlight-hub/porchlight/hub/secrets"
+	"github.com/porchlight-hub/porchlight/hub/store"
+	"github.com/porchlight-hub/porchlight/hub/supervisor"
+	"github.com/porchlight-hub/porchlight/hub/timeline"
+	"github.com/porchlight-hub/porchlight/hub/web"
+	"github.com/porchlight-hub/porchlight/sdk/event"
+)
+
+// stopWithin bounds an orderly stop; what is not done then is left to the next start.
+const stopWithin = 10 * time.Second
+
+// Options of a hub.
+type Options struct {
+	File     string // the YAML; empty: the demo
+	DataDir  string // absolute
+	Config   *config.Config
+	Loaded   time.Time        // when Config was read, or kept as the last good one
+	Problems []config.Problem // of File as it is now
+	// LoadOptions are for reading File again.
+	LoadOptions config.Options
+	Bundled     []Bundled
+	Exe         string // runs bundled plugins; empty: this very binary
+	Version     string
+	Log         *slog.Logger
+	// Tell writes a text for the person at the terminal; nil: nobody is there.
+	Tell func(text string)
+	// CommitDelay is for tests; see bus.Options.
+	CommitDelay time.Duration
+}
+
+// Hub is a whole hub: the rooms, and what keeps them alive.
+type Hub struct {
+	opts    Options
+	log     *slog.Logger
+	bundled map[string]Bundled
+	state   *configState
+	lock    *os.File
+	ln      net.Listener
+	tree    *suture.Supervisor
+
+	db       *store.DB
+	bus      *bus.Bus
+	secrets  *secrets.Store
+	registry *registry.Registry
+	chimes   *chimes.Chimes
+	rules    *rules.Rules
+	timeline *timeline.Timeline
+	host     *host.Host
+	super    *supervisor.Supervisor
+	media    *media.Core
+	socket   *socket.Server
+	mse      *mse.Muxers
+	pictures *snapshot.Store
+	access   *access.Access
+	web      *web.Server
+
+	// states waits for watchDevices; room for every plugin to change a few times.
+	states chan event.Event
+	holdMu sync.Mutex
+	holds  map[holdKey]func()
+}
+
+// New takes the data folder, opens what is kept in it, and listens. Nothing runs
+// before Serve; after an error nothing is left open.
+func New(ctx context.Context, o Options) (*Hub, error) {
+	h := &Hub{opts: o, log: o.Log, bundled: map[string]Bundled{},
+		states: make(chan event.Event, 256), holds: map[holdKey]func(){}}
+	for _, b := range o.Bundled {
+		h.bundled[b.Name] = b
+	}
+	h.state = &configState{file: o.File, options: func() config.Options { return h.loadOptions() }}
+	h.state.set(o.Config, o.Loaded, o.Problems)
+	if err := h.open(ctx); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+func (h *Hub) open(ctx context.Context) error {
+	var err error
+	if h.lock, err = lock(h.opts.DataDir); err != nil {
+		return err
+	}
+	// The port comes before the files: a taken one is the commonest trouble of a start.
+	if h.ln, err = web.Listen(ctx, h.opts.Config.Hub.Listen, h.opts.Config.Hub.Insecure); err != nil {
+		return err
+	}
+	if h.db, err = store.Open(ctx, filepath.Join(h.opts.DataDir, "hub.db")); err != nil {
+		return err
+	}
+	if h.bus, err = bus.Open(ctx, bus.Options{Journal: filepath.Join(h.opts.DataDir, "journal.db"),
+		Debounce: h.debounce, Log: h.log.With("part", "bus"), CommitDelay: h.opts.CommitDelay}); err != nil {
+		return err
+	}
+	if h.secrets, err = secrets.Open(filepath.Join(h.opts.DataDir, "secrets")); err != nil {
+		return err
+	}
+	h.registry = registry.New(h.bus, h.log.With("part", "registry"), time.Now)
+	h.timeline = timeline.New(h.bus)
+	if h.chimes, err = chimes.New(ctx, h.db, h.bus, player{h}, h.log.With("part", "chimes"), time.Now); err != nil {
+		return err
+	}
+	h.rules = rules.New(h.bus, h.chimes, h.maxAge, h.log.With("part", "rules"))
+	h.openMedia()
+	if h.host, err = host.New(ctx, host.Deps{Bus: h.bus, DB: h.db, Cameras: cameraList{h.registry}, Media: mediaDesk{h},
+		Secrets: h.secrets, Commander: commander{h}, Supervisor: manners{h}, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
+		return err
+	}
+	if err := h.openSupervisor(); err != nil {
+		return err
+	}
+	return h.openWeb(ctx)
+}
+
+func (h *Hub) close() error {
+	var errs []error
+	if h.ln != nil {
+		errs = append(errs, ignoreClosed(h.ln.Close()))
+	}
+	if h.db != nil {
+		errs = append(errs, h.db.Close())
+	}
+	if h.lock != nil {
+		errs = append(errs, h.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (h *Hub) debounce(camera string) time.Duration {
+	c, _ := h.state.running()
+	return debounce(c, camera)
+}
+
+func (h *Hub) maxAge(camera string) time.Duration {
+	d, _ := h.registry.Device(camera)
+	return d.IgnoreOlderThan
+}
+
+// SetupURL makes a one-time link that signs its opener in.
+func (h *Hub) SetupURL(ctx context.Context) (string, error) {
+	token, _, err := h.access.NewSetupToken(ctx)
+	if err != nil {
+		return "", fmt.Errorf("setup link: %w", err)
+	}
+	return h.web.SetupURL(token), nil
+}
+
+// Addr is where the pages are.
+func (h *Hub) Addr() net.Addr { return h.ln.Addr() }
+
+// Serve runs the hub until ctx ends, then stops it in order: plugins first, so
+// that what they still publish is kept.
+func (h *Hub) Serve(ctx context.Context) error {
+	defer h.close()
+	h.tree = suture.New("hub", suture.Spec{EventHook: h.supervised, Timeout: stopWithin})
+	// The bus outlives the others: it ends by its own context, after the plugins.
+	busCtx, stopBus := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBus()
+	busDone := make(chan error, 1) // one result
+	go func() { busDone <- h.bus.Serve(busCtx) }()
+
+	for name, serve := range map[string]func(context.Context) error{
+		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,
+		"disk": h.watchDisk, "config": h.watchConfig, "web": func(ctx context.Context) error { return h.web.Serve(ctx, h.ln) },
+		"admin": h.web.ServeAdmin,
+	} {
+		h.tree.Add(service{name, serve})
+	}
+	h.apply(ctx, h.opts.Config)
+	err := h.tree.Serve(ctx)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	h.chimes.Wait(wait)
+	stopBus()
+	if berr := <-busDone; berr != nil && !errors.Is(berr, context.Canceled) {
+		err = errors.Join(err, berr)
+	}
+	return err
+}
+
+// service gives a Serve function its name in the tree's log.
+type service struct {
+	name  string
+	serve func(context.Context) error
+}
+
+func (s service) Serve(ctx context.Context) error { return s.serve(ctx) }
+func (s service) String() string                  { return s.name }
+
+// supervised logs what the tree had to do; a room that ended in error is started again.
+func (h *Hub) supervised(e suture.Event) {
+	switch e := e.(type) {
+	case suture.EventServicePanic:
+		h.log.Error("a room panicked and is started again", "room", e.ServiceName, "panic", e.PanicMsg, "stack", e.Stacktrace)
+	case suture.EventServiceTerminate:
+		h.log.Warn("a room ended and is started again", "room", e.ServiceName, "err", e.Err)
+	case suture.EventStopTimeout:
+		h.log.Warn("a room did not stop in time", "room", e.ServiceName)
+	}
+}

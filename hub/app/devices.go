@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/bus"
+	"github.com/porchlight-hub/porchlight/hub/host"
+	"github.com/porchlight-hub/porchlight/hub/registry"
+)
+
+// lookEvery is how often cameras are looked at beside the changes that are told.
+const lookEvery = time.Second
+
+// watchDevices keeps the registry true: a camera is online while its plugin runs
+// and, where it ever sent pictures, while they come.
+func (h *Hub) watchDevices(ctx context.Context) error {
+	sub, err := h.bus.Subscribe(bus.SubscribeOptions{Filters: []string{"camera.**"}, From: bus.FromNow, Tap: true})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	go h.sawEvents(ctx, sub)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e := <-h.states:
+			if err := h.bus.Publish(ctx, e, nil); err != nil && ctx.Err() == nil {
+				h.log.Warn("plugin state not published", "subject", e.Subject, "err", err)
+			}
+		case <-tick.C:
+		}
+		for _, d := range h.registry.Devices() {
+			online, reason := h.reachable(d)
+			h.registry.SetOnline(ctx, d.ID, online, reason)
+		}
+	}
+}
+
+// sawEvents notes when each camera was last heard of; it ends with the subscription.
+func (h *Hub) sawEvents(ctx context.Context, sub *bus.Subscription) {
+	for {
+		d, err := sub.Next(ctx)
+		if err != nil {
+			return
+		}
+		h.registry.Saw(d.Event.Camera, d.Event.Received)
+	}
+}
+
+func (h *Hub) reachable(d registry.Device) (online bool, reason string) {
+	if d.Plugin == "" {
+		return true, "" // a bare button has nothing that could be away
+	}
+	st, ok := h.super.Plugin(d.Plugin)
+	switch {
+	case !ok:
+		return false, "plugin " + d.Plugin + " is not configured"
+	case !st.State.Alive():
+		return false, "plugin " + d.Plugin + " is " + string(st.State)
+	}
+	for _, name := range streamNames() {
+		if s, ok := h.media.Lookup(d.ID, name); ok && len(s.Tracks()) > 0 {
+			if s.Live() {
+				return true, ""
+			}
+			reason = "no picture comes from it"
+		}
+	}
+	return reason == "", reason
+}
+
+// watchDisk shows a card while the journal cannot be written.
+func (h *Hub) watchDisk(ctx context.Context) error {
+	states, stop := h.bus.Watch()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case st, ok := <-states:
+			if !ok {
+				return ctx.Err()
+			}
+			h.diskCard(st)
+		}
+	}
+}
+
+func (h *Hub) diskCard(st bus.JournalState) {
+	if !st.Stopped {
+		h.host.Repairs().Close("hub", "journal")
+		return
+	}
+	h.host.Repairs().Open("hub", host.Repair{Key: "journal", Title: "The journal cannot be written",
+		Effect: "rings still ring; what happens now would be lost if the hub stopped: " + st.Cause,
+		Fix:    "make room on the disk of the data folder; the hub then writes what it kept, without a restart"})
+}

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// TakenError: another hub runs on the same data.
+type TakenError struct {
+	Dir string
+	PID string
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("data folder %s: another hub (pid %s) is using it", e.Dir, e.PID)
+}
+
+// Code for `porchlight explain`.
+func (e *TakenError) Code() string { return "E-HUB-DATA-TAKEN" }
+
+// Hint says how to mend it.
+func (e *TakenError) Hint() string {
+	return "stop that hub first, or give this one a data_dir of its own"
+}
+
+// lock takes the data folder for this process. The kernel lets go of it when the
+// process ends, however it ends.
+func lock(dir string) (*os.File, error) {
+	run := filepath.Join(dir, "run")
+	if err := os.MkdirAll(run, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(run, "hub.lock"), os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: lock: %w", dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer f.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("data folder %s: lock: %w", dir, err)
+		}
+		pid := make([]byte, 20)
+		n, _ := f.ReadAt(pid, 0)
+		return nil, &TakenError{Dir: dir, PID: strings.TrimSpace(string(pid[:n]))}
+	}
+	if err := f.Truncate(0); err == nil {
+		// The pid is for people; without it the lock holds all the same.
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	}
+	return f, nil
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+)
+
+// configState is the config that runs and what is wrong with the one on disk.
+// Pages read it while an edit is applied.
+type configState struct {
+	file    string // empty: the demo
+	options func() config.Options
+
+	mu       sync.RWMutex
+	current  *config.Config
+	loaded   time.Time
+	lastGood bool // the running config is not the one on disk
+	problems []config.Problem
+}
+
+func (s *configState) set(c *config.Config, at time.Time, problems []config.Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current, s.loaded, s.problems = c, at, problems
+}
+
+// keep the running config and tell what is wrong with the new one.
+func (s *configState) keep(problems []config.Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problems = problems
+}
+
+func (s *configState) running() (*config.Config, time.Time) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.current, s.loaded
+}
+
+// State for pages and API.
+func (s *configState) State() api.ConfigState {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	errors, _ := config.Count(s.problems)
+	return api.ConfigState{Valid: errors == 0, Demo: s.file == "", File: s.file, Loaded: s.loaded, Problems: shapes(s.problems)}
+}
+
+// Effective is the running config with its defaults, secrets masked.
+func (s *configState) Effective() []byte {
+	c, _ := s.running()
+	if c == nil {
+		return nil
+	}
+	return c.Effective()
+}
+
+// Validate checks a text as a save would, and changes nothing.
+func (s *configState) Validate(_ context.Context, yaml []byte) []api.ConfigProblem {
+	_, problems := config.Parse("porchlight.yaml", yaml, s.options())
+	return shapes(problems)
+}
+
+func shapes(problems []config.Problem) []api.ConfigProblem {
+	out := make([]api.ConfigProblem, 0, len(problems))
+	for _, p := range problems {
+		out = append(out, api.ConfigProblem{File: p.File, Line: p.Line, Column: p.Column, Severity: string(p.Severity), Code: p.Code,
+			Message: p.Message, Excerpt: p.Excerpt, Suggestion: p.Suggestion, Hint: p.Hint, Path: p.Path})
+	}
+	return out
+}
+
+// differs tells whether a config says something else than the running one, or
+// whether the file was bad until now.
+func (s *configState) differs(c *config.Config) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.current == nil || !bytes.Equal(s.current.Source(), c.Source()) || len(s.problems) > 0
+}

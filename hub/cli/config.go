@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/porchlight-hub/porchlight/config"
+)
+
+func configCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the YAML", Args: noArgs}
+	cmd.AddCommand(configValidate(g), configShow(g))
+	return cmd
+}
+
+// fileOrFlag is the file to look at: the argument, the flag, or ./porchlight.yaml.
+func (g *globals) fileOrFlag(args []string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	if file, ok := g.configFile(); ok {
+		return file, nil
+	}
+	return "", usageError{fmt.Errorf("there is no porchlight.yaml here; name a file")}
+}
+
+func configValidate(g *globals) *cobra.Command {
+	return reads(g, &cobra.Command{
+		Use:   "validate [FILE]",
+		Short: "Check a file: all problems at once, each with its place",
+		Args:  argsBetween(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := g.fileOrFlag(args)
+			if err != nil {
+				return err
+			}
+			_, problems := config.Load(file, loadOptions())
+			if g.json {
+				if problems == nil {
+					problems = []config.Problem{}
+				}
+				if err := printJSON(cmd.OutOrStdout(), problems); err != nil {
+					return err
+				}
+			} else if len(problems) > 0 {
+				fmt.Fprint(cmd.OutOrStdout(), config.Text(problems, ""))
+			} else {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is valid\n", file)
+			}
+			if err := config.AsError(problems); err != nil {
+				return saidError{err}
+			}
+			return nil
+		},
+	})
+}
+
+func configShow(g *globals) *cobra.Command {
+	var effective, defaults, sources bool
+	cmd := reads(g, &cobra.Command{
+		Use:   "show [FILE]",
+		Short: "Show the config as the hub understands it, secrets masked",
+		Args:  argsBetween(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if defaults {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s", config.Defaults())
+				return nil
+			}
+			file, err := g.fileOrFlag(args)
+			if err != nil {
+				return err
+			}
+			c, problems := config.Load(file, loadOptions())
+			if c == nil {
+				fmt.Fprint(cmd.ErrOrStderr(), config.Text(problems, ""))
+				return saidError{config.AsError(problems)}
+			}
+			switch {
+			case g.json:
+				return printJSON(cmd.OutOrStdout(), c)
+			case sources:
+				fmt.Fprintf(cmd.OutOrStdout(), "%s", c.Show(config.ViewSources))
+			default:
+				fmt.Fprintf(cmd.OutOrStdout(), "%s", c.Effective())
+			}
+			return nil
+		},
+	})
+	cmd.Flags().BoolVar(&effective, "effective", true, "with every default filled in")
+	cmd.Flags().BoolVar(&defaults, "defaults", false, "only the defaults")
+	cmd.Flags().BoolVar(&sources, "sources", false, "where each key was set")
+	cmd.MarkFlagsMutuallyExclusive("effective", "defaults", "sources")
+	return cmd
+}

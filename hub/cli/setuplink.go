@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"rsc.io/qr"
+
+	"github.com/porchlight-hub/porchlight/hub/web/api/client"
+)
+
+func setupLinkCommand(g *globals) *cobra.Command {
+	var reset bool
+	cmd := reads(g, &cobra.Command{
+		Use:   "setup-link",
+		Short: "Print a new one-time link that signs its opener in as owner",
+		Args:  noArgs,
+		RunE: g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, _ []string) error {
+			link, err := c.SetupLink(ctx, reset)
+			if err != nil {
+				return err
+			}
+			if g.json {
+				return printJSON(cmd.OutOrStdout(), link)
+			}
+			if reset {
+				fmt.Fprintln(cmd.OutOrStdout(), "The owner's password and all sign-ins are gone.")
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n", link.URL)
+			printQR(cmd.OutOrStdout(), link.URL)
+			fmt.Fprintf(cmd.OutOrStdout(), "It works once, until %s.\n", link.Expires.Local().Format(time.TimeOnly))
+			return nil
+		}),
+	})
+	cmd.Flags().BoolVar(&reset, "reset-owner", false, "for a lost password: forget the password and end all sign-ins")
+	return cmd
+}
+
+// printQR draws text as a QR code of half blocks, dark on light, with its quiet zone.
+func printQR(w io.Writer, text string) {
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		return // too long for a code; the link stands above
+	}
+	const quiet = 2
+	for y := -quiet; y < code.Size+quiet; y += 2 {
+		fmt.Fprint(w, "\x1b[30;107m")
+		for x := -quiet; x < code.Size+quiet; x++ {
+			upper, lower := code.Black(x, y), code.Black(x, y+1)
+			switch {
+			case upper && lower:
+				fmt.Fprint(w, "█")
+			case upper:
+				fmt.Fprint(w, "▀")
+			case lower:
+				fmt.Fprint(w, "▄")
+			default:
+				fmt.Fprint(w, " ")
+			}
+		}
+		fmt.Fprint(w, "\x1b[0m\n")
+	}
+}
