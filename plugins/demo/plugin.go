@@ -21,11 +21,12 @@ const (
 )
 
 // New makes the plugin.
-func New() sdk.Plugin { return &plugin{running: map[string]*run{}} }
+func New() sdk.Plugin { return &plugin{running: map[string]*run{}, ready: make(chan struct{})} }
 
 // plugin is all demo cameras of a house.
 type plugin struct {
-	film filmOnce
+	film  filmOnce
+	ready chan struct{} // closed when Run has started the cameras
 
 	mu       sync.Mutex
 	ctx      context.Context // Run's; nil before it
@@ -108,6 +109,25 @@ func (p *plugin) Manifest() manifest.Manifest {
 	}
 }
 
+// Check finds values of the wrong kind; the schemas know the rest.
+func (p *plugin) Check(_ context.Context, c sdk.Config) []sdk.Problem {
+	var out []sdk.Problem
+	wrong := func(prefix string, err error) {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) {
+			prefix += "/" + kind.Field
+		}
+		if err != nil {
+			out = append(out, sdk.Problem{Path: prefix, Message: err.Error()})
+		}
+	}
+	wrong("", c.Decode(&settings{}))
+	for _, d := range c.Devices {
+		wrong("devices/"+d.ID, d.Decode(&deviceSettings{}))
+	}
+	return out
+}
+
 // Run shows the film on every camera until ctx ends.
 func (p *plugin) Run(ctx context.Context, hub *sdk.Hub) error {
 	film, err := p.film.get()
@@ -126,6 +146,7 @@ func (p *plugin) Run(ctx context.Context, hub *sdk.Hub) error {
 	p.ctx, p.hub, p.pictures = ctx, hub, pictures
 	p.mu.Unlock()
 	err = p.apply(s, hub.Devices())
+	close(p.ready)
 	if err == nil {
 		<-ctx.Done()
 	}
@@ -200,13 +221,16 @@ func (p *plugin) freeIndex() int {
 	return i
 }
 
-// camera finds a running one; without an id, the only one.
-func (p *plugin) camera(id string) (*camera, *sdk.Hub, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.hub == nil {
+// camera finds a running one; without an id, the only one. A command may come
+// before Run has begun, so it waits for that.
+func (p *plugin) camera(ctx context.Context, id string) (*camera, *sdk.Hub, error) {
+	select {
+	case <-p.ready:
+	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("demo is starting: %w", sdk.ErrUnavailable)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if r := p.running[id]; r != nil {
 		return r.camera, p.hub, nil
 	}
@@ -228,16 +252,16 @@ func (p *plugin) ids() []string {
 }
 
 // Source says that the pictures come by the media socket.
-func (p *plugin) Source(_ context.Context, camera string) (sdk.Source, error) {
-	if _, _, err := p.camera(camera); err != nil {
+func (p *plugin) Source(ctx context.Context, camera string) (sdk.Source, error) {
+	if _, _, err := p.camera(ctx, camera); err != nil {
 		return sdk.Source{}, err
 	}
 	return sdk.Source{Push: true, Talk: "plugin", Snapshot: "plugin", Pull: "always"}, nil
 }
 
 // Snapshot draws a picture of this moment.
-func (p *plugin) Snapshot(_ context.Context, r sdk.SnapshotRequest) (sdk.Image, error) {
-	c, _, err := p.camera(r.Camera)
+func (p *plugin) Snapshot(ctx context.Context, r sdk.SnapshotRequest) (sdk.Image, error) {
+	c, _, err := p.camera(ctx, r.Camera)
 	if err != nil {
 		return sdk.Image{}, err
 	}
@@ -248,8 +272,8 @@ func (p *plugin) Snapshot(_ context.Context, r sdk.SnapshotRequest) (sdk.Image, 
 }
 
 // RequestKeyFrame has nothing to do: the film has a key frame each 2 s.
-func (p *plugin) RequestKeyFrame(_ context.Context, camera, _ string) error {
-	_, _, err := p.camera(camera)
+func (p *plugin) RequestKeyFrame(ctx context.Context, camera, _ string) error {
+	_, _, err := p.camera(ctx, camera)
 	return err
 }
 
@@ -278,7 +302,7 @@ func (p *plugin) Action(ctx context.Context, call sdk.ActionCall) (json.RawMessa
 	if err := call.Decode(&in); err != nil {
 		return nil, errors.Join(err, sdk.ErrInvalid)
 	}
-	c, hub, err := p.camera(in.Camera)
+	c, hub, err := p.camera(ctx, in.Camera)
 	if err != nil {
 		return nil, err
 	}

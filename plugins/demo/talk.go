@@ -201,7 +201,7 @@ func talkEvent(camera string, t sdk.Talk) sdk.Event {
 
 // Talk takes speech for the door and measures it.
 func (p *plugin) Talk(ctx context.Context, r sdk.TalkRequest, speech *av.Reader) error {
-	c, hub, err := p.camera(r.Camera)
+	c, hub, err := p.camera(ctx, r.Camera)
 	if err != nil {
 		return err
 	}
