@@ -60,6 +60,7 @@ func (s *Supervisor) start(ctx context.Context, spec Spec, dir string, lines fun
 		return nil, fail(codeStart, "check the permissions of the data directory", "data folder: %v", err).because(err)
 	}
 	p := &process{dir: dir}
+	stop := func() bool { return false }
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		Plugins:          wire.Calling(),
@@ -79,11 +80,11 @@ func (s *Supervisor) start(ctx context.Context, spec Spec, dir string, lines fun
 				Name: spec.Name, Starter: s.starter, Hub: s.self, Target: target, Dir: dir, Lines: lines,
 				Policy: launch.Policy{Args: args, Env: environment(spec, dataDir), Dir: dataDir, Limits: limitsOf(spec)},
 			}, cmd.Env)
+			// go-plugin's Start knows no context: ending the process ends it.
+			stop = context.AfterFunc(ctx, p.kill)
 			return p.run, nil
 		},
 	})
-	// go-plugin's Start knows no context: ending the process ends it.
-	stop := context.AfterFunc(ctx, func() { p.kill() })
 	_, err := p.client.Start()
 	if err == nil {
 		var c goplugin.ClientProtocol
@@ -179,19 +180,17 @@ func explainStart(run *runner.Runner, spec Spec, err error) *Failure {
 	case run.Head() != "":
 		return fail(codeNoise, "log to stderr: the first line of stdout belongs to the handshake", "it wrote to stdout before the handshake: %s", quoted(run.Head())).because(err)
 	}
+	// go-plugin sees the end of stdout a moment before the kernel tells the exit.
+	wait := time.NewTimer(runner.WaitDelay)
+	defer wait.Stop()
 	select {
 	case <-run.Exited():
-	default:
-		// go-plugin sees the end of stdout a moment before the kernel tells the exit.
-		wait := time.NewTimer(runner.WaitDelay)
-		defer wait.Stop()
-		select {
-		case <-run.Exited():
-		case <-wait.C:
-			return fail(codeHandshake, "start it by hand to see what it waits for; limits.start allows more time", "no handshake within %s", spec.Limits.Start).because(err)
+		if !run.Killed() {
+			return fail(codeEarlyExit, "see its last log lines", "it ended before the handshake with %s", run.Exit()).because(err)
 		}
+	case <-wait.C:
 	}
-	return fail(codeEarlyExit, "see its last log lines", "it ended before the handshake with %s", run.Exit()).because(err)
+	return fail(codeHandshake, "start it by hand to see what it waits for; limits.start allows more time", "no handshake within %s", spec.Limits.Start).because(err)
 }
 
 func protocolFailure(have, want int, what string) *Failure {

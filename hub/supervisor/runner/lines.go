@@ -22,32 +22,39 @@ type Line struct {
 	Cut    bool // it was longer than MaxLine
 }
 
-// splitter makes lines of bytes and gives each on, cut to MaxLine. It never holds
-// more than one line.
+// splitter makes lines of bytes and gives each on, cut to MaxLine: a longer one as
+// soon as it is so long, since its end may never come. It never holds more.
 type splitter struct {
 	each func(line []byte, cut bool)
 	line []byte
-	cut  bool
+	skip bool // the line was given on; its rest is dropped
 }
 
 func (s *splitter) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		part, after, whole := bytes.Cut(rest, []byte{'\n'})
-		if room := MaxLine - len(s.line); len(part) > room {
-			part, s.cut = part[:room], true
-		}
-		s.line = append(s.line, part...)
 		rest = after
+		if !s.skip {
+			room := MaxLine - len(s.line)
+			s.line = append(s.line, part[:min(len(part), room)]...)
+			if len(part) > room {
+				s.flush(true)
+				s.skip = true
+			}
+		}
 		if whole {
-			s.flush()
+			if !s.skip {
+				s.flush(false)
+			}
+			s.skip = false
 		}
 	}
 	return len(p), nil
 }
 
-func (s *splitter) flush() {
-	s.each(s.line, s.cut)
-	s.line, s.cut = s.line[:0], false
+func (s *splitter) flush(cut bool) {
+	s.each(s.line, cut)
+	s.line = s.line[:0]
 }
 
 // pump reads r to its end, whatever is written there.
@@ -59,7 +66,7 @@ func pump(r io.Reader, each func(line []byte, cut bool)) {
 		_, _ = s.Write(chunk[:n])
 		if err != nil {
 			if len(s.line) > 0 {
-				s.flush()
+				s.flush(false)
 			}
 			return
 		}

@@ -147,13 +147,19 @@ func carries(pid int, variable string) bool {
 // Look remembers the descendants that the process has now. Once it has died they
 // are children of the hub, and nothing in the kernel says whose they were.
 func (r *Runner) Look() {
+	r.mu.Lock()
+	pid, born := r.pid, r.born
+	r.mu.Unlock()
+	if pid == 0 {
+		return
+	}
 	all := tasks()
-	ours := map[int]bool{r.pid: true}
+	ours := map[int]bool{pid: true}
 	// Children come after their parents in start order, not in pid order: until nothing is added.
 	for grown := true; grown; {
 		grown = false
 		for _, t := range all {
-			if !ours[t.pid] && (ours[t.parent] || t.session == r.pid) && t.start >= r.born {
+			if !ours[t.pid] && (ours[t.parent] || t.session == pid) && t.start >= born {
 				ours[t.pid], grown = true, true
 			}
 		}
@@ -161,7 +167,7 @@ func (r *Runner) Look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range all {
-		if ours[t.pid] && t.pid != r.pid {
+		if ours[t.pid] && t.pid != pid {
 			r.kin[t.pid] = t.start
 		}
 	}
@@ -172,17 +178,17 @@ func (r *Runner) Look() {
 // grandchild that took a session of its own, cleared its environment and was born
 // and orphaned between two looks stays: only a PID namespace catches that one.
 func (r *Runner) killKin() {
-	self := os.Getpid()
+	self, pid := os.Getpid(), r.PID()
 	for range 5 {
 		alive := false
 		for _, t := range tasks() {
-			if t.start < r.born || t.pid == self || t.pid == r.pid {
+			if t.start < r.born || t.pid == self || t.pid == pid {
 				continue
 			}
 			r.mu.Lock()
 			seen, known := r.kin[t.pid]
 			r.mu.Unlock()
-			if !(known && seen == t.start) && t.session != r.pid && t.group != r.pid && !carries(t.pid, marker(r.c.Dir)) {
+			if !(known && seen == t.start) && t.session != pid && t.group != pid && !carries(t.pid, marker(r.c.Dir)) {
 				continue
 			}
 			if t.state != 'Z' {
@@ -260,12 +266,13 @@ type Usage struct {
 
 // Measure reads /proc; false: the process is gone.
 func (r *Runner) Measure() (Usage, bool) {
-	t, ok := readTask(r.pid)
+	pid := r.PID()
+	t, ok := readTask(pid)
 	if !ok {
 		return Usage{}, false
 	}
 	u := Usage{Ticks: t.ticks}
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(r.pid) + "/smaps_rollup")
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
 	if err != nil {
 		return u, true
 	}

@@ -60,8 +60,6 @@ type Runner struct {
 	env []string
 
 	cmd    *exec.Cmd
-	pid    int
-	born   uint64 // start time of the process in ticks; 0: not known
 	stdin  *os.File
 	stdout *io.PipeReader
 	head   *head
@@ -72,7 +70,10 @@ type Runner struct {
 	exit   Exit
 
 	mu      sync.Mutex
+	pid     int    // 0 before Start
+	born    uint64 // start time of the process in ticks; 0: not known
 	reaped  bool
+	killed  bool           // by us, while it lived or before
 	kin     map[int]uint64 // descendants seen: pid to start time
 	address string         // the socket that was accepted
 	refused error          // or why it was not
@@ -121,8 +122,14 @@ func (r *Runner) Start(ctx context.Context) error {
 		ourEnds.close()
 		return fmt.Errorf("plugin %s: start the launcher: %w", r.c.Name, err)
 	}
-	r.pid, r.stdin = r.cmd.Process.Pid, stdinW
+	r.stdin = stdinW
+	r.mu.Lock()
+	r.pid = r.cmd.Process.Pid
 	r.born = startOf(r.pid)
+	if r.killed {
+		_ = killGroup(r.pid)
+	}
+	r.mu.Unlock()
 	theirEnds.close()
 	r.watch(stdoutR, stderrR)
 	if err := r.hand(ctx, ours, policy); err != nil {
@@ -186,9 +193,8 @@ func (r *Runner) watch(stdout, stderr *os.File) {
 		r.killGroup()
 		r.mu.Lock()
 		state, err := r.cmd.Process.Wait()
-		r.reaped = true
+		r.reaped, r.exit = true, exitOf(state, err)
 		r.mu.Unlock()
-		r.exit = exitOf(state, err)
 		_ = r.stdin.Close()
 		close(r.exited)
 		r.killKin()
@@ -218,18 +224,27 @@ func (r *Runner) emit(origin string, line []byte, cut bool) {
 	r.c.Lines(lineOf(origin, line, cut))
 }
 
-// Kill ends the whole group, grandchildren included, and returns at once.
+// Kill ends the whole group, grandchildren included, and returns at once. Before
+// Start it makes Start end what it begins.
 func (r *Runner) Kill(context.Context) error {
-	if r.pid == 0 {
-		return nil
-	}
 	r.Look()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.reaped {
 		return nil
 	}
+	r.killed = true
+	if r.pid == 0 {
+		return nil
+	}
 	return killGroup(r.pid)
+}
+
+// Killed: it ended because the hub wanted it to.
+func (r *Runner) Killed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.killed && r.exit.Signal == syscall.SIGKILL
 }
 
 func (r *Runner) killGroup() {
@@ -267,7 +282,11 @@ func (r *Runner) Gone() <-chan struct{} { return r.gone }
 func (r *Runner) Exit() Exit { return r.exit }
 
 // PID of the process; 0 before Start.
-func (r *Runner) PID() int { return r.pid }
+func (r *Runner) PID() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pid
+}
 
 // Dropped counts lines beyond the rate.
 func (r *Runner) Dropped() uint64 { return r.limit.count() }
@@ -298,10 +317,10 @@ func (r *Runner) Name() string { return r.c.Name }
 
 // ID is the pid in text form; empty before Start.
 func (r *Runner) ID() string {
-	if r.pid == 0 {
-		return ""
+	if pid := r.PID(); pid != 0 {
+		return strconv.Itoa(pid)
 	}
-	return strconv.Itoa(r.pid)
+	return ""
 }
 
 // Diagnose adds nothing: the supervisor knows more than go-plugin would print.
