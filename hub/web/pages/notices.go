@@ -2,6 +2,8 @@ package pages
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/web/api"
@@ -19,8 +21,8 @@ type notice struct {
 	Label string
 }
 
-// mostProblems of the config are told in the banner; the config page has all.
-const mostProblems = 2
+// openNotices are shown; more of them are a click away, so that the page stays in sight.
+const openNotices = 3
 
 func (p *pages) notices() []notice {
 	var out []notice
@@ -39,6 +41,8 @@ func (p *pages) notices() []notice {
 		out = append(out, notice{Tone: "calm", Icon: "quiet", Title: "Quiet until " + q.Until.In(p.zone).Format("15:04"),
 			Text: "Rings are shown, no chime sounds.", Href: "/#quiet", Label: "Change"})
 	}
+	rank := func(n notice) int { return slices.Index([]string{"bad", "calm", "warn"}, n.Tone) }
+	slices.SortStableFunc(out, func(a, b notice) int { return rank(a) - rank(b) })
 	return out
 }
 
@@ -52,38 +56,35 @@ func (p *pages) configNotices() []notice {
 			warns = append(warns, pr)
 		}
 	}
-	var out []notice
-	for i, pr := range errs {
-		if i == mostProblems {
-			out = append(out, notice{Tone: "bad", Icon: "alert", Title: fmt.Sprintf("and %d more in the config", len(errs)-i), Href: "/config", Label: "See all"})
-			break
-		}
-		n := notice{Tone: "bad", Icon: "alert", Title: sentence(pr.Message), Place: place(pr), Code: pr.Code, Href: "/config", Label: "Look"}
-		switch {
-		case pr.Suggestion != "":
-			n.Text = "Did you mean \u201c" + pr.Suggestion + "\u201d?"
-		case pr.Hint != "":
-			n.Text = sentence(pr.Hint)
-		}
-		if i == 0 && !state.Loaded.IsZero() {
-			n.Text += " The house goes on with the config of " + state.Loaded.In(p.zone).Format("15:04") + "."
-		}
-		out = append(out, n)
+	list, tone := errs, "bad"
+	if len(errs) == 0 {
+		list, tone = warns, "warn"
 	}
-	if len(errs) == 0 && len(warns) > 0 {
-		n := notice{Tone: "warn", Icon: "info", Title: sentence(warns[0].Message), Place: place(warns[0]), Code: warns[0].Code, Href: "/config", Label: "Look"}
-		if len(warns) > 1 {
-			n.Text = fmt.Sprintf("%d warnings in all.", len(warns))
-		}
-		out = append(out, n)
+	if len(list) == 0 {
+		return nil
 	}
-	return out
+	first := list[0]
+	n := notice{Tone: tone, Icon: "alert", Title: first.Message, Place: place(first), Code: first.Code, Href: "/config", Label: "Look"}
+	switch {
+	case first.Suggestion != "":
+		n.Text = "Did you mean \u201c" + first.Suggestion + "\u201d?"
+	case first.Hint != "":
+		n.Text = sentence(first.Hint)
+	}
+	if len(list) > 1 {
+		n.Text += fmt.Sprintf(" And %d more.", len(list)-1)
+	}
+	if len(errs) > 0 && !state.Loaded.IsZero() {
+		n.Text += " The house goes on with the config of " + state.Loaded.In(p.zone).Format("15:04") + "."
+	}
+	return []notice{n}
 }
 
-// place of a problem, as editors and terminals write it.
+// place of a problem, as editors and terminals write it, without the folders.
 func place(pr api.ConfigProblem) string {
+	pr.File = filepath.Base(pr.File)
 	switch {
-	case pr.File == "":
+	case pr.File == ".":
 		return ""
 	case pr.Line == 0:
 		return pr.File
@@ -104,7 +105,7 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 	case "backoff":
 		n.Tone, n.Title = "warn", "Plugin "+pl.Name+" starts again"
 		if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > time.Second {
-			n.Title = fmt.Sprintf("Plugin %s starts again in %s", pl.Name, wait.Round(time.Second))
+			n.Title = "Plugin " + pl.Name + " starts again in " + rough(wait)
 		}
 	case "degraded":
 		n.Tone, n.Title = "warn", "Plugin "+pl.Name+" works in part"

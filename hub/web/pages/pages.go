@@ -97,6 +97,7 @@ type frame struct {
 	Version string
 	Who     access.Identity
 	Notices []notice
+	More    []notice // behind a click
 	Body    any
 }
 
@@ -110,6 +111,9 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 	}
 	if !f.Bare {
 		f.Notices = p.notices()
+		if n := len(f.Notices); n > openNotices+1 {
+			f.Notices, f.More = f.Notices[:openNotices:openNotices], f.Notices[openNotices:]
+		}
 	}
 	set, name := p.sets[page], "layout"
 	if part := r.URL.Query().Get("part"); part != "" {

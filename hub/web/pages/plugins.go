@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
@@ -58,7 +57,7 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 		c.Word = "Unknown"
 	}
 	if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > 0 {
-		c.Wait = short(wait.Round(time.Second))
+		c.Wait = rough(wait)
 	}
 	if g, ok := p.rooms.Plugins.(granter); ok {
 		c.Grants = g.Grants(pl.Name)
@@ -73,6 +72,11 @@ func (c pluginCard) Restartable() bool {
 
 // Offers names what the plugin is for.
 func (c pluginCard) Offers() string { return capital(strings.Join(c.Capabilities, ", ")) }
+
+// HasFacts tells whether there is anything for the line of facts.
+func (c pluginCard) HasFacts() bool {
+	return !c.Since.IsZero() || c.MemoryBytes > 0 || c.Restarts > 0 || c.Wait != ""
+}
 
 // Usage of the machine, where it is known.
 func (c pluginCard) Usage() string {

@@ -125,6 +125,18 @@ func short(d time.Duration) string {
 	}
 }
 
+// rough gives a wait as people say it.
+func rough(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d s", int(d.Round(time.Second)/time.Second))
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%d min", int(d.Round(time.Minute)/time.Minute))
+	default:
+		return fmt.Sprintf("%d h", int(d.Round(time.Hour)/time.Hour))
+	}
+}
+
 // day names a date as people do.
 func day(t, now time.Time) string {
 	y, m, d := t.Date()

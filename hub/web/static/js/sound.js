@@ -22,7 +22,7 @@ export class Sound {
   constructor(feed) {
     this.#feed = feed;
     for (const type of ["pointerdown", "keydown"]) {
-      addEventListener(type, () => this.#touch(), { capture: true, passive: true });
+      addEventListener(type, (e) => this.#touch(e), { capture: true, passive: true });
     }
     feed.addEventListener("offer", (e) => this.#offered(/** @type {CustomEvent} */ (e).detail));
     feed.addEventListener("go", (e) => this.#go(/** @type {CustomEvent} */ (e).detail));
@@ -52,21 +52,24 @@ export class Sound {
     } catch {
       // It holds for this page then.
     }
-    if (on) this.#wake();
+    if (on) this.#wake(() => this.play("ding_dong", 25)); // so that a person hears that it works
     this.#show();
-    if (on && this.#ctx) this.play("ding_dong", 25);
   }
 
-  #touch() {
+  /** @param {Event} e */
+  #touch(e) {
     try {
       sessionStorage.setItem(touched, "yes");
     } catch {
       // The next page waits for its own touch.
     }
+    // The button decides by itself: were it on already by then, its click would turn it off.
+    if (e.target instanceof Element && e.target.closest("[data-sound]")) return;
     this.#wake();
   }
 
-  #wake() {
+  /** @param {() => void} [then] */
+  #wake(then) {
     if (!this.wanted) return;
     if (!this.#ctx) {
       const Context = globalThis.AudioContext ?? /** @type {any} */ (globalThis).webkitAudioContext;
@@ -74,7 +77,12 @@ export class Sound {
       this.#ctx = /** @type {AudioContext} */ (new Context());
       this.#ctx.addEventListener("statechange", () => this.#show());
     }
-    if (this.#ctx.state !== "running") this.#ctx.resume().then(() => this.#show(), () => {});
+    const ready = () => {
+      this.#show();
+      then?.();
+    };
+    if (this.#ctx.state === "running") ready();
+    else this.#ctx.resume().then(ready, () => {});
   }
 
   #show() {
@@ -86,7 +94,7 @@ export class Sound {
       const label = button.querySelector("[data-label]");
       if (label) label.textContent = on ? "Sound on" : "Turn on sound";
     }
-    document.documentElement.dataset.sound = on ? "on" : "off";
+    document.documentElement.dataset.audible = on ? "on" : "off";
   }
 
   #unheard() {
