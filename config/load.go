@@ -93,18 +93,16 @@ func readFile(path string) ([]byte, error) {
 // DataDir is hub.data_dir of a file that may be broken, as well as it can be
 // told: the last good configuration lies there.
 func DataDir(path string, opts Options) string {
-	l := &loader{opts: opts, file: path}
-	own, err := schema.Compile("porchlight.yaml", Schema(), formats())
-	src, errRead := readFile(path)
-	if l.own, l.root = own, (&tree.Node{Kind: tree.Map}); err == nil && errRead == nil {
+	l := &loader{opts: opts, file: path, own: ownSchema(), root: &tree.Node{Kind: tree.Map}}
+	if src, err := readFile(path); err == nil {
 		normal, _ := tree.Normal(path, src)
 		if root, _ := tree.Read(path, normal); root != nil && root.Kind == tree.Map {
 			l.root = root
 		} else if m := dataDirLine.FindStringSubmatch(normal); m != nil {
 			l.root.Put([]string{"hub", "data_dir"}, &tree.Node{Kind: tree.Text, Text: m[1], Pos: Position{File: path, Line: 1}})
 		}
-		l.override()
 	}
+	l.override()
 	if n := l.root.Get("hub", "data_dir"); n.IsText() && n.Text != "" {
 		return l.resolve(n.Text, n)
 	}
@@ -117,11 +115,15 @@ var dataDirLine = regexp.MustCompile(`(?m)^[ \t]+data_dir:[ \t]+["']?([^"'#\s]+)
 // Parse checks the bytes of a file. name is shown in problems, and relative
 // paths in the file start at its folder.
 func Parse(name string, src []byte, opts Options) (*Config, []Problem) {
+	return parseWith(ownSchema(), name, src, opts)
+}
+
+func ownSchema() *schema.Schema {
 	own, err := schema.Compile("porchlight.yaml", Schema(), formats())
 	if err != nil {
 		panic("config: own schema: " + err.Error()) // cannot happen: every test compiles it
 	}
-	return parseWith(own, name, src, opts)
+	return own
 }
 
 // loader is one run over one file.

@@ -102,13 +102,7 @@ func (s *Schema) failure(n *tree.Node, base string, leaf *jsonschema.ValidationE
 	at, e, path := locate(n, leaf.InstanceLocation, base)
 	switch k := leaf.ErrorKind.(type) {
 	case *failure.AdditionalProperties:
-		var out []tree.Fault
-		for _, key := range k.Properties {
-			if e := at.Entry(key); e != nil {
-				out = append(out, Unknown(e, path, s.Keys(leaf.InstanceLocation...)))
-			}
-		}
-		return out
+		return s.unknown(at, path, k.Properties, s.Keys(leaf.InstanceLocation...))
 	case *failure.PropertyNames:
 		return nil // told by names: the checker's own place for it is not to be relied on
 	}
@@ -256,6 +250,27 @@ func typeFailure(path, got string, at *tree.Node, want []string) (code, message,
 		message += ": write it without quotes"
 	}
 	return "E-CFG-TYPE", message, suggestion
+}
+
+// unknown tells of each key in keys; all are hidden, and the first maxUnknown
+// are told.
+func (s *Schema) unknown(n *tree.Node, path string, keys, known []string) []tree.Fault {
+	const maxUnknown = 200
+	wrong := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		wrong[k] = true
+	}
+	var out []tree.Fault
+	for i := range n.Entries {
+		switch e := &n.Entries[i]; {
+		case !wrong[e.Key]:
+		case len(out) < maxUnknown:
+			out = append(out, Unknown(e, path, known))
+		default:
+			e.Value.Hide(true)
+		}
+	}
+	return out
 }
 
 // Unknown tells of a key that a block does not have, and hides what it holds: a

@@ -22,6 +22,11 @@ const (
 	MaxFile  = 1 << 20 // bytes; a house of 200 cameras needs a tenth of it
 	MaxDepth = 64      // levels; the format itself has six, the rest is a plugin's
 	maxNodes = 100_000 // values after aliases were followed
+
+	// The YAML parser's time grows with the square of a block's keys: 10,000 take
+	// half a second, 80,000 more than a minute. A house of 200 cameras has 4,000.
+	maxKeys  = 10_000
+	maxWords = 60_000 // keys, values and signs
 )
 
 // Fault is one thing that is wrong, before it is shown: its excerpt is made when
@@ -109,7 +114,7 @@ func (r *reader) parse(src string) (root *Node, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(src)
-	if err := r.checkDepth(tokens); err != nil {
+	if err := r.checkSize(tokens); err != nil {
 		return nil, err
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -135,11 +140,18 @@ func (r *reader) parse(src string) (root *Node, err error) {
 	return r.value(body, 0)
 }
 
-// checkDepth refuses text that would take the recursive parser too deep: a
-// stack that overflows cannot be recovered from.
-func (r *reader) checkDepth(tokens token.Tokens) error {
-	flow, run := 0, 0
-	for _, t := range tokens {
+// checkSize refuses text that would keep the parser busy for minutes, or take
+// it too deep: a stack that overflows cannot be recovered from.
+func (r *reader) checkSize(tokens token.Tokens) error {
+	flow, run, keys := 0, 0, 0
+	for i, t := range tokens {
+		if t.Type == token.MappingValueType {
+			keys++
+		}
+		if keys > maxKeys || i > maxWords {
+			r.add(r.at(t), 1, "E-CFG-TOO-LARGE", "the file has more than %d keys or %d words", maxKeys, maxWords)
+			return errStop
+		}
 		switch t.Type {
 		case token.MappingStartType, token.SequenceStartType:
 			flow++
@@ -317,6 +329,7 @@ func (r *reader) tag(v *ast.TagNode, depth int) (*Node, error) {
 // second place and the first one counts.
 func (r *reader) block(out *Node, values []*ast.MappingValueNode, depth int) error {
 	var merges []*Node
+	lines := make(map[string]int, len(values))
 	for _, v := range values {
 		key := v.Key.GetToken()
 		if v.Key.IsMergeKey() {
@@ -340,16 +353,18 @@ func (r *reader) block(out *Node, values []*ast.MappingValueNode, depth int) err
 		if child.Kind == Null && child.Pos.Line != e.Pos.Line {
 			child.Pos = e.Pos
 		}
-		if first := out.Entry(name); first != nil {
-			r.add(e.Pos, utf8.RuneCountInString(name), "E-CFG-DUPLICATE-KEY", "key %q is already in line %d", Clip(name), first.Pos.Line)
+		if line, twice := lines[name]; twice {
+			r.add(e.Pos, utf8.RuneCountInString(name), "E-CFG-DUPLICATE-KEY", "key %q is already in line %d", Clip(name), line)
 			continue
 		}
+		lines[name] = e.Pos.Line
 		out.Entries = append(out.Entries, e)
 	}
 	for _, m := range merges {
 		for _, part := range append([]*Node{m}, m.Items...) {
 			for _, e := range part.Entries {
-				if out.Entry(e.Key) == nil {
+				if _, there := lines[e.Key]; !there {
+					lines[e.Key] = e.Pos.Line
 					out.Entries = append(out.Entries, e)
 				}
 			}

@@ -10,7 +10,7 @@ func configTexts() map[string]Text {
 		},
 		"E-CFG-TOO-LARGE": {
 			"The configuration file is too large",
-			"A file of more than 1 MiB is not read; a large house needs a tenth of it. Most often the wrong file was named.",
+			"A file of more than 1 MiB, or of more than 10,000 keys, is not read; a large house needs a tenth of it. Most often the wrong file was named.",
 			"Look at what the file holds. Pictures, keys and lists of addresses belong in files of their own.",
 		},
 		"E-CFG-ENCODING": {
