@@ -103,12 +103,12 @@ func TestRoomsErrors(t *testing.T) {
 	b := x.owner()
 	x.house.fail = fmt.Errorf("supervisor: %w", codedError{})
 	res := b.do("POST", "/api/v1/plugins/demo/restart", "")
-	if p := res.problem(t); res.code != http.StatusConflict || p.Code_ != "E-PLUGIN-DISABLED" || p.Detail != "plugin demo: it is disabled in the config" || p.Hint_ != "Remove disabled: true." {
+	if p := res.problem(t); res.code != http.StatusConflict || p.ErrCode != "E-PLUGIN-DISABLED" || p.Detail != "plugin demo: it is disabled in the config" || p.ErrHint != "Remove disabled: true." {
 		t.Errorf("with a code: %d %s", res.code, res.body)
 	}
 	x.house.fail = fmt.Errorf("open /home/owner/secret: denied")
 	res = b.do("POST", "/api/v1/plugins/demo/restart", "")
-	if p := res.problem(t); res.code != http.StatusInternalServerError || p.Code_ != "E-API-INTERNAL" || strings.Contains(res.body, "secret") {
+	if p := res.problem(t); res.code != http.StatusInternalServerError || p.ErrCode != "E-API-INTERNAL" || strings.Contains(res.body, "secret") {
 		t.Errorf("without a code: %d %s", res.code, res.body)
 	}
 }

@@ -23,12 +23,12 @@ func TestLoginIsNeededEverywhere(t *testing.T) {
 		path = strings.NewReplacer("{id}", "front_door", "{name}", "demo", "{action}", "look", "{code}", "E-API-INVALID").Replace(path)
 		res := stranger.do(method, path, "")
 		if open[pattern] {
-			if p := res.problem(t); p.Code_ == "E-ACCESS-LOGIN" {
+			if p := res.problem(t); p.ErrCode == "E-ACCESS-LOGIN" {
 				t.Errorf("%s: a stranger cannot sign in: %d %s", pattern, res.code, res.body)
 			}
 			continue
 		}
-		if p := res.problem(t); res.code != http.StatusUnauthorized || p.Code_ != "E-ACCESS-LOGIN" {
+		if p := res.problem(t); res.code != http.StatusUnauthorized || p.ErrCode != "E-ACCESS-LOGIN" {
 			t.Errorf("%s: a stranger got %d %s", pattern, res.code, res.body)
 		}
 	}
@@ -177,7 +177,7 @@ func TestStrangersAreRateLimited(t *testing.T) {
 	limited := false
 	for range 1000 {
 		if res := stranger.do(http.MethodGet, "/healthz", ""); res.code == http.StatusTooManyRequests {
-			limited = res.header.Get("Retry-After") != "" && res.problem(t).Code_ == "E-WEB-RATE"
+			limited = res.header.Get("Retry-After") != "" && res.problem(t).ErrCode == "E-WEB-RATE"
 			break
 		}
 	}
@@ -214,7 +214,7 @@ func TestPanicEndsOneRequest(t *testing.T) {
 	x := newFixture(t)
 	b := x.owner()
 	res := b.do(http.MethodPost, "/api/v1/plugins/demo/actions/panic", "{}")
-	if res.code != http.StatusInternalServerError || strings.Contains(res.body, "mistake") || res.problem(t).Code_ != "E-API-INTERNAL" {
+	if res.code != http.StatusInternalServerError || strings.Contains(res.body, "mistake") || res.problem(t).ErrCode != "E-API-INTERNAL" {
 		t.Errorf("%d %s", res.code, res.body)
 	}
 	if res := b.do(http.MethodGet, "/api/v1/me", ""); res.code != http.StatusOK {
@@ -226,7 +226,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	x := newFixture(t)
 	b := x.owner()
 	res := b.do(http.MethodPost, "/api/v1/quiet", `{"for":"`+strings.Repeat("x", 100<<10)+`"}`)
-	if p := res.problem(t); res.code != http.StatusRequestEntityTooLarge || p.Code_ != "E-API-TOO-LARGE" {
+	if p := res.problem(t); res.code != http.StatusRequestEntityTooLarge || p.ErrCode != "E-API-TOO-LARGE" {
 		t.Errorf("%d %s", res.code, res.body)
 	}
 }

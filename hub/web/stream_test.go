@@ -240,7 +240,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		all = append(all, r)
 	}
 	res := b.do("GET", "/api/v1/events/stream", "")
-	if res.code != http.StatusTooManyRequests || res.problem(t).Code_ != "E-API-STREAMS-FULL" || res.header.Get("Retry-After") == "" {
+	if res.code != http.StatusTooManyRequests || res.problem(t).ErrCode != "E-API-STREAMS-FULL" || res.header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %d %s", res.code, res.body)
 	}
 	all[0].close()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -20,13 +19,13 @@ import (
 // Problem is an error as the API tells it (RFC 9457), with a code that
 // GET /explain/{code} has a text for.
 type Problem struct {
-	Type   string  `json:"type"`
-	Title  string  `json:"title"`
-	Status int     `json:"status"`
-	Code_  string  `json:"code"`
-	Detail string  `json:"detail,omitempty"`
-	Hint_  string  `json:"hint,omitempty"`
-	Errors []Fault `json:"errors,omitempty"`
+	Type    string  `json:"type"`
+	Title   string  `json:"title"`
+	Status  int     `json:"status"`
+	ErrCode string  `json:"code"`
+	Detail  string  `json:"detail,omitempty"`
+	ErrHint string  `json:"hint,omitempty"`
+	Errors  []Fault `json:"errors,omitempty"`
 	// RetryAfter is the whole seconds to wait, sent as a header too.
 	RetryAfter int `json:"retry_after,omitempty"`
 
@@ -47,10 +46,10 @@ func (p *Problem) Error() string {
 }
 
 // Code names the problem.
-func (p *Problem) Code() string { return p.Code_ }
+func (p *Problem) Code() string { return p.ErrCode }
 
 // Hint says how to mend it.
-func (p *Problem) Hint() string { return p.Hint_ }
+func (p *Problem) Hint() string { return p.ErrHint }
 
 // Unwrap gives the cause.
 func (p *Problem) Unwrap() error { return p.cause }
@@ -87,7 +86,7 @@ func (p *Problem) Write(w http.ResponseWriter) {
 
 // NewProblem makes a problem of the API's own.
 func NewProblem(status int, code, detail, hint string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code_: code, Detail: detail, Hint_: hint}
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, ErrCode: code, Detail: detail, ErrHint: hint}
 }
 
 func notFound(what, id string) *Problem {
@@ -111,7 +110,7 @@ func Describe(err error) *Problem {
 	case errors.As(err, &coded):
 		p = NewProblem(statusOf(coded.Code()), coded.Code(), coded.Error(), "")
 		if errors.As(err, &hint) {
-			p.Hint_ = hint.Hint()
+			p.ErrHint = hint.Hint()
 		}
 		if errors.As(err, &wait) {
 			p.RetryAfter = int(math.Ceil(wait.RetryAfter().Seconds()))
@@ -176,11 +175,4 @@ func transform(_ huma.Context, _ string, v any) (any, error) {
 		p.Errors = append(p.Errors, Fault{Path: e.Location, Message: e.Message})
 	}
 	return p, nil
-}
-
-// logProblem writes what must not be sent.
-func logProblem(log *slog.Logger, r *http.Request, p *Problem) {
-	if p.Status >= 500 && p.cause != nil {
-		log.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code_, "err", p.cause)
-	}
 }
