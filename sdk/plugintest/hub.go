@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -37,6 +36,8 @@ type Options struct {
 	DataDir, InstanceDir string
 	// Env are more variables ("NAME=value") for a plugin in a process of its own.
 	Env []string
+	// Only names the rules to try; empty: all.
+	Only []string
 	// Skip names rules that do not apply, each with the reason.
 	Skip map[string]string
 	// Events of the flood in the growth rule; 0: 10,000.
@@ -48,6 +49,7 @@ type Hub struct {
 	o      Options // settled by describe
 	client pluginv1grpc.PluginClient
 	media  *media
+	gone   <-chan struct{} // closed when the plugin has ended
 	desc   *pb.Description
 	man    manifest.Manifest
 
@@ -81,9 +83,9 @@ type link[Out any] struct {
 	done   chan struct{} // closed when its reader has ended
 }
 
-func newHub(conn grpc.ClientConnInterface, o Options) (*Hub, error) {
+func newHub(r *running, o Options) (*Hub, error) {
 	h := &Hub{
-		o: o, client: wire.NewClient(conn), changed: make(chan struct{}),
+		o: o, client: wire.NewClient(r.conn), gone: r.exited, changed: make(chan struct{}),
 		repeats: make(map[string]int), acks: make(map[uint64]*pb.EventAck), replies: make(map[string]*pb.Reply), kv: make(map[string][]byte),
 	}
 	var err error
@@ -251,6 +253,8 @@ func (h *Hub) await(ctx context.Context, holds func() bool) error {
 		}
 		select {
 		case <-changed:
+		case <-h.gone:
+			return errGone
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -310,7 +314,10 @@ func (h *Hub) nextSeq() uint64 {
 	return h.lastSeq
 }
 
-var errNoStream = errors.New("no stream is open")
+var (
+	errNoStream = errors.New("no stream is open")
+	errGone     = errors.New("the plugin has ended")
+)
 
 // command sends a command and waits for the reply, a second past its deadline at most.
 func (h *Hub) command(ctx context.Context, c *pb.Command) (*pb.Reply, error) {
@@ -342,6 +349,9 @@ func (h *Hub) command(ctx context.Context, c *pb.Command) (*pb.Reply, error) {
 		return nil, fmt.Errorf("command: send: %w", err)
 	}
 	err = h.await(ctx, func() bool { return h.replies[c.Id] != nil })
+	if errors.Is(err, errGone) {
+		return nil, fmt.Errorf("command: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("command: no reply within %s of its deadline of %s", grace, wait)
 	}

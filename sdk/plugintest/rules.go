@@ -118,7 +118,20 @@ func (r Report) String() string {
 
 // Check tries all rules on a binary; each call of cmd makes a fresh, unstarted command.
 func Check(ctx context.Context, cmd func() *exec.Cmd, o Options) Report {
-	return try(ctx, process{cmd}, o, Rules())
+	return try(ctx, process{cmd}, o)
+}
+
+// CheckInProcess tries the rules as InProcess does.
+func CheckInProcess(ctx context.Context, newPlugin func() sdk.Plugin, o Options) Report {
+	return try(ctx, inProcess{newPlugin}, o)
+}
+
+func try(ctx context.Context, t target, o Options) Report {
+	var out Report
+	for _, r := range o.rules() {
+		out.Findings = append(out.Findings, tryOne(ctx, t, o, r))
+	}
+	return out
 }
 
 // Run tries all rules on a binary, each as a subtest.
@@ -136,9 +149,7 @@ func InProcess(t *testing.T, newPlugin func() sdk.Plugin, o Options) {
 
 func subtests(t *testing.T, target target, o Options) {
 	t.Helper()
-	known := make(map[string]bool)
-	for _, r := range Rules() {
-		known[r.Name] = true
+	for _, r := range o.rules() {
 		t.Run(r.Name, func(t *testing.T) {
 			f := tryOne(t.Context(), target, o, r)
 			switch f.Outcome {
@@ -149,19 +160,15 @@ func subtests(t *testing.T, target target, o Options) {
 			}
 		})
 	}
-	for name := range maps.Keys(o.Skip) {
-		if !known[name] {
-			t.Errorf("Skip names %q, which is no rule", name)
+	for _, name := range append(slices.Collect(maps.Keys(o.Skip)), o.Only...) {
+		if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Name == name }) {
+			t.Errorf("the options name %q, which is no rule", name)
 		}
 	}
 }
 
-func try(ctx context.Context, t target, o Options, rules []Rule) Report {
-	var out Report
-	for _, r := range rules {
-		out.Findings = append(out.Findings, tryOne(ctx, t, o, r))
-	}
-	return out
+func (o Options) rules() []Rule {
+	return slices.DeleteFunc(Rules(), func(r Rule) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, r.Name) })
 }
 
 // ruleTime bounds one rule; the growth rule takes the longest.

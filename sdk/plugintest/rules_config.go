@@ -105,6 +105,9 @@ func schemas(d *pb.Description) map[string]string {
 	return out
 }
 
+// schemaURL names a schema in messages; nothing is fetched from it.
+const schemaURL = "plugin:///schema.json"
+
 func ruleSchema(ctx context.Context, b *bench) error {
 	return b.with(ctx, false, func(s *session) error {
 		var errs []error
@@ -114,8 +117,8 @@ func ruleSchema(ctx context.Context, b *bench) error {
 				c := jsonschema.NewCompiler()
 				c.DefaultDraft(jsonschema.Draft2020)
 				c.UseLoader(jsonschema.SchemeURLLoader{}) // nothing is fetched
-				if err = c.AddResource("plugin.json", v); err == nil {
-					_, err = c.Compile("plugin.json")
+				if err = c.AddResource(schemaURL, v); err == nil {
+					_, err = c.Compile(schemaURL)
 				}
 			}
 			if err != nil {

@@ -73,7 +73,7 @@ func newSession(ctx context.Context, t target, o Options) (*session, error) {
 		}
 		return nil, err
 	}
-	if s.hub, err = newHub(s.run.conn, s.o); err == nil {
+	if s.hub, err = newHub(s.run, s.o); err == nil {
 		err = s.hub.describe(ctx)
 	}
 	if err != nil {
