@@ -105,6 +105,9 @@ func (l *Lane) ackWait(seq uint64) <-chan struct{} {
 	l.mu.Unlock()
 	l.signal()
 	l.sub.bus.mark(l, true)
+	if l.sub.bus.isStopped() {
+		l.release()
+	}
 	return saved
 }
 

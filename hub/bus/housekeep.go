@@ -3,8 +3,8 @@ package bus
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,10 +14,11 @@ import (
 const (
 	// ballastSize is given up first when the disk is full: SQLite needs room even to delete.
 	ballastSize = 16 << 20
-	// walTidy is the size of the -wal from which it is copied into the file;
-	// walMost the one from which writing stops for it.
+	// walTidy is the size of the -wal from which it is copied into the file beside
+	// the writer; walMost the one from which the writer copies it before it goes on.
+	// On a small disk the -wal is what would fill it.
 	walTidy = 4 << 20
-	walMost = 64 << 20
+	walMost = 16 << 20
 	// tidyEvery looks after the -wal and the ballast, expireEvery after old events.
 	tidyEvery   = time.Second
 	expireEvery = time.Hour
@@ -35,16 +36,23 @@ func (b *Bus) housekeep(stop <-chan struct{}) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	var expired time.Time
+	trouble := map[string]bool{} // told already, until it works again
+	tell := func(what string, err error) {
+		if err != nil && !trouble[what] && ctx.Err() == nil {
+			b.log.Warn("journal is not kept small", "act", what, "cause", err)
+		}
+		trouble[what] = err != nil
+	}
 	for {
 		if now := time.Now(); now.Sub(expired) >= expireEvery || b.isStopped() {
 			expired = now
 			b.moveIdle()
-			if err := b.expire(ctx, now); err != nil && ctx.Err() == nil && !b.isStopped() {
-				b.log.Warn("old events not deleted", "cause", err)
-			}
+			tell("delete old events", b.expire(ctx, now))
 		}
 		b.keepBallast()
-		b.checkpoint(ctx)
+		if b.walSize() >= walTidy {
+			tell("checkpoint", checkpoint(ctx, b.journal.db.SQL(), "PASSIVE"))
+		}
 		select {
 		case <-stop:
 			return
@@ -68,17 +76,14 @@ func (b *Bus) expire(ctx context.Context, now time.Time) error {
 		res, err := db.ExecContext(ctx, `DELETE FROM events WHERE seq IN (
 			SELECT seq FROM events WHERE received < ? ORDER BY received LIMIT ?)`, before, expireRows)
 		if err != nil {
-			return fmt.Errorf("bus: delete old events: %w", err)
+			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n < expireRows {
 			break
 		}
 	}
 	_, err := db.ExecContext(ctx, `DELETE FROM handled WHERE at < ?`, now.Add(-handledFor).UnixNano())
-	if err != nil {
-		return fmt.Errorf("bus: delete old ids: %w", err)
-	}
-	return nil
+	return err
 }
 
 // moveIdle moves the cursors of takers that have nothing to do up to what the
@@ -103,22 +108,21 @@ func (b *Bus) moveIdle() {
 	}
 }
 
-// checkpoint copies the -wal into the file, beside the writer; only where the -wal
-// grows beyond bounds all the same does the writer have to wait for it.
-func (b *Bus) checkpoint(ctx context.Context) {
+func (b *Bus) walSize() int64 {
 	st, err := os.Stat(b.journal.path + "-wal")
-	if err != nil || st.Size() < walTidy {
-		return
+	if err != nil {
+		return 0
 	}
-	mode := "PASSIVE"
-	if st.Size() > walMost {
-		mode = "TRUNCATE"
-	}
+	return st.Size()
+}
+
+// checkpoint copies the -wal into the file. PASSIVE waits for nobody and nobody for
+// it; when it came to the end the next write begins the -wal anew.
+func checkpoint(ctx context.Context, on interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}, mode string) error {
 	var busy, inLog, copied int
-	err = b.journal.db.SQL().QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &inLog, &copied)
-	if err != nil && ctx.Err() == nil && !b.isStopped() {
-		b.log.Warn("journal not checkpointed", "cause", err)
-	}
+	return on.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &inLog, &copied)
 }
 
 func (b *Bus) ballastPath() string { return b.journal.path + ".ballast" }

@@ -93,6 +93,7 @@ func (b *Bus) stopped(cause error) (again bool) {
 		b.log.Error("journal cannot be written, events are kept in memory", "code", s.Code, "cause", cause)
 	}
 	signal(b.tidy)
+	b.releaseSaves()
 	for i, n := range tell {
 		answerAll(waiters[i], event.Result{Outcome: event.AcceptedNotDurable, Seq: n.ev.Seq})
 	}
@@ -130,6 +131,12 @@ func (b *Bus) abandon() {
 	for i, n := range left {
 		answerAll(waiters[i], event.Result{Outcome: event.AcceptedNotDurable, Seq: n.ev.Seq})
 	}
+	b.releaseSaves()
+}
+
+// releaseSaves lets takers go on that wait for their cursor to be saved: it is kept
+// in memory until it can be.
+func (b *Bus) releaseSaves() {
 	b.dirtyMu.Lock()
 	lanes := slices.Collect(maps.Keys(b.dirty))
 	b.dirtyMu.Unlock()

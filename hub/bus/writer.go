@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -29,6 +30,8 @@ type writer struct {
 	retry   time.Time
 	probe   int // commits since groups were last tried
 	grouped bool
+	emptied bool // the full disk's -wal was copied since the last success
+	copied  bool // the -wal was copied since the last group
 }
 
 type statements struct {
@@ -89,7 +92,14 @@ func (w *writer) step(ctx context.Context) (next time.Time, busy bool) {
 	switch {
 	case rings > 0:
 		return w.write(ctx, critical)
+	case w.conn != nil && w.b.walSize() >= walMost && !w.copied:
+		w.copied = true // once, whether a reader lets it come to the end or not
+		if err := checkpoint(ctx, w.conn, "PASSIVE"); err != nil {
+			w.b.log.Debug("checkpoint between groups", "cause", err)
+		}
+		return time.Time{}, true
 	case others > 0:
+		w.copied = false
 		if w.gather(others) {
 			return time.Time{}, true // a ring came
 		}
@@ -203,12 +213,9 @@ func (w *writer) write(ctx context.Context, kind int) (next time.Time, busy bool
 		}
 		w.b.markAgain(progressed)
 		w.disconnect()
-		w.retry = time.Now().Add(retryAfter)
-		if w.b.stopped(err) { // room was made: at once
-			w.retry = time.Time{}
-		}
-		return w.retry, w.retry.IsZero()
+		return w.failed(ctx, err)
 	}
+	w.emptied = false
 	w.b.written(kind, group[:n], repeats)
 	behind := progressed[:0]
 	for i := range progressed {
@@ -222,6 +229,25 @@ func (w *writer) write(ctx context.Context, kind int) (next time.Time, busy bool
 		w.b.markAgain(behind)
 	}
 	return time.Time{}, true
+}
+
+// failed decides when to try again after a commit that did not go through.
+func (w *writer) failed(ctx context.Context, cause error) (next time.Time, busy bool) {
+	db := w.b.journal.db.SQL()
+	if store.IsFull(cause) && !w.emptied {
+		w.emptied = true // once for each success: the -wal's own room, where the file has some
+		if checkpoint(ctx, db, "PASSIVE") == nil {
+			return time.Time{}, true
+		}
+	}
+	if w.b.stopped(cause) { // the ballast made room: for the file, and for the -wal after it
+		if err := checkpoint(ctx, db, "TRUNCATE"); err != nil {
+			w.b.log.Debug("checkpoint on a full disk", "cause", err)
+		}
+		return time.Time{}, true
+	}
+	w.retry = time.Now().Add(retryAfter)
+	return w.retry, false
 }
 
 // commit writes as much of the group as goes before a ring comes.
@@ -351,6 +377,9 @@ func (b *Bus) markAgain(ps []progress) {
 // written marks the group as durable and answers its publishers.
 func (b *Bus) written(kind int, group []*entry, repeats map[uint64]uint64) {
 	b.resumed()
+	if b.walSize() >= walTidy {
+		signal(b.tidy)
+	}
 	if len(group) == 0 {
 		return
 	}
@@ -406,10 +435,13 @@ func (w *writer) connect(ctx context.Context) (err error) {
 		return err
 	}
 	w.conn, w.full = conn, false
-	// Checkpoints are housekeeping's: on a slow disk they take long, and a ring would wait.
-	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint=0"); err != nil {
-		w.disconnect()
-		return err
+	// Checkpoints are made beside us or between groups: on a slow disk they take
+	// long, and a ring would wait. A -wal that was long is cut when it begins anew.
+	for _, p := range []string{"wal_autocheckpoint=0", fmt.Sprintf("journal_size_limit=%d", walTidy)} {
+		if _, err := conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
+			w.disconnect()
+			return err
+		}
 	}
 	for _, s := range []struct {
 		to  **sql.Stmt
