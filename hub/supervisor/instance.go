@@ -58,8 +58,7 @@ func newInstance(s *Supervisor, spec Spec) *instance {
 // ending is how a life ended.
 type ending struct {
 	failure *Failure // nil: it was asked to
-	ran     bool     // it reached running
-	again   bool     // start it again at once
+	tried   *Spec    // what it was given last; nil: what it was started with
 }
 
 func (i *instance) serve(ctx context.Context) {
@@ -104,6 +103,9 @@ func (i *instance) after(ctx context.Context, spec Spec, e ending) {
 		return
 	}
 	f := e.failure
+	if e.tried != nil {
+		spec = *e.tried
+	}
 	i.note("error", f.reason)
 	if i.good != nil && i.distrust == nil && !(sameProcess(*i.good, spec) && sameConfig(*i.good, spec)) {
 		// The new one failed before it was proven: back to the one before.

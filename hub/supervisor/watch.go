@@ -55,7 +55,7 @@ func (l *life) watch(ctx context.Context) ending {
 		var f *Failure
 		select {
 		case <-ctx.Done():
-			return ending{ran: w.ran}
+			return ending{}
 		case <-l.p.run.Exited():
 			f = crash(l.p.run.Exit())
 		case err := <-l.streams.broken:
@@ -63,11 +63,11 @@ func (l *life) watch(ctx context.Context) ending {
 				f = failureOf(err)
 			}
 		case <-l.i.knock:
-			if again, failure := w.wish(ctx); again {
-				return ending{ran: w.ran, again: true}
-			} else if f = failure; f == nil {
-				w.ask(ctx)
+			var again bool
+			if again, f = w.wish(ctx); again {
+				return ending{}
 			}
+			w.ask(ctx)
 		case a := <-w.answers:
 			f = w.heard(a)
 		case <-health:
@@ -79,11 +79,12 @@ func (l *life) watch(ctx context.Context) ending {
 		case <-w.proven:
 			good := l.spec
 			l.i.good = &good
+			l.i.note("debug", fmt.Sprintf("its config is proven: %s without a fault", provenAfter))
 		case <-healthy:
 			l.i.ladder.rest()
 		}
 		if f != nil {
-			return ending{failure: f, ran: w.ran}
+			return ending{failure: f, tried: &w.spec}
 		}
 	}
 }
@@ -187,6 +188,7 @@ func (w *watcher) wish(ctx context.Context) (again bool, f *Failure) {
 		i.note("error", f.reason)
 		return false, nil
 	case f != nil:
+		w.spec = wish
 		return false, f
 	case restart:
 		return true, nil

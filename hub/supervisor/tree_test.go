@@ -1,0 +1,293 @@
+package supervisor
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/porchlight-hub/porchlight/hub/supervisor/launch"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
+)
+
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
+// childOf waits for the pid that a plugin says of its own child.
+func childOf(t *testing.T, g *guest, name string) (pid int) {
+	t.Helper()
+	g.until(t, name+" to name its child", func() bool {
+		for _, l := range g.logs[name] {
+			if n, ok := strings.CutPrefix(l, "child "); ok {
+				pid, _ = strconv.Atoi(n)
+			}
+		}
+		return pid != 0
+	})
+	return pid
+}
+
+// TestDeathIsSeenThoughAGrandchildHoldsStderr, and the grandchild goes too: one of
+// the same group, and one that took a session of its own.
+func TestDeathIsSeenThoughAGrandchildHoldsStderr(t *testing.T) {
+	for _, mode := range []string{"parent-crashes", "parent-setsid"} {
+		t.Run(mode, func(t *testing.T) {
+			g := newGuest()
+			s := open(t, g, func(o *Options) { o.Clock = newFakeClock() })
+			apply(t, s, patient(Spec{Name: "gate", Builtin: mode}))
+			child := childOf(t, g, "gate")
+			if st := g.untilState(t, "gate", Backoff); st.Code != codeCrash {
+				t.Errorf("%+v", st)
+			}
+			if !gone(child) {
+				t.Error("the grandchild lives")
+			}
+		})
+	}
+}
+
+func TestStopTakesGrandchildren(t *testing.T) {
+	g := newGuest()
+	s := open(t, g, nil)
+	apply(t, s, patient(Spec{Name: "gate", Builtin: "parent"}))
+	child := childOf(t, g, "gate")
+	g.untilState(t, "gate", Running)
+	apply(t, s)
+	if !gone(child) {
+		t.Error("the grandchild lives")
+	}
+}
+
+// TestKilledHubTakesItsChildren: SIGKILL leaves the hub no time for anything.
+func TestKilledHubTakesItsChildren(t *testing.T) {
+	dir, err := os.MkdirTemp("", "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	hub := exec.Command(houseBinary(t), "hub", dir)
+	hub.Stderr = os.Stderr
+	in, err := hub.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := hub.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hub.Process.Kill(); _ = hub.Wait() }()
+	running, grandchildren := map[string]bool{}, map[string]int{}
+	for lines := bufio.NewScanner(out); (len(running) < 3 || len(grandchildren) < 2) && lines.Scan(); {
+		var said [2]string
+		if json.Unmarshal(lines.Bytes(), &said) != nil {
+			continue
+		}
+		if said[1] == string(Running) {
+			running[said[0]] = true
+		}
+		if pid, ok := strings.CutPrefix(said[1], "child "); ok {
+			grandchildren[said[0]], _ = strconv.Atoi(pid)
+		}
+	}
+	children := childrenOf(t, hub.Process.Pid)
+	if len(children) != 3 || len(grandchildren) != 2 {
+		t.Fatalf("children %v, grandchildren %v", children, grandchildren)
+	}
+	if err := hub.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range children {
+		eventually(t, "a child to end with its hub", func() bool { return gone(pid) || zombie(pid) })
+	}
+	// The kernel has no word for grandchildren; the next hub clears them away.
+	s, err := New(Options{Exe: houseBinary(t), RunDir: dir + "/run", PluginDataDir: dir + "/data"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, pid := range grandchildren {
+		eventually(t, "a grandchild to end", func() bool { return gone(pid) || zombie(pid) })
+	}
+	left, err := filepath.Glob(dir + "/run/h" + strconv.Itoa(hub.Process.Pid) + "-*")
+	if err != nil || len(left) != 0 {
+		t.Error("sockets left:", left, err)
+	}
+}
+
+func zombie(pid int) bool {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(raw), ") Z ")
+}
+
+func childrenOf(t *testing.T, parent int) (pids []int) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(raw), ") ")
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(parent) && f[0] != "Z" {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func TestRestartsLeaveNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a hundred processes")
+	}
+	g := newGuest()
+	s := open(t, g, nil)
+	apply(t, s, patient(Spec{Name: "gate", Builtin: "good"}))
+	pid := g.untilState(t, "gate", Running).PID
+	fds := func() int { n, _ := os.ReadDir("/proc/self/fd"); return len(n) }
+	routines, open := 0, 0
+	for n := range 100 {
+		if n == 10 { // caches and pools are warm
+			routines, open = runtime.NumGoroutine(), fds()
+		}
+		if n%2 == 0 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			s.Restart(t.Context(), "gate") // do not wait for the ladder
+		} else if err := s.Restart(t.Context(), "gate"); err != nil {
+			t.Fatal(err)
+		}
+		g.until(t, "the next life", func() bool {
+			st := g.last("gate")
+			if st.State == Running && st.PID != pid {
+				pid = st.PID
+				return true
+			}
+			return false
+		})
+	}
+	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= routines+5 })
+	if now := fds(); now > open+5 {
+		t.Errorf("%d descriptors, %d before", now, open)
+	}
+	eventually(t, "one child to be left", func() bool { return len(childrenOf(t, os.Getpid())) <= 1 })
+	entries, err := os.ReadDir(filepath.Join(s.dir.path, "gate"))
+	if err != nil || len(entries) > 2 {
+		t.Errorf("instance directory: %v, %v", entries, err)
+	}
+}
+
+// bareRunner starts a process without go-plugin.
+func bareRunner(t *testing.T, target *launch.Target, change func(*launch.Policy), lines func(runner.Line)) *runner.Runner {
+	t.Helper()
+	starter := runner.NewStarter()
+	t.Cleanup(starter.Close)
+	hub, err := os.Open(houseBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hub.Close() })
+	p := launch.Policy{Args: []string{"x"}, Dir: t.TempDir()}
+	if change != nil {
+		change(&p)
+	}
+	return runner.New(runner.Config{Name: "x", Starter: starter, Hub: hub, Target: target, Policy: p, Dir: t.TempDir(), Lines: lines}, nil)
+}
+
+func TestLayerThatFailsIsNamedAndNothingRuns(t *testing.T) {
+	target, err := launch.Open(pathPlugin(t, "silent"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.File.Close()
+	r := bareRunner(t, target, func(p *launch.Policy) { p.Dir = "/nowhere" }, nil)
+	err = r.Start(t.Context())
+	f := explainStart(r, Spec{}, err)
+	if f.Code() != codeLaunch || !f.blocked || !strings.Contains(f.reason, `"working directory"`) {
+		t.Fatal(err, f)
+	}
+	if !gone(r.PID()) {
+		t.Error("something runs")
+	}
+}
+
+// TestWhatWasLookedAtIsWhatRuns: the file is replaced between hash and start.
+func TestWhatWasLookedAtIsWhatRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plugin")
+	write := func(text string) {
+		fresh := path + ".new"
+		if err := os.WriteFile(fresh, []byte("#!/bin/sh\necho "+text+" >&2\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(fresh, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("the one that was looked at")
+	target, err := launch.Open(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.File.Close()
+	write("another one")
+	said := make(chan string, 8)
+	r := bareRunner(t, target, nil, func(l runner.Line) { said <- l.Text })
+	if err := r.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-r.Gone()
+	close(said)
+	if got := <-said; got != "the one that was looked at" {
+		t.Errorf("it said %q (%s)", got, r.Exit())
+	}
+}
+
+func TestReplacedHubStartsItsOldSelf(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "porchlight")
+	raw, err := os.ReadFile(houseBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(exe, raw, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g := newGuest()
+	s := open(t, g, func(o *Options) { o.Exe = exe })
+	if err := os.Remove(exe); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, patient(Spec{Name: "gate", Builtin: "good"}))
+	g.untilState(t, "gate", Running)
+}
+
+// TestStarterThreadOutlivesIdleness: children forked from a thread that Go ends
+// would get their death signal with it.
+func TestStarterThreadOutlivesIdleness(t *testing.T) {
+	g := newGuest()
+	s := open(t, g, nil)
+	apply(t, s, patient(Spec{Name: "gate", Builtin: "good"}))
+	pid := g.untilState(t, "gate", Running).PID
+	for range 50 { // make threads and end them
+		done := make(chan struct{})
+		go func() { runtime.LockOSThread(); close(done) }()
+		<-done
+	}
+	if r, err := s.Command(t.Context(), "gate", playCommand()); err != nil || !r.GetChimePlayed().GetPlayed() {
+		t.Fatal(r, err)
+	}
+	if st, _ := s.Plugin("gate"); st.PID != pid {
+		t.Error("it was started again")
+	}
+}
