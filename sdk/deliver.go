@@ -121,7 +121,12 @@ func (in *instance) deliver(l lane, d *pb.Deliver) {
 		return
 	}
 	in.mu.Unlock()
-	if sub == nil {
+	switch {
+	case sub == nil && d.GetSubscription() == 0:
+		// The manifest subscribes, but the author has no HandleEvent: nothing is left to do.
+		in.ack(l, 0, d.GetEvent().GetSeq(), nil)
+		return
+	case sub == nil:
 		in.ack(l, d.GetSubscription(), d.GetEvent().GetSeq(), &pb.Error{Code: pb.Code_CODE_NOT_FOUND, Message: "no handler for this subscription"})
 		return
 	}

@@ -110,19 +110,23 @@ func Narrow(asked Permissions, n Narrowing) Permissions {
 	return out
 }
 
-// Unsigned is what an executable by `path:` may do: what its config entry says, and
-// where that is silent, publish events and pictures of its own devices.
-func Unsigned(devices []string, n Narrowing) Permissions {
-	out := n.permissions()
+// Unsigned is what an executable by `path:` may do: of what its manifest asks for,
+// that which its config entry names; where the entry is silent, publish events and
+// pictures of its own devices, and nothing else.
+func Unsigned(asked Permissions, devices []string, n Narrowing) Permissions {
+	by := n.permissions()
 	if n.Publish == nil {
 		for _, id := range devices {
-			out.Publish = append(out.Publish, "camera."+id+".**", "chime."+id+".*", "device."+id+".status")
+			by.Publish = append(by.Publish, "camera."+id+".**", "chime."+id+".*", "device."+id+".status")
 		}
 	}
 	if n.Media == nil {
-		out.Media.Publish = true
+		by.Media.Publish = true
 	}
-	return out
+	return Narrow(asked, Narrowing{
+		Network: &by.Network, Discovery: &by.Discovery, Devices: &by.Devices, Publish: &by.Publish, Subscribe: &by.Subscribe,
+		Commands: &by.Commands, Media: &by.Media, Talk: &by.Talk, Secrets: &by.Secrets, Storage: &by.Storage,
+	})
 }
 
 func narrowNames(asked []string, by *[]string) []string {

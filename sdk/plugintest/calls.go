@@ -3,8 +3,6 @@ package plugintest
 import (
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -12,10 +10,12 @@ import (
 // Their signatures are final; the kit's hub answers them in the same way.
 func NotYet() []string {
 	return []string{
-		"dial", "discover", "open_talk", "request_key_frame", "hold_prebuffer", "http_fetch", "register_webhook",
-		"act_on_device", "cut_clip", "ask_owner",
+		"dial", "discover", "open_talk", "http_fetch", "register_webhook", "act_on_device", "cut_clip", "ask_owner",
 	}
 }
+
+// held is how many seconds of a stream the kit's hub says that it keeps.
+const held = 10
 
 // callName is the name of the call's member in the protocol.
 func callName(c *pb.HubCall) string {
@@ -84,7 +84,9 @@ func (h *Hub) answerCall(c *pb.HubCall) *pb.HubReply {
 	case *pb.HubCall_OpenRepair:
 		h.repairs = append(h.repairs, c.OpenRepair.GetRepair())
 		return okay()
-	case *pb.HubCall_Unsubscribe, *pb.HubCall_CloseRepair:
+	case *pb.HubCall_HoldPrebuffer:
+		return &pb.HubReply{R: &pb.HubReply_HoldPrebuffer{HoldPrebuffer: &pb.HoldPrebufferReply{Seconds: min(c.HoldPrebuffer.GetSeconds(), held)}}}
+	case *pb.HubCall_Unsubscribe, *pb.HubCall_CloseRepair, *pb.HubCall_RequestKeyFrame:
 		return okay()
 	case *pb.HubCall_ListCameras:
 		out := &pb.ListCamerasReply{}
@@ -100,16 +102,4 @@ func (h *Hub) answerCall(c *pb.HubCall) *pb.HubReply {
 		return refusal(pb.Code_CODE_NOT_FOUND, "the test house has no picture of "+c.Snapshot.GetCamera())
 	}
 	return refusal(pb.Code_CODE_NOT_YET, "the hub of this version cannot do it")
-}
-
-// members lists the members of a message's oneofs, by name.
-func members(m protoreflect.MessageDescriptor) []string {
-	var out []string
-	for i := range m.Oneofs().Len() {
-		fields := m.Oneofs().Get(i).Fields()
-		for j := range fields.Len() {
-			out = append(out, string(fields.Get(j).Name()))
-		}
-	}
-	return out
 }
