@@ -13,6 +13,10 @@
 //     counted as given up. A cursor moves only to the highest event below which all
 //     are acknowledged and in the journal, and lives in the journal under the
 //     taker's name.
+//   - Nothing that may have sounded sounds again: a delivery is marked as a replay
+//     when it was handed out before, comes from the journal, or has an id made
+//     before this run of the hub (an earlier one may have died between handing out
+//     and writing).
 //   - Order per camera and class, for what is handed over the first time.
 //   - An id is delivered once, and presses of one camera within its debounce once.
 //   - A taker that falls behind (1,000 rings, 256 others) is cut off and reads on

@@ -34,6 +34,9 @@ type entry struct {
 	body    []byte        // encoded, without what the hub stamps; nil when read back
 	age     time.Duration // Bus.start to its receipt; of another run: not known, see ageAt
 	earlier bool          // received in an earlier run
+	// older: its id was made before this run began, so an earlier run may have handed
+	// it out, though the journal does not know it.
+	older bool
 	// superseded: a newer value of the same state subject was taken.
 	superseded atomic.Bool
 	waiters    []waiter // who wants to know; Bus.mu, once the loop has it

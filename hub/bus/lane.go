@@ -274,7 +274,7 @@ func (l *Lane) handOut(n *entry, now time.Time) *event.Delivery {
 	if len(l.staged)+l.queue.len() > 0 { // for another caller
 		l.signal()
 	}
-	replay := n.ev.Seq != 0 && n.ev.Seq <= l.replayTo
+	replay := n.ev.Seq != 0 && n.ev.Seq <= l.replayTo || n.older
 	d := &event.Delivery{Event: n.ev, Age: n.ageAt(now, l.sub.bus.start), Replay: replay, Attempt: 1}
 	if l.sub.opts.Tap || n.class == event.ClassDebug {
 		l.passOver(n.ev.Seq)

@@ -67,6 +67,9 @@ func (b *Bus) take(n *entry) {
 	now := time.Now()
 	n.age = now.Sub(b.start)
 	n.ev.Received = now
+	// The start in terms of the clock as it is now: a clock that is set must not make old
+	// what is new, or the house would not ring.
+	n.older = idMillis(n.id) < now.Round(0).Add(-n.age).UnixMilli()
 	if off := n.ev.Time.Sub(now); !n.ev.Time.IsZero() && (off > maxClockError || off < -maxClockError) {
 		n.ev.Time, n.ev.TimeReplaced = now, true
 	}

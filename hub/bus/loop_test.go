@@ -64,6 +64,26 @@ func TestJournalIndexCatchesWhatMemoryForgot(t *testing.T) {
 	}
 }
 
+// A press made before the hub's start may have been heard before the hub died.
+func TestPressFromBeforeTheStartIsAReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := ring("door")
+		time.Sleep(2 * time.Millisecond) // ids count in ms
+		b, stop := open(t, Options{})
+		defer stop()
+		s := subscribe(t, b, SubscribeOptions{})
+		for _, c := range []struct {
+			e      event.Event
+			replay bool
+		}{{before, true}, {ring("door"), false}} {
+			publish(t, b, c.e, event.Durable)
+			if d := take(t, s); d.Event.ID != c.e.ID || d.Replay != c.replay {
+				t.Fatalf("got %+v, want replay %v", d, c.replay)
+			}
+		}
+	})
+}
+
 // A repeat of what is not durable yet must not be told that all is well.
 func TestRepeatWaitsForTheFirstsCommit(t *testing.T) {
 	hold := make(chan struct{})
