@@ -18,6 +18,7 @@ func areas() []map[string]Text {
 		busTexts(),
 		configTexts(),
 		mediaTexts(),
+		speakerTexts(),
 		webTexts(),
 	}
 }

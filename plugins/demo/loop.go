@@ -106,16 +106,6 @@ func readFilm(b []byte) (*film, error) {
 	return f, nil
 }
 
-// size of the pictures.
-func (f *film) size(id uint8) (w, h int) {
-	for _, t := range f.tracks {
-		if t.ID == id {
-			return t.Width, t.Height
-		}
-	}
-	return 0, 0
-}
-
 // cursor walks through the film, round after round. Positions grow without end,
 // and so do the PTS.
 type cursor struct {

@@ -17,12 +17,19 @@ func pluggedIn() string {
 	if server != "" && !strings.HasPrefix(server, "unix:") && !strings.HasPrefix(server, "/") {
 		seen = append(seen, server) // over the network: it cannot be looked at
 	}
-	for _, socket := range sockets(server, os.Getenv("XDG_RUNTIME_DIR")) {
-		if st, err := os.Stat(socket); err == nil {
-			seen = append(seen, fmt.Sprint(socket, " ", st.ModTime().UnixNano()))
+	seen = append(seen, seenSockets(sockets(server, os.Getenv("XDG_RUNTIME_DIR"))...)...)
+	return strings.Join(seen, "\n")
+}
+
+// seenSockets names those that are there, each with its age: a server that was
+// started anew has made a new one.
+func seenSockets(paths ...string) (seen []string) {
+	for _, p := range paths {
+		if st, err := os.Stat(p); err == nil {
+			seen = append(seen, fmt.Sprint(p, " ", st.ModTime().UnixNano()))
 		}
 	}
-	return strings.Join(seen, "\n")
+	return seen
 }
 
 func sockets(server, runtime string) []string {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 
 const (
 	// deviceBuffer is how much sound waits in the card: short, since it is heard as delay.
-	deviceBuffer = 40 * time.Millisecond
+	deviceBuffer = 60 * time.Millisecond
 	// playerBuffer is how much waits before it: long enough for a busy machine.
 	playerBuffer = 200 * time.Millisecond
 	// look is how often the sink looks how far a sound is.
@@ -36,7 +38,8 @@ func buildLacks() string { return "" }
 func runSink(in io.Reader, out io.Writer) int {
 	s := &sink{out: out}
 	if err := s.open(); err != nil {
-		s.say("error %v", err)
+		fmt.Fprintln(os.Stderr, err) // with all that was tried
+		s.say("error %s", inShort(err))
 		return 1
 	}
 	s.say("ready")
@@ -61,10 +64,21 @@ func runSink(in io.Reader, out io.Writer) int {
 		}
 	}()
 	if err := s.serve(orders, stop); err != nil {
-		s.say("error %v", err)
+		s.say("error %s", inShort(err))
 		return 1
 	}
 	return 0
+}
+
+// inShort is an error without the list of all devices that oto has tried: the
+// default's answer is the one that matters.
+func inShort(err error) string {
+	text := strings.TrimPrefix(err.Error(), "oto: ")
+	if rest, ok := strings.CutPrefix(text, `ALSA error at snd_pcm_open: "default": `); ok {
+		first, _, _ := strings.Cut(rest, ", ")
+		return "no device can be opened, the default one answers: " + strings.ToLower(first)
+	}
+	return strings.ReplaceAll(text, "\n", " ")
 }
 
 type sink struct {
