@@ -17,6 +17,7 @@ func areas() []map[string]Text {
 	return []map[string]Text{
 		busTexts(),
 		configTexts(),
+		hubTexts(),
 		mediaTexts(),
 		speakerTexts(),
 		webTexts(),
