@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 )
 
@@ -21,6 +22,7 @@ type configBody struct {
 	Problems  []problemView
 	Files     []sourceFile
 	Effective string
+	Demo      string // the YAML that says the same as the demo
 	Name      string // of the file, short
 }
 
@@ -51,6 +53,9 @@ func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 			body.Warnings++
 		}
 		body.Problems = append(body.Problems, problemView{ConfigProblem: pr, Place: place(pr)})
+	}
+	if state.Demo {
+		body.Demo = config.DemoYAML()
 	}
 	if src, ok := p.rooms.Config.(sourcer); ok {
 		body.Files = files(src, state.File, body.Problems)

@@ -224,10 +224,10 @@ func troubledHouse() *house {
 		{ID: "cellar", Name: "Cellar", Kind: "camera", Plugin: "demo"},
 	}
 	h.plugins = append(h.plugins,
-		api.Plugin{Name: "frontgate", Version: "1.4.2", State: "failed", Code: "E-PLUG-CRASHED", Reason: "stopped, because it crashed 5 times in 10 minutes: exit status 2", Fix: "see its log, then try again", Since: now.Add(-4 * time.Minute), Restarts: 5, NextTry: now.Add(11 * time.Minute), Capabilities: []string{"camera"}},
+		api.Plugin{Name: "frontgate", Version: "1.4.2", State: "failed", Code: "E-PLUG-CRASHED", Reason: "stopped, because it crashed 5 times in 10 minutes: exit status 2", Fix: "see its log, then try again", Since: now.Add(-4 * time.Minute), Restarts: 5, NextTry: now.Add(11 * time.Minute), LastLog: []string{"connecting to 192.168.1.40", "panic: assignment to entry in nil map"}, Capabilities: []string{"camera"}},
 		api.Plugin{Name: "gate", State: "backoff", Code: "E-PLUG-HANDSHAKE", Reason: "it wrote \"hello\" where the handshake was expected", Fix: "log to stderr", NextTry: now.Add(5 * time.Second), Restarts: 2, Since: now},
 		api.Plugin{Name: "mqtt", State: "blocked", Code: "E-PLUG-PROTOCOL", Reason: "it speaks protocol 9, the hub 1", Fix: "update the hub", Capabilities: []string{"bridge"}},
-		api.Plugin{Name: "push", State: "degraded", Reason: "one part does not work", Capabilities: []string{"notifier"}, Since: now, Parts: []api.Part{{Name: "ntfy", State: "failed", Reason: "401 unauthorized", Fix: "renew the token"}}},
+		api.Plugin{Name: "push", State: "degraded", Reason: "one part does not work", Capabilities: []string{"notifier"}, Since: now, Parts: []api.Part{{Name: "ntfy", State: "failed", Reason: "401 unauthorized", Fix: "run `porchlight secrets set ntfy`"}}},
 		api.Plugin{Name: "later", State: "disabled", Capabilities: []string{"bridge"}}, api.Plugin{Name: "new", State: "starting"}, api.Plugin{Name: "odd"})
 	h.chimes[1].Muted = true
 	h.quiet = api.Quiet{On: true, Until: now.Add(time.Hour)}

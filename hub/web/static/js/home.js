@@ -63,13 +63,18 @@ export function home(parts) {
       toast(`${b.dataset.plugin} starts again`);
     },
     snapshot: (b) => snapshot(b.dataset.camera ?? ""),
+    copy: async (b) => {
+      await navigator.clipboard.writeText(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");
+      toast("Copied");
+    },
     full: async (b) => {
       const player = b.closest("[data-stage]")?.querySelector("[data-player]");
       if (player) await fullScreen(/** @type {HTMLElement} */ (player));
     },
   });
   checklist();
-  for (const button of all("[data-act]")) button.hidden = false;
+  // A clipboard needs a secure context; without one the button would only fail.
+  for (const button of all("[data-act]")) button.hidden = button.dataset.act === "copy" && !navigator.clipboard;
 }
 
 /** @param {string} camera */

@@ -10,13 +10,19 @@ const key = "porchlight-sound"; // "off": this browser shall be silent
 const touched = "porchlight-touched"; // an earlier page of this tab was touched
 // Sounds wait for each other; one that would begin later than this (s) is left out.
 const longestQueue = 10;
+// The hub waits 3 s for the word that a page sounds (ms).
+const latestReport = 2_000;
 
 export class Sound {
   /** @type {AudioContext | undefined} */
   #ctx;
   #feed;
-  /** Times of this context at which what was begun has ended. */
+  /** The way out of what was begun last. @type {AudioNode | undefined} */
+  #last;
+  /** Time of this context at which what was begun has ended. */
   #busyUntil = 0;
+  /** Stops the little sound that says that sound is on. @type {(() => void) | undefined} */
+  #greeting;
 
   /** @param {import("./feed.js").Feed} feed */
   constructor(feed) {
@@ -52,8 +58,20 @@ export class Sound {
     } catch {
       // It holds for this page then.
     }
-    if (on) this.#wake(() => this.play("ding_dong", 25)); // so that a person hears that it works
+    if (on) this.#wake(() => this.#greet()); // so that a person hears that it works
     this.#show();
+  }
+
+  #greet() {
+    this.play("ding_dong", 25);
+    const out = this.#last;
+    // A ring does not wait for it.
+    this.#greeting = () => {
+      out?.disconnect();
+      this.#busyUntil = 0;
+      this.#greeting = undefined;
+    };
+    setTimeout(() => (this.#greeting = undefined), 2_500);
   }
 
   /** @param {Event} e */
@@ -109,9 +127,18 @@ export class Sound {
   /** @param {{sound: any, waited: number}} won */
   #go({ sound, waited }) {
     if (!this.#ctx || this.#busyUntil - this.#ctx.currentTime > longestQueue) return;
-    const late = this.play(sound.sound, sound.volume);
-    const took = Math.round(waited + late * 1000);
-    send(`/chimes/${encodeURIComponent(sound.chime)}/sounded`, { event_id: sound.event_id, took_ms: took }).catch(() => {
+    this.#greeting?.();
+    const late = this.play(sound.sound, sound.volume) * 1000;
+    // Told when it begins, so that the trace has the true time; but before the hub stops waiting.
+    setTimeout(() => this.#tell(sound, waited + late), Math.min(late, latestReport));
+  }
+
+  /**
+   * @param {any} sound
+   * @param {number} took ms
+   */
+  #tell(sound, took) {
+    send(`/chimes/${encodeURIComponent(sound.chime)}/sounded`, { event_id: sound.event_id, took_ms: Math.round(took) }).catch(() => {
       // It sounded all the same; the trace will say that no page told of it.
     });
   }
@@ -132,6 +159,7 @@ export class Sound {
     out.gain.value = Math.pow(Math.min(100, Math.max(0, volume)) / 100, 1.7) * 0.5;
     const soft = ctx.createDynamicsCompressor(); // keeps several partials from clipping
     out.connect(soft).connect(ctx.destination);
+    this.#last = soft;
     let end = start;
     for (const s of strikes) end = Math.max(end, strike(ctx, out, start, s));
     for (const k of knocks) end = Math.max(end, knock(ctx, out, start, k));

@@ -1,0 +1,333 @@
+package pages
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/static"
+)
+
+var update = flag.Bool("update", false, "write the golden pages anew")
+
+// scene is one page in one state of the house.
+type scene struct {
+	name   string
+	house  *house
+	who    *access.Identity
+	path   string
+	status int
+	has    []string // what a person must find in it
+	not    []string
+}
+
+func emptyHouse() *house {
+	return &house{now: noon(), state: api.ConfigState{Valid: true, File: "/home/elm/porchlight.yaml", Loaded: noon()}}
+}
+
+func brokenHouse() *house {
+	h := demoHouse()
+	h.broken = errors.New("disk said something that is not for people")
+	return h
+}
+
+func warnedHouse() *house {
+	h := troubledHouse()
+	h.state.Problems = h.state.Problems[3:]
+	h.state.Valid = true
+	h.cameras, h.plugins, h.quiet = h.cameras[1:2], h.plugins[:2], api.Quiet{}
+	h.trace.Hops = h.trace.Hops[:4]
+	return h
+}
+
+func withPassword() *access.Identity {
+	who := owner()
+	who.HasPassword = true
+	return who
+}
+
+const ringID = "/events/019ab000-0000-7000-8000-000000000001"
+
+func scenes() []scene {
+	return []scene{
+		{name: "home", house: demoHouse(), path: "/", has: []string{"Ring the doorbell", "Quiet 1 h", "Snapshot", "First steps", "Choose a password", "11:57"}},
+		{name: "home-password", house: demoHouse(), who: withPassword(), path: "/", has: []string{"Change the password"}},
+		{name: "home-troubled", house: troubledHouse(), path: "/", has: []string{"porchlight.yaml:8:7", "Did you mean \u201cpassword\u201d?", "Quiet until 13:00", "Front door is offline", "Plugin frontgate stopped", "Not heard of yet", "Last seen"}, not: []string{"First steps"}},
+		{name: "home-empty", house: emptyHouse(), path: "/", has: []string{"No camera yet", "A quiet day so far", "Nothing sounds"}},
+		{name: "home-broken", house: brokenHouse(), path: "/", has: []string{"E-API-INTERNAL"}, not: []string{"not for people"}},
+		{name: "home-other", house: troubledHouse(), path: "/?camera=garden", has: []string{`data-camera="garden"`}},
+		{name: "home-part", house: demoHouse(), path: "/?part=today", has: []string{"Ring"}, not: []string{"<html", "First steps"}},
+		{name: "events", house: demoHouse(), path: "/events", has: []string{"Today", "Yesterday", "Parcel", "Offline"}},
+		{name: "events-narrow", house: demoHouse(), path: "/events?kind=ring&camera=demo_porch", has: []string{"Ring"}, not: []string{">Parcel<"}},
+		{name: "events-none", house: demoHouse(), path: "/events?camera=nobody", has: []string{"Nothing like that"}},
+		{name: "events-empty", house: emptyHouse(), path: "/events", has: []string{"Nothing has happened yet"}},
+		{name: "events-end", house: demoHouse(), path: "/events?before=1", has: []string{"That was the first"}},
+		{name: "events-broken", house: brokenHouse(), path: "/events", has: []string{"E-API-INTERNAL"}},
+		{name: "event", house: demoHouse(), path: ringID, has: []string{"Ring trace", "The house rang", "chime hallway", "took 38 ms", "click Turn on sound"}},
+		{name: "event-pending", house: warnedHouse(), path: ringID, has: []string{"No chime has told yet"}},
+		{name: "event-unknown", house: demoHouse(), path: "/events/nothing", status: 404, has: []string{"E-API-NOT-FOUND"}},
+		{name: "plugins", house: demoHouse(), path: "/plugins", has: []string{"Running", "Has no network."}},
+		{name: "plugins-troubled", house: troubledHouse(), path: "/plugins", has: []string{"Stopped, because it crashed 5 times", "Try again", "Blocked", "next try in 5 s", "<code>porchlight secrets set ntfy</code>", "Unknown", "its own cameras ring"}},
+		{name: "plugins-empty", house: emptyHouse(), path: "/plugins", has: []string{"No plugin runs"}},
+		{name: "plugin", house: demoHouse(), path: "/plugins/demo", has: []string{"the porch is open", "org.porchlight.demo"}},
+		{name: "plugin-unknown", house: demoHouse(), path: "/plugins/nobody", status: 404, has: []string{"E-WEB-NOT-FOUND"}},
+		{name: "config-demo", house: demoHouse(), path: "/config", has: []string{"there is no config file", "demo_porch"}},
+		{name: "config-bad", house: troubledHouse(), path: "/config", has: []string{"3 errors in porchlight.yaml", "pasword: ******", "Did you mean <code>password</code>?", "goes on with the config of 09:00"}},
+		{name: "config-warned", house: warnedHouse(), path: "/config", has: []string{"is in force, with 1 warning"}},
+		{name: "config-good", house: emptyHouse(), path: "/config", has: []string{"porchlight.yaml is in force"}},
+		{name: "explain", house: demoHouse(), path: "/explain/E-CFG-UNKNOWN-KEY", has: []string{"How to mend it"}},
+		{name: "explain-unknown", house: demoHouse(), path: "/explain/E-NO", status: 404},
+		{name: "setup", house: demoHouse(), path: "/setup", has: []string{"Choose a password", "Not now"}},
+		{name: "setup-change", house: demoHouse(), who: withPassword(), path: "/setup", has: []string{"Password until now"}},
+		{name: "login", house: demoHouse(), who: &access.Identity{}, path: "/login?next=/events", has: []string{`value="/events"`, "porchlight setup-link"}, not: []string{"main.js"}},
+		{name: "login-link", house: demoHouse(), who: &access.Identity{}, path: "/login?why=setup-link", has: []string{"used already or is older than 30 minutes"}},
+		{name: "oops", house: demoHouse(), path: "/nowhere", status: 404, has: []string{"Nobody lives here", "E-WEB-NOT-FOUND"}},
+	}
+}
+
+// person of a scene; the zero identity stands for nobody.
+func (s scene) person() *access.Identity {
+	switch {
+	case s.who == nil:
+		return owner()
+	case s.who.User == "":
+		return nil
+	}
+	return s.who
+}
+
+func TestEveryPageInEveryState(t *testing.T) {
+	for _, s := range scenes() {
+		t.Run(s.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			serveAs(s.house, s.person()).ServeHTTP(w, httptest.NewRequest("GET", s.path, nil))
+			body := w.Body.String()
+			if want := max(s.status, 200); w.Code != want && s.status != 0 || w.Code != 200 && s.status == 0 {
+				t.Fatalf("status %d, want %d\n%s", w.Code, want, body)
+			}
+			for _, text := range s.has {
+				if !strings.Contains(body, text) {
+					t.Errorf("lacks %q", text)
+				}
+			}
+			for _, text := range s.not {
+				if strings.Contains(body, text) {
+					t.Errorf("has %q", text)
+				}
+			}
+			lawful(t, body)
+			golden(t, s.name, body)
+		})
+	}
+}
+
+// lawful checks what the policy and the house ask of every page.
+func lawful(t *testing.T, body string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets := static.New()
+	ids := map[string]bool{}
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if n.Data == "style" || n.Data == "script" && n.FirstChild != nil {
+			t.Errorf("inline %s", n.Data)
+		}
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "style" || strings.HasPrefix(a.Key, "on"):
+				t.Errorf("<%s %s=%q>: the policy forbids it", n.Data, a.Key, a.Val)
+			case a.Key == "id" && ids[a.Val]:
+				t.Errorf("id %q twice", a.Val)
+			case a.Key == "id":
+				ids[a.Val] = true
+			case slices.Contains([]string{"href", "src", "action"}, a.Key):
+				u, err := url.Parse(a.Val)
+				if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") {
+					t.Errorf("<%s %s=%q> leads out of the house", n.Data, a.Key, a.Val)
+					continue
+				}
+				if !strings.HasPrefix(u.Path, static.Prefix) {
+					continue
+				}
+				w := httptest.NewRecorder()
+				assets.ServeHTTP(w, httptest.NewRequest("GET", u.Path, nil))
+				if w.Code != 200 {
+					t.Errorf("%s: %d", a.Val, w.Code)
+				}
+				if u.Fragment != "" && !strings.Contains(w.Body.String(), `id="`+u.Fragment+`"`) {
+					t.Errorf("%s: no such icon", a.Val)
+				}
+			}
+		}
+	}
+}
+
+func golden(t *testing.T, name, body string) {
+	t.Helper()
+	body = regexp.MustCompile(`/static/[0-9a-f]{12}/`).ReplaceAllString(body, "/static/STAMP/")
+	file := filepath.Join("testdata", name+".html")
+	if *update {
+		if err := os.WriteFile(file, []byte(body), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != string(want) {
+		t.Errorf("differs from %s; run with -update and look at the difference", file)
+	}
+}
+
+// post sends a form as the person does without script.
+func post(h *house, who *access.Identity, path string, form url.Values) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	serveAs(h, who).ServeHTTP(w, r)
+	return w
+}
+
+func TestButtonsWorkWithoutScript(t *testing.T) {
+	for path, c := range map[string]struct {
+		form url.Values
+		did  string
+	}{
+		"/cameras/demo_porch/ring": {nil, "ring demo_porch"},
+		"/quiet":                   {nil, "quiet true"},
+		"/quiet?":                  {url.Values{"end": {"yes"}}, "quiet false"},
+		"/chimes/hallway/test":     {nil, "test hallway"},
+		"/chimes/hallway/mute":     {url.Values{"muted": {"true"}}, "mute hallway true"},
+		"/plugins/demo/restart":    {url.Values{"next": {"/plugins"}}, "restart demo"},
+	} {
+		h := demoHouse()
+		w := post(h, owner(), path, c.form)
+		if want := max(c.form.Get("next"), "/"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != want {
+			t.Errorf("%s: %d to %q", path, w.Code, w.Header().Get("Location"))
+		}
+		if !slices.Equal(h.did, []string{c.did}) {
+			t.Errorf("%s: did %q, want %q", path, h.did, c.did)
+		}
+		// Nobody, and a person whose role is too small, change nothing.
+		for _, who := range []*access.Identity{nil, {User: "guest", Role: access.RoleGuest}} {
+			h := demoHouse()
+			if w := post(h, who, path, c.form); w.Code < 400 || len(h.did) > 0 {
+				t.Errorf("%s as %v: %d, did %q", path, who, w.Code, h.did)
+			}
+		}
+	}
+}
+
+func TestARoomsErrorIsToldWithItsCode(t *testing.T) {
+	w := post(troubledHouse(), owner(), "/plugins/gate/restart", nil)
+	if w.Code != 500 || !strings.Contains(w.Body.String(), "E-API-INTERNAL") || strings.Contains(w.Body.String(), "not for the page") {
+		t.Errorf("%d\n%s", w.Code, w.Body)
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	w := post(demoHouse(), nil, "/login", url.Values{"password": {"wrong"}, "next": {"/events"}})
+	if w.Code != 401 || !strings.Contains(w.Body.String(), "E-ACCESS-WRONG") || !strings.Contains(w.Body.String(), `value="/events"`) || strings.Contains(w.Body.String(), "wrong\"") {
+		t.Errorf("wrong password: %d\n%s", w.Code, w.Body)
+	}
+	w = post(demoHouse(), nil, "/login", url.Values{"password": {"porch and lamp"}, "next": {"/events"}})
+	if w.Code != 303 || w.Header().Get("Location") != "/events" {
+		t.Errorf("right password: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	w = post(demoHouse(), nil, "/login", url.Values{"password": {"porch and lamp"}, "next": {"//elsewhere.example"}})
+	if w.Header().Get("Location") != "/" {
+		t.Errorf("led out of the house: %q", w.Header().Get("Location"))
+	}
+	if w = post(demoHouse(), owner(), "/setup", url.Values{"password": {"short"}}); w.Code != 422 || !strings.Contains(w.Body.String(), "E-ACCESS-WEAK") {
+		t.Errorf("weak password: %d", w.Code)
+	}
+	if w = post(demoHouse(), owner(), "/setup", url.Values{"password": {"porch and lamp"}}); w.Code != 303 {
+		t.Errorf("new password: %d", w.Code)
+	}
+	if w = post(demoHouse(), owner(), "/logout", nil); w.Header().Get("Location") != "/login" {
+		t.Errorf("sign out: %d", w.Code)
+	}
+}
+
+// A first visit costs little: the page, its style, its script and its icons.
+func TestTheFirstPageIsLight(t *testing.T) {
+	const budget = 150 << 10
+	w := httptest.NewRecorder()
+	serveAs(demoHouse(), owner()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	sum := w.Body.Len()
+	assets := static.New()
+	for _, name := range assets.Names() {
+		sum += assets.Zipped(name)
+	}
+	t.Logf("%d bytes, at most %d", sum, budget)
+	if sum > budget {
+		t.Errorf("%d bytes, at most %d", sum, budget)
+	}
+}
+
+func TestWordsForTimes(t *testing.T) {
+	got := map[string]string{}
+	for d, want := range map[time.Duration]string{3 * time.Second: "just now", 59 * time.Second: "59 s ago", 90 * time.Second: "1 min ago", 3 * time.Hour: "3 h ago", 72 * time.Hour: "3 days ago"} {
+		if ago(d) != want {
+			got[want] = ago(d)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0.00 ms", 1900 * time.Microsecond: "1.9 ms", 41 * time.Millisecond: "41 ms", 3 * time.Second: "3.0 s", 90 * time.Second: "1m30s", -1: "0 ms"} {
+		if short(d) != want {
+			got[want] = short(d)
+		}
+	}
+	for d, want := range map[time.Duration]string{5 * time.Second: "5 s", 11 * time.Minute: "11 min", 3 * time.Hour: "3 h"} {
+		if rough(d) != want {
+			got[want] = rough(d)
+		}
+	}
+	for want, have := range maps.All(got) {
+		t.Errorf("%q, want %q", have, want)
+	}
+}
+
+func TestNoGoldenPageIsLeftOver(t *testing.T) {
+	names, err := filepath.Glob("testdata/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(scenes(), func(s scene) bool { return filepath.Base(name) == s.name+".html" }) {
+			t.Errorf("%s belongs to no scene", name)
+		}
+	}
+}
+
+// An answer begins only when the page is whole.
+func TestAPartThatDoesNotExist(t *testing.T) {
+	w := httptest.NewRecorder()
+	serveAs(demoHouse(), owner()).ServeHTTP(w, httptest.NewRequest("GET", "/?part=nothing", nil))
+	b, _ := io.ReadAll(w.Result().Body)
+	if w.Code != 404 || bytes.Contains(b, []byte("<html")) {
+		t.Errorf("%d %s", w.Code, b)
+	}
+}
