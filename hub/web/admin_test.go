@@ -139,10 +139,15 @@ func TestSetupLinkBySocket(t *testing.T) {
 	}
 	r := b.stream("")
 	r.next("hello")
+	moving := b.watch()
 	reset, err := c.SetupLink(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if m := r.next("bye"); !strings.Contains(m.data, `"session"`) {
+		t.Errorf("the open stream: %s", m.data)
+	}
+	<-moving // the picture ends too
 	if res := b.do("GET", "/api/v1/me", ""); res.code != http.StatusUnauthorized {
 		t.Errorf("after the reset: %d", res.code)
 	}

@@ -158,8 +158,21 @@ func (f *fakeHouse) MJPEG(w http.ResponseWriter, _ *http.Request, _ string) {
 	_, _ = io.WriteString(w, "frames")
 }
 
-func (f *fakeHouse) MSE(w http.ResponseWriter, _ *http.Request, _, stream string) {
-	_, _ = io.WriteString(w, "stream "+stream)
+// MSE takes the connection over and holds it, where that is asked for.
+func (f *fakeHouse) MSE(w http.ResponseWriter, r *http.Request, _, stream string) {
+	if r.URL.Query().Get("hold") == "" {
+		_, _ = io.WriteString(w, "stream "+stream)
+		return
+	}
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\n\r\n!")
+	_ = rw.Flush()
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // fixture is a web on a real listener, and browsers of it.
@@ -256,6 +269,31 @@ func (x *fixture) owner() *browser {
 		x.t.Fatalf("setup link: %d %v", res.code, res.header)
 	}
 	return b
+}
+
+// watch looks at a moving picture; the channel is closed when it was cut.
+func (b *browser) watch() <-chan struct{} {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.http.URL+"/api/v1/ws?camera=front_door&hold=1", nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	res, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(res.Body, first); err != nil || first[0] != '!' {
+		b.t.Fatalf("picture: %q, %v", first, err)
+	}
+	over := make(chan struct{}) // closed once
+	go func() {
+		defer close(over)
+		defer res.Body.Close()
+		_, _ = io.Copy(io.Discard, res.Body)
+	}()
+	b.t.Cleanup(func() { <-over })
+	return over
 }
 
 type response struct {

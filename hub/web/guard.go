@@ -202,7 +202,7 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 		switch {
 		case open(r.URL.Path):
 			next.ServeHTTP(w, r)
-		case r.URL.Path == "/metrics" && isLoopback(r.RemoteAddr) && r.Header.Get("X-Forwarded-For") == "":
+		case r.URL.Path == "/metrics" && isLoopback(r.RemoteAddr) && !forwarded(r):
 			next.ServeHTTP(w, r)
 		case !errors.Is(err, access.ErrLogin):
 			p := api.Describe(err)
@@ -214,6 +214,11 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 			refuse(w, r, api.Describe(access.ErrLogin))
 		}
 	})
+}
+
+// forwarded tells whether a proxy hands on what somebody asks from elsewhere.
+func forwarded(r *http.Request) bool {
+	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("Via") != ""
 }
 
 func wantsPage(r *http.Request) bool {

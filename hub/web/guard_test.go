@@ -258,3 +258,23 @@ func TestSetupLink(t *testing.T) {
 		t.Errorf("somebody else: %d %s", res.code, res.header.Get("Location"))
 	}
 }
+
+func TestCookieBehindHTTPSProxy(t *testing.T) {
+	x := newFixture(t, func(d *web.Deps) { d.PublicURL = "https://porch.example" })
+	for host, want := range map[string]bool{"porch.example": true, "127.0.0.1:8480": false} {
+		token, _, err := x.access.NewSetupToken(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := x.browser().do(http.MethodPost, "/api/v1/setup", `{"token":"`+token+`"}`, "Host", host)
+		if c := res.header.Get("Set-Cookie"); strings.Contains(c, "Secure") != want {
+			t.Errorf("%s: %s", host, c)
+		}
+	}
+	if got := x.web.SetupURL("x"); got != "https://porch.example/setup?token=x" {
+		t.Errorf("link %s", got)
+	}
+	if _, err := web.New(web.Deps{PublicURL: "porch.example"}); err == nil {
+		t.Error("a public_url without scheme is taken")
+	}
+}

@@ -68,7 +68,7 @@ func New(d Deps) (*Server, error) {
 		d.Now = time.Now
 	}
 	d.Log = d.Log.With("part", "web")
-	s := &Server{deps: d, door: api.NewDoor(d.Access), limit: newLimiter(d.Now)}
+	s := &Server{deps: d, limit: newLimiter(d.Now)}
 	if d.PublicURL != "" {
 		u, err := url.Parse(d.PublicURL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -79,6 +79,11 @@ func New(d Deps) (*Server, error) {
 	s.names = newHostNames(d.Listen, s.public)
 	var told *api.API
 	changed := func() { told.Changed() }
+	secureHost := ""
+	if s.public != nil && s.public.Scheme == "https" {
+		secureHost = s.public.Host
+	}
+	s.door = api.NewDoor(d.Access, secureHost, changed)
 	s.deps.Rooms.Chimes = tellingChimes{d.Rooms.Chimes, changed}
 	s.api = api.New(api.Options{
 		Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now,

@@ -106,6 +106,10 @@ func TestStream(t *testing.T) {
 	x := newFixture(t)
 	b := x.owner()
 	before := publish(t, x, 1)
+	old := event.Event{ID: event.NewID(), Type: event.TypePlugin, Subject: "plugin.demo.state", Data: event.PluginState{Plugin: "demo", State: "running"}}
+	if _, err := x.house.bus.PublishWait(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
 	r := b.stream("")
 	hello := r.next("hello")
 	var h api.Hello

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,7 +41,8 @@ type Options struct {
 type API struct {
 	Options
 	started time.Time
-	streams *streams
+	streams *crowd // live streams of events
+	viewers *crowd // pictures that move
 	routes  *Routes
 	admin   *Routes
 }
@@ -56,7 +56,7 @@ func New(o Options) *API {
 		o.Now = time.Now
 	}
 	o.Log = o.Log.With("part", "web/api")
-	a := &API{Options: o, started: o.Now(), streams: newStreams()}
+	a := &API{Options: o, started: o.Now(), streams: newCrowd(maxStreams), viewers: newCrowd(maxViewers)}
 	a.routes = a.build(false)
 	a.admin = a.build(true)
 	return a
@@ -69,14 +69,21 @@ func (a *API) Handler() *Routes { return a.routes }
 func (a *API) AdminHandler() *Routes { return a.admin }
 
 // Changed tells every open stream to look whether cameras, plugins, chimes, quiet or
-// config differ from what it sent last. It never blocks.
-func (a *API) Changed() { a.streams.changed() }
+// config differ from what it sent last, and whether its session still holds. It never
+// blocks.
+func (a *API) Changed() {
+	a.streams.changed()
+	a.viewers.changed()
+}
 
 // Close ends the open streams with a word, so that a graceful stop need not wait for them.
-func (a *API) Close() { a.streams.close() }
+func (a *API) Close() {
+	a.streams.close()
+	a.viewers.close()
+}
 
 // Open tells how many live streams there are.
-func (a *API) Open() int { return a.streams.open() }
+func (a *API) Open() int { return a.streams.size() }
 
 // Routes is a mux that knows its patterns.
 type Routes struct {
@@ -190,61 +197,4 @@ func (a *API) may(ctx context.Context, need access.Role) *Problem {
 		return Describe(access.ErrForbidden)
 	}
 	return nil
-}
-
-// streams counts and ends the live streams.
-type streams struct {
-	mu     sync.Mutex
-	all    map[chan struct{}]struct{} // each of size 1: many changes are one look
-	ended  chan struct{}
-	closed bool
-}
-
-// maxStreams: one a browser, and a few terminals.
-const maxStreams = 32
-
-func newStreams() *streams {
-	return &streams{all: map[chan struct{}]struct{}{}, ended: make(chan struct{})}
-}
-
-// join gives the stream's channel of changes; ok is false where there are too many.
-func (s *streams) join() (changed chan struct{}, leave func(), ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.all) >= maxStreams {
-		return nil, nil, false
-	}
-	changed = make(chan struct{}, 1)
-	s.all[changed] = struct{}{}
-	return changed, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.all, changed)
-	}, true
-}
-
-func (s *streams) changed() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.all {
-		select {
-		case c <- struct{}{}:
-		default: // it has not looked since the last change
-		}
-	}
-}
-
-func (s *streams) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
-		close(s.ended)
-	}
-}
-
-func (s *streams) open() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.all)
 }

@@ -14,10 +14,16 @@ const cookieName = "porchlight_session"
 // Door lets people in and out by cookie; pages and API share it.
 type Door struct {
 	access *access.Access
+	secure string
+	ended  func()
 }
 
-// NewDoor makes the door to what access guards.
-func NewDoor(a *access.Access) *Door { return &Door{access: a} }
+// NewDoor makes the door to what access guards. Where a request names secureHost, the
+// browser came by HTTPS through a proxy, and its cookie is for HTTPS only; empty: none.
+// ended is called after sessions ended, so that what they hold open is looked at.
+func NewDoor(a *access.Access, secureHost string, ended func()) *Door {
+	return &Door{access: a, secure: secureHost, ended: ended}
+}
 
 // Login checks the password and sets the cookie. The error is one of access's refusals.
 func (d *Door) Login(w http.ResponseWriter, r *http.Request, user, password string) (access.Identity, error) {
@@ -28,7 +34,7 @@ func (d *Door) Login(w http.ResponseWriter, r *http.Request, user, password stri
 	if err != nil {
 		return access.Identity{}, err
 	}
-	setCookie(w, r, session)
+	d.setCookie(w, r, session)
 	return id, nil
 }
 
@@ -38,7 +44,7 @@ func (d *Door) Claim(w http.ResponseWriter, r *http.Request, token string) (acce
 	if err != nil {
 		return access.Identity{}, err
 	}
-	setCookie(w, r, session)
+	d.setCookie(w, r, session)
 	return id, nil
 }
 
@@ -48,6 +54,7 @@ func (d *Door) SetPassword(r *http.Request, current, password string) error {
 	if !ok {
 		return access.ErrLogin
 	}
+	defer d.ended()
 	return d.access.SetPassword(r.Context(), id, current, password)
 }
 
@@ -58,6 +65,7 @@ func (d *Door) Logout(w http.ResponseWriter, r *http.Request) error {
 	if !ok || id.Via != access.ViaSession {
 		return nil
 	}
+	defer d.ended()
 	return d.access.Logout(r.Context(), id)
 }
 
@@ -70,10 +78,10 @@ func (d *Door) Identify(r *http.Request) (access.Identity, error) {
 	return d.access.Session(r.Context(), c.Value)
 }
 
-func setCookie(w http.ResponseWriter, r *http.Request, session string) {
+func (d *Door) setCookie(w http.ResponseWriter, r *http.Request, session string) {
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName, Value: session, Path: "/", MaxAge: int(access.SessionLife().Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil || d.secure != "" && r.Host == d.secure,
 	})
 }
 

@@ -91,6 +91,7 @@ func (h *house) adminOnly() {
 		var err error
 		if in.Body != nil && in.Body.ResetOwner {
 			token, expires, err = h.Access.ResetOwner(ctx)
+			h.Changed() // streams of all sessions end
 		} else {
 			token, expires, err = h.Access.NewSetupToken(ctx)
 		}

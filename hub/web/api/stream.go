@@ -116,15 +116,10 @@ func (l *live) serve(r *http.Request, changed <-chan struct{}, sub Subscription,
 			}
 			err = l.message("", "sound", s)
 		case <-changed:
-			err = l.lists()
+			err = l.look(ctx)
 		case <-ticker.C:
-			if !l.Access.Valid(ctx, l.id) {
-				_ = l.message("", "bye", bye{"session"})
-				_ = l.flush()
-				return
-			}
 			l.buf.WriteString(": beat\n\n")
-			err = l.lists()
+			err = l.look(ctx)
 		}
 		if err == nil {
 			err = l.flush()
@@ -133,6 +128,19 @@ func (l *live) serve(r *http.Request, changed <-chan struct{}, sub Subscription,
 			return // the reader is gone
 		}
 	}
+}
+
+// errOver: the session that opened the stream has ended.
+var errOver = errors.New("stream: session ended")
+
+// look sends what has changed, if the asker may still see it.
+func (l *live) look(ctx context.Context) error {
+	if l.Access.Valid(ctx, l.id) {
+		return l.lists()
+	}
+	_ = l.message("", "bye", bye{"session"})
+	_ = l.flush() // the stream ends either way
+	return errOver
 }
 
 type bye struct {
@@ -226,6 +234,10 @@ func (l *live) replay(ctx context.Context, after uint64) error {
 }
 
 func (l *live) delivery(d event.Delivery, sub Subscription) error {
+	// A feed begins with the latest of each state, which the lists of hello told already.
+	if d.Event.Class() == event.ClassState && d.Event.Seq <= l.from {
+		return nil
+	}
 	if n := sub.Skipped(); n > l.skipped {
 		left := n - l.skipped
 		l.skipped = n
@@ -246,10 +258,6 @@ func (l *live) delivery(d event.Delivery, sub Subscription) error {
 func (l *live) event(d event.Delivery) error {
 	e := &d.Event
 	if _, again := l.replayed[e.ID]; again || e.Class() == event.ClassDebug {
-		return nil
-	}
-	// A feed begins with the latest of each state, which the lists of hello told already.
-	if !d.Replay && e.Class() == event.ClassState && e.Seq <= l.from {
 		return nil
 	}
 	kind := "event"

@@ -58,7 +58,7 @@ func plugin(st *supervisor.Status) api.Plugin {
 	out := api.Plugin{
 		Name: st.Name, ID: st.ID, Title: st.Title, Version: st.Version, Optional: st.Optional, Warning: st.Warning,
 		State: string(st.State), Code: st.Code, Reason: st.Reason, Fix: st.Fix, PID: st.PID, Since: st.Since,
-		Restarts: st.Restarts, NextTry: st.NextTry, Capabilities: slices.Concat([]string{}, st.Capabilities),
+		Restarts: st.Restarts, NextTry: st.NextTry, Capabilities: append([]string{}, st.Capabilities...),
 		Parts: make([]api.Part, 0, len(st.Parts)), Actions: make([]api.Action, 0, len(st.Actions)),
 		Missing: st.Missing, LastLog: st.LastLog, Sandbox: st.Sandbox, CPUPercent: st.CPU, MemoryBytes: st.Memory,
 	}
