@@ -39,6 +39,16 @@ func webTexts() map[string]Text {
 			"The command line reaches the hub by a socket in the data folder. It answers to processes of the user who runs the hub, and to none that a plugin started.",
 			"Run the command as the user who runs the hub: sudo -u USER porchlight …",
 		},
+		"E-WEB-NOT-FOUND": {
+			"There is no such page",
+			"The address leads to no page of this hub, or to a camera, event or plugin that it does not know any more.",
+			"Go on from the home page. Old events leave the journal after its time of retention.",
+		},
+		"E-WEB-CHIME-SILENT": {
+			"The chime did not sound",
+			"The chime was asked for a test and answered that it did not play, with the reason given in the message.",
+			"For the browser chime, keep a page open and turn its sound on. For the speaker, look at its plugin's state and log.",
+		},
 		"E-CLI-NOT-RUNNING": {
 			"No hub runs on this data folder",
 			"The command asks a running hub, and none answered at the socket in the data folder.",
