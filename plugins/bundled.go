@@ -2,7 +2,9 @@ package plugins
 
 import (
 	"github.com/porchlight-hub/porchlight/plugins/demo"
+	"github.com/porchlight-hub/porchlight/plugins/speaker/about"
 	"github.com/porchlight-hub/porchlight/sdk"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
 // Entry is one bundled plugin. The hub runs New in a child of its own binary
@@ -13,12 +15,14 @@ type Entry struct {
 	Name   string
 	New    func() sdk.Plugin
 	Binary string
+	// Manifest is the plugin's, without starting it.
+	Manifest func() manifest.Manifest
 }
 
 // Bundled lists what ships, by name.
 func Bundled() []Entry {
 	return []Entry{
-		{Name: "demo", New: demo.New},
-		{Name: "speaker", Binary: "porchlight-speaker"},
+		{Name: "demo", New: demo.New, Manifest: func() manifest.Manifest { return demo.New().Manifest() }},
+		{Name: "speaker", Binary: "porchlight-speaker", Manifest: about.Manifest},
 	}
 }

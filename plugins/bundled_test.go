@@ -29,10 +29,7 @@ func TestEachBundledPluginIsDescribed(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if e.New == nil {
-			continue
-		}
-		m := e.New().Manifest()
+		m := e.Manifest()
 		if !strings.HasSuffix(m.ID, "."+e.Name) || m.Complete().Validate() != nil {
 			t.Errorf("%s: manifest of %q: %v", e.Name, m.ID, m.Complete().Validate())
 		}
