@@ -24,6 +24,9 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/wire"
 )
 
+// linkWait is how long Run waits for the hub to open the Link after Configure.
+const linkWait = 2 * time.Second
+
 // instance is one running plugin: the author's value and its connection to the hub.
 type instance struct {
 	pluginv1grpc.UnimplementedPluginServer
@@ -320,7 +323,12 @@ func (in *instance) start(r *pb.ConfigureRequest) (*pb.ConfigureResult, error) {
 	return applied(), nil
 }
 
+// run begins when the hub has opened its Link, so that what Run has to say, its
+// early end too, is heard; a hub that opens none is not waited for.
 func (in *instance) run() {
+	ctx, cancel := context.WithTimeout(in.ctx, linkWait)
+	_ = in.link.Attached(ctx)
+	cancel()
 	in.guard("Run", func() {
 		err := in.author().Run(in.ctx, in.hub)
 		if err == nil || in.ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -157,6 +158,25 @@ func (m *media) serve(c net.Conn) {
 				us := append(m.pushed[name], f.Unit)
 				m.pushed[name] = us[max(0, len(us)-keepUnits):]
 			})
+		}
+	}
+}
+
+// image waits for the picture under a token: the answer, which takes another way, may be here before it.
+func (m *media) image(ctx context.Context, token string) (*av.Unit, error) {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	for {
+		m.mu.Lock()
+		u, changed := m.images[token], m.changed
+		m.mu.Unlock()
+		if u != nil {
+			return u, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 }

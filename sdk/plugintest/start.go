@@ -234,11 +234,9 @@ func (h *Hub) Snapshot(ctx context.Context, camera string, width, height int) (s
 	if err != nil {
 		return sdk.Image{}, err
 	}
-	h.media.mu.Lock()
-	u := h.media.images[token]
-	h.media.mu.Unlock()
-	if u == nil {
-		return sdk.Image{}, errors.New("snapshot: answered, but no picture came over the media socket")
+	u, err := h.media.image(ctx, token)
+	if err != nil {
+		return sdk.Image{}, fmt.Errorf("snapshot: answered, but no picture came over the media socket: %w", err)
 	}
 	s := r.GetSnapshot()
 	return sdk.Image{JPEG: u.Data, Taken: s.GetTaken().AsTime(), Width: int(s.GetWidth()), Height: int(s.GetHeight())}, nil
