@@ -20,6 +20,7 @@ func areas() []map[string]Text {
 		hubTexts(),
 		mediaTexts(),
 		speakerTexts(),
+		pluginTexts(),
 		webTexts(),
 	}
 }

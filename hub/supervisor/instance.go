@@ -78,7 +78,7 @@ func (i *instance) serve(ctx context.Context) {
 		spec := i.next()
 		if spec.Disabled {
 			i.set(func(st *Status) { *st = bare(st, Disabled) })
-			i.await(ctx, 0)
+			i.await(ctx, nil)
 			continue
 		}
 		i.after(ctx, spec, i.guarded(ctx, spec))
@@ -125,6 +125,8 @@ func (i *instance) after(ctx context.Context, spec Spec, e ending) {
 		state, pause = Failed, slowTry
 		reason = fmt.Sprintf("stopped after %d restarts within %s: %s", spec.Restart.Max, spec.Restart.Per, f.reason)
 	}
+	fired, stop := i.s.o.Clock.After(pause)
+	defer stop()
 	i.set(func(st *Status) {
 		*st = bare(st, state)
 		st.Code, st.Reason, st.Fix = f.code, reason, f.fix
@@ -134,7 +136,7 @@ func (i *instance) after(ctx context.Context, spec Spec, e ending) {
 			st.LastLog = append(st.LastLog, l.Text)
 		}
 	})
-	i.await(ctx, pause)
+	i.await(ctx, fired)
 }
 
 // bare keeps what is true in every state.
@@ -146,14 +148,8 @@ func bare(st *Status, s State) Status {
 	}
 }
 
-// await waits for the time of the next try (0: for ever), or a wish that changes things.
-func (i *instance) await(ctx context.Context, pause time.Duration) {
-	var fired <-chan time.Time
-	if pause > 0 {
-		var stop func()
-		fired, stop = i.s.o.Clock.After(pause)
-		defer stop()
-	}
+// await waits for the time of the next try (nil: for ever), or a wish that changes things.
+func (i *instance) await(ctx context.Context, fired <-chan time.Time) {
 	for {
 		select {
 		case <-ctx.Done():
