@@ -196,8 +196,8 @@ func (l *loader) finish(normal string) []Problem {
 			break
 		}
 		p := Problem{
-			File: f.Pos.File, Line: f.Pos.Line, Column: f.Pos.Column, Severity: Error, Code: f.Code, Message: f.Message,
-			Suggestion: f.Suggestion, Hint: f.Hint, Path: f.Path,
+			File: f.Pos.File, Line: f.Pos.Line, Column: f.Pos.Column, Severity: Error, Code: f.Code, Message: tree.Visible(f.Message),
+			Suggestion: tree.Visible(f.Suggestion), Hint: tree.Visible(f.Hint), Path: tree.Visible(f.Path),
 		}
 		if f.Warning {
 			p.Severity = Warning

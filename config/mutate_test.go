@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/porchlight-hub/porchlight/config/tree"
 )
@@ -97,7 +98,7 @@ func TestMutationsAreToldAtTheirLine(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	good := goodBlock(t)
 	lines := strings.Split(strings.TrimSpace(good), "\n")
-	opts := testOptions()
+	own, opts := ownSchema(), testOptions()
 	for n := 0; n < 200; {
 		i := r.IntN(len(lines))
 		m := mutations()[r.IntN(len(mutations()))]
@@ -108,7 +109,7 @@ func TestMutationsAreToldAtTheirLine(t *testing.T) {
 		n++
 		src := strings.Join(slices.Concat(lines[:i], []string{spoilt}, lines[i+1:]), "\n")
 		want := i + 1 + strings.Count(spoilt, "\n")
-		c, problems := Parse("porchlight.yaml", []byte(src), opts)
+		c, problems := parseWith(own, "porchlight.yaml", []byte(src), opts)
 		if c != nil || !slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error && p.Line == want }) {
 			t.Errorf("%s in line %d: %q: told\n%s", m.name, want, spoilt, Text(problems, ""))
 		}
@@ -122,6 +123,7 @@ func TestMutationsNeverPanic(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	good := example(t)
 	bits := []string{"\t", "- ", ": ", "{", "}", "[", "]", "\"", "'", "&a ", "*a", "!!str ", "|", ">", "\n", "#", "? ", "---\n", "%", "@", "<<: ", ",", "\r", "\xff", "é", "0x", "~"}
+	own, opts := ownSchema(), testOptions()
 	for range 200 {
 		src := string(good)
 		for range 1 + r.IntN(4) {
@@ -129,7 +131,7 @@ func TestMutationsNeverPanic(t *testing.T) {
 			j := min(len(src), i+r.IntN(12))
 			src = src[:i] + bits[r.IntN(len(bits))] + src[j:]
 		}
-		c, problems := Parse("porchlight.yaml", []byte(src), testOptions())
+		c, problems := parseWith(own, "porchlight.yaml", []byte(src), opts)
 		if n, _ := Count(problems); (c == nil) != (n > 0) {
 			t.Errorf("a configuration and %d errors:\n%s", n, src)
 		}
@@ -143,6 +145,7 @@ func TestOneWrongLetterSuggestsTheKey(t *testing.T) {
 	if root == nil {
 		t.Fatal(faults)
 	}
+	own, opts := ownSchema(), testOptions()
 	tried := 0
 	var walk func(n *tree.Node, path []string)
 	walk = func(n *tree.Node, path []string) {
@@ -156,7 +159,7 @@ func TestOneWrongLetterSuggestsTheKey(t *testing.T) {
 				spoilt.Entries = slices.Clone(n.Entries)
 				spoilt.Entries[i].Key = wrong
 				src := tree.Write(replace(root, path, &spoilt), nil)
-				_, problems := Parse("x", src, testOptions())
+				_, problems := parseWith(own, "x", src, opts)
 				if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Code == "E-CFG-UNKNOWN-KEY" && p.Suggestion == e.Key }) {
 					t.Errorf("%s.%s is not told to be %s:\n%s", strings.Join(path, "."), wrong, e.Key, Text(problems, ""))
 				}
@@ -326,6 +329,9 @@ func FuzzParse(f *testing.F) {
 			if p.Line < 1 || p.Line > lines || p.Column < 1 || p.Message == "" || p.Code == "" {
 				t.Errorf("a problem without its place: %+v", p)
 			}
+			if strings.ContainsFunc(p.Message+p.Path+strings.ReplaceAll(p.Excerpt, "\n", ""), unicode.IsControl) {
+				t.Errorf("a problem that moves the cursor: %q", p)
+			}
 		}
 		if n, _ := Count(problems); (c == nil) != (n > 0) {
 			t.Errorf("configuration %t, errors %d", c != nil, n)
@@ -338,4 +344,54 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("what is shown does not read back:\n%s\n%s", c.Effective(), Text(problems, ""))
 		}
 	})
+}
+
+// TestMutationsNeverLeak puts signs anywhere but into the lines that hold the
+// secrets; whatever is then told, no secret is shown.
+func TestMutationsNeverLeak(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 3))
+	good := `version: 1
+plugins:
+  mybell:
+    path: ./x
+    config:
+      servers:
+        - {host: a, token: hunter1}
+        - host: b
+          secret_word: >-
+            hunter2
+            hunter3
+      door_code: x
+cameras:
+  a:
+    plugin: demo
+    source:
+      address: 10.0.0.1
+      password: "hunter4
+        hunter5 # hunter6"
+      username: me # hunter7
+  b: {plugin: demo, source: {password: 'hunter8', url: "rtsp://me:hunter9@host/x"}, ring: {debounce: 3s}}
+`
+	if c, problems := Parse("x", []byte(good), testOptions()); c == nil {
+		t.Fatal(Text(problems, ""))
+	}
+	bits := []string{"\t", "- ", ": ", "{", "}", "[", "]", "\"", "'", "&a ", "*a ", "!x ", "|", "\n", "? ", "%", "q", " ", "\x01", "\xff", "é", "\u202e"}
+	lines := strings.Split(good, "\n")
+	own, opts := ownSchema(), testOptions()
+	for n := 0; n < 600; {
+		spoilt := slices.Clone(lines)
+		i := r.IntN(len(lines))
+		if strings.Contains(lines[i], "hunter") || lines[i] == "" {
+			continue
+		}
+		n++
+		at := r.IntN(len(lines[i]))
+		spoilt[i] = lines[i][:at] + bits[r.IntN(len(bits))] + lines[i][at:]
+		_, problems := parseWith(own, "x", []byte(strings.Join(spoilt, "\n")), opts)
+		if told := Text(problems, ""); strings.Contains(told, "hunter") {
+			t.Errorf("%q:\n%s", spoilt[i], told)
+		}
+	}
 }

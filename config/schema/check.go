@@ -47,8 +47,7 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	case *failure.AnyOf, *failure.OneOf:
 		var best []*jsonschema.ValidationError
 		for _, c := range e.Causes {
-			got := leaves(c)
-			if best == nil || len(got) < len(best) || len(got) == len(best) && depth(got) > depth(best) {
+			if got := leaves(c); best == nil || nearer(got, best, len(e.InstanceLocation)) {
 				best = got
 			}
 		}
@@ -68,12 +67,22 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return out
 }
 
-func depth(es []*jsonschema.ValidationError) int {
-	d := 0
-	for _, e := range es {
-		d = max(d, len(e.InstanceLocation))
+// nearer tells whether one alternative's failures are closer to what was meant:
+// the kind of the value itself is right, or less is wrong.
+func nearer(a, b []*jsonschema.ValidationError, depth int) bool {
+	other := func(all []*jsonschema.ValidationError) bool {
+		return slices.ContainsFunc(all, func(e *jsonschema.ValidationError) bool {
+			switch e.ErrorKind.(type) {
+			case *failure.Type, *failure.Const, *failure.Enum:
+				return len(e.InstanceLocation) == depth
+			}
+			return false
+		})
 	}
-	return d
+	if x, y := other(a), other(b); x != y {
+		return y
+	}
+	return len(a) < len(b)
 }
 
 // locate follows an instance location; e is the entry that holds the value, nil

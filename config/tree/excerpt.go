@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -76,9 +77,23 @@ func (p *Page) Excerpt(at Position, width int) string {
 	} else {
 		shown, from = maskRead(line, at.Line, p.words, from)
 	}
-	shown, from = shorten(strings.ReplaceAll(shown, "\t", " "), from)
+	shown, from = shorten(Visible(shown), from)
 	to := max(from+1, min(from+width, utf8.RuneCountInString(shown)))
 	return fmt.Sprintf("%5d | %s\n      | %s%s", at.Line, shown, strings.Repeat(" ", from), strings.Repeat("^", to-from))
+}
+
+// Visible replaces what would move a terminal's cursor or hide text: control
+// and format characters become a question mark, tabs a space.
+func Visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // maxExcerpt keeps an excerpt within a terminal's line.
@@ -112,7 +127,7 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 	}
 	r := []rune(line)
 	indent := len(r) - len([]rune(strings.TrimLeft(line, " \t")))
-	if i > 0 && words[i-1].Secret && (len(here) == 0 || here[0].col-1 > indent && !strings.ContainsRune("{[-?!&", r[indent])) {
+	if i > 0 && words[i-1].Secret && (len(here) == 0 || indent < len(r) && here[0].col-1 > indent && !strings.ContainsRune("{[-?!&", r[indent])) {
 		// The line goes on with a secret that began above it.
 		return strings.Repeat(" ", indent) + hidden, min(caret, indent)
 	}
@@ -181,6 +196,7 @@ func wordEnd(r []rune, text string) int {
 // no secrets keep their values, and a line without a known word is hidden.
 func maskUnread(line string, known func(string) bool) string {
 	trimmed := strings.TrimLeft(line, " \t-")
+	first, _, _ := strings.Cut(strings.TrimSpace(trimmed), " ")
 	lead := line[:len(line)-len(trimmed)]
 	if trimmed == "" || strings.HasPrefix(trimmed, "#") {
 		return lead
@@ -188,7 +204,7 @@ func maskUnread(line string, known func(string) bool) string {
 	key, value, found := strings.Cut(trimmed, ":")
 	key = strings.TrimSpace(key)
 	switch {
-	case !found && known(strings.Fields(trimmed)[0]) && !SecretKey(strings.Fields(trimmed)[0]):
+	case !found && known(first) && !SecretKey(first):
 		return line
 	case !found:
 		return lead + hidden

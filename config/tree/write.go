@@ -28,7 +28,7 @@ type yamlWriter struct {
 func (w *yamlWriter) block(n *Node, path string, indent int) {
 	for _, e := range n.Entries {
 		below := Join(path, e.Key)
-		line := strings.Repeat("  ", indent) + scalar(e.Key) + ":"
+		line := strings.Repeat("  ", indent) + key(e.Key) + ":"
 		switch {
 		case e.Value.Kind == Map && len(e.Value.Entries) > 0:
 			w.out.WriteString(line + "\n")
@@ -76,11 +76,20 @@ func inline(n *Node) string {
 	case Map:
 		parts := make([]string, len(n.Entries))
 		for i, e := range n.Entries {
-			parts[i] = scalar(e.Key) + ": " + inline(e.Value)
+			parts[i] = key(e.Key) + ": " + inline(e.Value)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return n.Text
+}
+
+// key quotes what is not one plain word.
+func key(s string) string {
+	if strings.ContainsAny(s, " :.+") {
+		b, _ := json.Marshal(s) // a string always marshals
+		return string(b)
+	}
+	return scalar(s)
 }
 
 // scalar quotes text unless every YAML reader takes it as text.
