@@ -29,7 +29,7 @@ const (
 	stopTime = 3 * time.Second
 )
 
-// Deps of the web. Bus may be nil.
+// Deps of the web. Bus may be nil, and Zone: the system's.
 type Deps struct {
 	Rooms     api.Rooms
 	Access    *access.Access
@@ -39,6 +39,7 @@ type Deps struct {
 	DataDir   string
 	Version   string
 	Bus       BusStats
+	Zone      *time.Location // of the times on pages
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -203,7 +204,7 @@ func (s *Server) build() http.Handler {
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, assets.URL("icon.svg"), http.StatusFound)
 	})
-	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log})
+	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log, Zone: s.deps.Zone, Now: s.deps.Now})
 	mux.Handle("/", s.setup(p))
 	return s.guard(mux)
 }
