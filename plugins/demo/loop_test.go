@@ -132,9 +132,3 @@ func TestBrokenFilmsAreRefused(t *testing.T) {
 		}
 	}
 }
-
-func FuzzReadFilm(f *testing.F) {
-	f.Add(loopFile[:1000])
-	f.Add([]byte("PLLOOP1\n\x02\x00\x00\x00[]"))
-	f.Fuzz(func(t *testing.T, b []byte) { _, _ = readFilm(b) })
-}

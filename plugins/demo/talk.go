@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/plugins/demo/loudness"
 	"github.com/porchlight-hub/porchlight/sdk"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
-const (
-	// noteFor is how long the last talk stays in the pictures.
-	noteFor = 15 * time.Second
-	// silence is the level of nothing, in dB of full scale.
-	silence = -96.0
-)
+// noteFor is how long the last talk stays in the pictures.
+const noteFor = 15 * time.Second
 
 // talkMeter listens to what is said at the door, and plays it nowhere.
 type talkMeter struct {
@@ -54,7 +50,7 @@ func (m *talkMeter) begin(r sdk.TalkRequest) {
 }
 
 func (m *talkMeter) hear(t av.Track, data []byte) {
-	d, sum, n := measure(t, data)
+	d, sum, n := loudness.Measure(t, data)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.codec = t.Codec
@@ -76,7 +72,7 @@ func (m *talkMeter) status(camera string) talkStatus {
 	defer m.mu.Unlock()
 	return talkStatus{
 		Camera: camera, Talking: m.talking, Talker: m.talker, Codec: m.codec, Units: m.units,
-		HeardSeconds: math.Round(m.heard.Seconds()*100) / 100, LevelKnown: m.samples > 0, LevelDBFS: level(m.sum, m.samples),
+		HeardSeconds: math.Round(m.heard.Seconds()*100) / 100, LevelKnown: m.samples > 0, LevelDBFS: loudness.Level(m.sum, m.samples),
 	}
 }
 
@@ -93,100 +89,6 @@ func (m *talkMeter) note(now time.Time) string {
 		return fmt.Sprintf("heard %.1f s, level not known (%s)", s.HeardSeconds, s.Codec)
 	}
 	return fmt.Sprintf("heard %.1f s, level %.0f dB", s.HeardSeconds, s.LevelDBFS)
-}
-
-// level in dB of full scale, to a tenth.
-func level(sum float64, n int) float64 {
-	if n == 0 || sum == 0 {
-		return silence
-	}
-	return math.Round(max(silence, 10*math.Log10(sum/float64(n)))*10) / 10
-}
-
-// measure tells how long a unit sounds and how loud. AAC and Opus are only timed:
-// there is no decoder for them here.
-func measure(t av.Track, data []byte) (d time.Duration, sum float64, n int) {
-	rate := t.SampleRate
-	if rate == 0 {
-		rate = int(t.ClockRate)
-	}
-	if rate <= 0 {
-		return 0, 0, 0
-	}
-	channels := max(1, t.Channels)
-	add := func(v int16) {
-		f := float64(v) / 32768
-		sum += f * f
-		n++
-	}
-	switch t.Codec {
-	case av.L16: // network order, RFC 3551 4.5.11
-		for ; len(data) >= 2; data = data[2:] {
-			add(int16(binary.BigEndian.Uint16(data)))
-		}
-	case av.PCMU:
-		for _, b := range data {
-			add(ulaw(b))
-		}
-	case av.PCMA:
-		for _, b := range data {
-			add(alaw(b))
-		}
-	case av.AAC:
-		return time.Duration(1024) * time.Second / time.Duration(rate), 0, 0
-	case av.Opus:
-		return opusDuration(data), 0, 0
-	}
-	return time.Duration(n/channels) * time.Second / time.Duration(rate), sum, n
-}
-
-// ulaw opens one byte of G.711 mu-law (ITU-T G.711 table 2a).
-func ulaw(b byte) int16 {
-	b = ^b
-	v := (int(b&15)<<3 + 0x84) << (b >> 4 & 7)
-	if b&0x80 != 0 {
-		return int16(0x84 - v)
-	}
-	return int16(v - 0x84)
-}
-
-// alaw opens one byte of G.711 A-law (ITU-T G.711 table 1a).
-func alaw(b byte) int16 {
-	b ^= 0x55
-	v := int(b&15)<<4 + 8
-	if e := b >> 4 & 7; e > 0 {
-		v = (v + 0x100) << (e - 1)
-	}
-	if b&0x80 == 0 {
-		return int16(-v)
-	}
-	return int16(v)
-}
-
-// opusDuration reads a packet's length off its first bytes (RFC 6716 3.1, 3.2).
-func opusDuration(p []byte) time.Duration {
-	if len(p) == 0 {
-		return 0
-	}
-	var each time.Duration
-	switch c := p[0] >> 3; {
-	case c < 12: // SILK
-		each = []time.Duration{10, 20, 40, 60}[c&3] * time.Millisecond
-	case c < 16: // hybrid
-		each = []time.Duration{10, 20}[c&1] * time.Millisecond
-	default: // CELT
-		each = 2500 * time.Microsecond << (c & 3)
-	}
-	switch p[0] & 3 {
-	case 0:
-		return each
-	case 1, 2:
-		return 2 * each
-	}
-	if len(p) < 2 {
-		return 0
-	}
-	return min(each*time.Duration(p[1]&63), 120*time.Millisecond)
 }
 
 // talkEvent tells the beginning or the end.

@@ -19,48 +19,6 @@ func sine(rate int) []byte {
 	return b
 }
 
-func TestMeasure(t *testing.T) {
-	quiet := make([]byte, 320)
-	for i := range quiet {
-		quiet[i] = 0xff // mu-law zero
-	}
-	for _, c := range []struct {
-		name  string
-		track av.Track
-		data  []byte
-		long  time.Duration
-		level float64
-	}{
-		{"L16", av.Track{Codec: av.L16, SampleRate: 16000, Channels: 1}, sine(16000), time.Second, -9},
-		{"L16 stereo", av.Track{Codec: av.L16, SampleRate: 8000, Channels: 2}, sine(16000), time.Second, -9},
-		{"mu-law silence", av.Track{Codec: av.PCMU, ClockRate: 8000}, quiet, 40 * time.Millisecond, silence},
-		{"A-law at its loudest", av.Track{Codec: av.PCMA, SampleRate: 8000}, []byte{0xaa, 0x2a, 0xaa, 0x2a, 0xaa, 0x2a, 0xaa, 0x2a}, time.Millisecond, -0.1},
-		{"AAC", av.Track{Codec: av.AAC, SampleRate: 32000}, []byte{1, 2, 3}, 32 * time.Millisecond, silence},
-		{"Opus", av.Track{Codec: av.Opus, ClockRate: 48000}, []byte{31 << 3, 2}, 20 * time.Millisecond, silence},
-		{"no rate", av.Track{Codec: av.L16}, []byte{1, 2}, 0, silence},
-		{"half a sample", av.Track{Codec: av.L16, SampleRate: 8000}, []byte{1}, 0, silence},
-	} {
-		d, sum, n := measure(c.track, c.data)
-		if d != c.long || math.Abs(level(sum, n)-c.level) > 0.15 {
-			t.Errorf("%s: %s at %.1f dB, want %s at %.1f dB", c.name, d, level(sum, n), c.long, c.level)
-		}
-	}
-}
-
-func TestOpusDuration(t *testing.T) {
-	for _, c := range []struct {
-		packet []byte
-		want   time.Duration
-	}{
-		{nil, 0}, {[]byte{1 << 3}, 20 * time.Millisecond}, {[]byte{3<<3 | 1}, 120 * time.Millisecond}, {[]byte{13<<3 | 2}, 40 * time.Millisecond},
-		{[]byte{16 << 3}, 2500 * time.Microsecond}, {[]byte{31<<3 | 3, 3}, 60 * time.Millisecond}, {[]byte{31<<3 | 3, 63}, 120 * time.Millisecond}, {[]byte{3}, 0},
-	} {
-		if got := opusDuration(c.packet); got != c.want {
-			t.Errorf("%v: %s, want %s", c.packet, got, c.want)
-		}
-	}
-}
-
 func TestTheNoteSaysWhatWasHeardForAWhile(t *testing.T) {
 	var m talkMeter
 	now := time.Now()
@@ -84,16 +42,4 @@ func TestTheNoteSaysWhatWasHeardForAWhile(t *testing.T) {
 	if got, want := m.note(now), "heard 0.0 s, level not known (opus)"; got != want {
 		t.Errorf("Opus: %q, want %q", got, want)
 	}
-}
-
-func FuzzMeasure(f *testing.F) {
-	f.Add(uint8(0), 8000, 1, []byte{1, 2, 3})
-	f.Add(uint8(4), 48000, 2, []byte{251, 63})
-	codecs := []av.Codec{av.L16, av.PCMU, av.PCMA, av.AAC, av.Opus, "x"}
-	f.Fuzz(func(t *testing.T, codec uint8, rate, channels int, b []byte) {
-		d, sum, n := measure(av.Track{Codec: codecs[int(codec)%len(codecs)], SampleRate: rate, Channels: channels}, b)
-		if d < 0 || sum < 0 || n < 0 || sum > float64(n)+1 {
-			t.Fatal(d, sum, n)
-		}
-	})
 }

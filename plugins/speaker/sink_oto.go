@@ -25,8 +25,8 @@ const (
 	playerBuffer = 200 * time.Millisecond
 	// look is how often the sink looks how far a sound is.
 	look = 2 * time.Millisecond
-	// idle is after how much silence the card may sleep. It stays open.
-	idle = 10 * time.Second
+	// alive is how often a silent device is asked whether it still works.
+	alive = time.Second
 	// fade keeps a stopped sound from ending in a click.
 	fade = 30 * time.Millisecond
 )
@@ -85,7 +85,6 @@ type sink struct {
 	mu     sync.Mutex
 	out    io.Writer
 	device *oto.Context
-	asleep bool
 }
 
 // say writes a line to the plugin; one that is gone needs none.
@@ -107,31 +106,25 @@ func (s *sink) open() error {
 	return device.Err()
 }
 
+// serve never lets the device rest: it is fed with silence, since to wake it (80 ms
+// and more with PulseAudio) would delay just the ring after a quiet day.
 func (s *sink) serve(orders <-chan order, stop <-chan struct{}) error {
-	quiet := time.NewTimer(idle)
-	defer quiet.Stop()
+	check := time.NewTicker(alive)
+	defer check.Stop()
 	for {
 		select {
 		case o, ok := <-orders:
 			if !ok {
 				return nil
 			}
-			if s.asleep {
-				if err := s.device.Resume(); err != nil {
-					return err
-				}
-				s.asleep = false
-			}
 			if err := s.play(o, stop); err != nil {
 				return err
 			}
-			quiet.Reset(idle)
 		case <-stop: // nothing sounds
-		case <-quiet.C:
-			if err := s.device.Suspend(); err != nil {
+		case <-check.C:
+			if err := s.device.Err(); err != nil {
 				return err
 			}
-			s.asleep = true
 		}
 	}
 }
