@@ -1,12 +1,15 @@
 package manifest
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -14,8 +17,13 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// maxFile bounds plugin.yaml and each schema, in bytes.
-const maxFile = 1 << 20
+const (
+	// maxFile bounds each schema, maxYAML plugin.yaml itself, in bytes.
+	maxFile = 1 << 20
+	maxYAML = 64 << 10
+	// maxDepth bounds its nesting: the YAML reader's time grows with the square of it.
+	maxDepth = 64
+)
 
 // File is the manifest's name in a plugin's folder.
 const File = "plugin.yaml"
@@ -27,7 +35,7 @@ func ParseFS(fsys fs.FS) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("manifest: read: %w", err)
 	}
-	m, ps := parse(b)
+	m, f, ps := parse(b)
 	for _, s := range []struct {
 		key, file string
 		to        *json.RawMessage
@@ -45,7 +53,7 @@ func ParseFS(fsys fs.FS) (Manifest, error) {
 			*s.to = b
 		}
 	}
-	return finish(m, ps)
+	return finish(m, f, ps)
 }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
@@ -62,19 +70,32 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 // Parse reads the text of a plugin.yaml; unknown keys are errors. Schemas, which lie
 // in files of their own, stay empty.
 func Parse(b []byte) (Manifest, error) {
-	m, ps := parse(b)
-	return finish(m, ps)
+	m, f, ps := parse(b)
+	return finish(m, f, ps)
 }
 
-func finish(m Manifest, ps Problems) (Manifest, error) {
-	if ps = append(ps, m.located(ps)...); len(ps) > 0 {
-		return m, ps
+// finish adds the problems of meaning, and a place to those that have none.
+func finish(m Manifest, f *ast.File, ps Problems) (Manifest, error) {
+	ps = append(ps, m.unsaid(ps)...)
+	if len(ps) == 0 {
+		return m.Complete(), nil
 	}
-	return m.Complete(), nil
+	for i, p := range ps {
+		if p.Line > 0 || f == nil {
+			continue
+		}
+		if at, err := yaml.PathString("$." + p.Path); err == nil {
+			if n, err := at.FilterFile(f); err == nil && n != nil {
+				ps[i].Line, ps[i].Column = position(n)
+			}
+		}
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	return m, ps
 }
 
-// located are the problems of meaning, but for keys of which the reading complained already.
-func (m Manifest) located(have Problems) Problems {
+// unsaid are the problems of meaning, but for keys of which the reading complained already.
+func (m Manifest) unsaid(have Problems) Problems {
 	var out Problems
 	for _, p := range m.problems() {
 		top, _, _ := strings.Cut(p.Path, ".")
@@ -90,20 +111,23 @@ func (m Manifest) located(have Problems) Problems {
 	return out
 }
 
-func parse(b []byte) (m Manifest, ps Problems) {
-	if len(b) > maxFile {
-		return m, Problems{{Path: File, Message: fmt.Sprintf("%d bytes, at most %d", len(b), maxFile)}}
+func parse(b []byte) (m Manifest, f *ast.File, ps Problems) {
+	if len(b) > maxYAML {
+		return m, nil, Problems{{Path: File, Message: fmt.Sprintf("%d bytes, at most %d", len(b), maxYAML)}}
+	}
+	if tooDeep(b) {
+		return m, nil, Problems{{Path: File, Message: fmt.Sprintf("nested deeper than %d", maxDepth)}}
 	}
 	f, err := parser.ParseBytes(b, 0)
 	if err != nil {
-		return m, Problems{syntax(err)}
+		return m, nil, Problems{syntax(err)}
 	}
 	if len(f.Docs) != 1 {
-		return m, Problems{{Path: File, Message: fmt.Sprintf("has %d documents, want one", len(f.Docs))}}
+		return m, nil, Problems{{Path: File, Message: fmt.Sprintf("has %d documents, want one", len(f.Docs))}}
 	}
 	root, ok := f.Docs[0].Body.(*ast.MappingNode)
 	if !ok {
-		return m, Problems{{Path: File, Message: "want a mapping at the top"}}
+		return m, nil, Problems{{Path: File, Message: "want a mapping at the top"}}
 	}
 	fields := fieldsOf(reflect.TypeFor[Manifest]())
 	v := reflect.ValueOf(&m).Elem()
@@ -124,7 +148,33 @@ func parse(b []byte) (m Manifest, ps Problems) {
 			ps = append(ps, p)
 		}
 	}
-	return m, ps
+	return m, f, ps
+}
+
+// tooDeep looks at the brackets and the dashes of a line only, before anything is
+// parsed; it takes those in quotes for real, which no honest manifest minds.
+func tooDeep(b []byte) bool {
+	depth := 0
+	for line := range bytes.Lines(b) {
+		dashes := 0
+		for _, c := range line {
+			switch c {
+			case '[', '{':
+				depth++
+			case ']', '}':
+				depth = max(0, depth-1)
+			case '-', '?':
+				dashes++
+			case ' ':
+			default:
+				dashes = -len(line) // only leading ones nest
+			}
+			if depth > maxDepth || dashes > maxDepth {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func unknownKey(kv *ast.MappingValueNode, key string, fields map[string]int) Problem {
