@@ -42,7 +42,11 @@ func (in *instance) command(l lane, c *pb.Command) {
 		case <-a.done:
 			in.reply(l, c, a.reply)
 		case <-ctx.Done():
-			in.reply(l, c, failed(&Error{Call: "command", Kind: ErrDeadline, Message: fmt.Sprintf("no answer within %s", deadline)}))
+			late := &Error{Call: "command", Kind: ErrDeadline, Message: fmt.Sprintf("no answer within %s", deadline)}
+			if in.ctx.Err() != nil {
+				late = &Error{Call: "command", Kind: ErrUnavailable, Message: "the plugin is stopping"}
+			}
+			in.reply(l, c, failed(late))
 		}
 	})
 	if !ok {

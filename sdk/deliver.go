@@ -120,8 +120,11 @@ func (in *instance) deliver(l lane, d *pb.Deliver) {
 		in.mu.Unlock()
 		return
 	}
+	configured := in.conf != nil
 	in.mu.Unlock()
 	switch {
+	case !configured:
+		return // not acknowledged: it comes again when there is somebody to take it
 	case sub == nil && d.GetSubscription() == 0:
 		// The manifest subscribes, but the author has no HandleEvent: nothing is left to do.
 		in.ack(l, 0, d.GetEvent().GetSeq(), nil)

@@ -130,6 +130,7 @@ func (in *instance) guard(what string, f func()) (panicked bool) {
 }
 
 func (in *instance) report(what string, v any, stack []byte) {
+	in.halt() // what the panic left half done is not built upon
 	in.log.Error("panic", "in", what, "panic", fmt.Sprint(v), "stack", string(stack))
 	ctx, cancel := context.WithTimeout(context.Background(), lifelineWait)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 const (
 	exitOK       = 0
 	exitRun      = 1  // Run returned an error
+	exitStart    = 1  // nothing to listen on
 	exitUsage    = 2  // started by hand
 	exitPanic    = 70 // the author's code panicked (EX_SOFTWARE of sysexits.h)
 	exitHubGone  = 75 // the hub went away (EX_TEMPFAIL)
@@ -53,7 +55,11 @@ func Main(newPlugin func() Plugin) int {
 	// What the author prints goes to stderr, where the hub keeps it as log lines;
 	// go-plugin would carry both over a stream that can stall the printer. The first
 	// call comes after go-plugin put its own pipes in place.
-	in.first = func() { os.Stdout, os.Stderr = stderr, stderr }
+	var called atomic.Bool
+	in.first = func() {
+		os.Stdout, os.Stderr = stderr, stderr
+		called.Store(true)
+	}
 
 	// Ctrl-C and a closed terminal reach the whole process group; it is the hub that stops plugins.
 	ignored := make(chan os.Signal, 1) // never read: a signal that does not fit is dropped
@@ -69,6 +75,9 @@ func Main(newPlugin func() Plugin) int {
 			GRPCServer:      wire.NewServer,
 			Logger:          hclog.New(&hclog.LoggerOptions{Name: "plugin", Level: hclog.Warn, Output: stderr}),
 		})
+		if !called.Load() {
+			in.end(exitStart) // go-plugin has said on stderr why there was no handshake
+		}
 		in.end(exitOK) // the hub shut the server down
 	}()
 	c := <-code

@@ -37,12 +37,6 @@ func (ps Problems) Error() string {
 	return "manifest: " + strings.Join(texts, "; ")
 }
 
-// Code and Hint are for people.
-func (ps Problems) Code() string { return "E-PLUGIN-MANIFEST" }
-func (ps Problems) Hint() string {
-	return "mend the plugin's manifest; it is the author's matter, not yours"
-}
-
 // Validate tells all that is wrong, nil where nothing is. The manifest is taken as
 // Complete leaves it.
 func (m Manifest) Validate() error {
