@@ -42,8 +42,8 @@ type Reader struct {
 
 	next   uint64
 	until  uint64
-	waits  bool // for an entry at or behind next
-	writer *Writer
+	waits  bool   // for an entry at or behind next
+	writer uint64 // number of the one that it is bound to
 	ord    uint64 // entries passed
 	jumped [4]uint64
 	set    *trackSet
@@ -70,7 +70,10 @@ func (s *Stream) Open(o ReadOptions) *Reader {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Reader{s: s, opts: o, live: o.Start.From != av.FromSecondsBack, writer: s.writer}
+	r := &Reader{s: s, opts: o, live: o.Start.From != av.FromSecondsBack, writer: s.begun}
+	if s.writer == nil {
+		r.writer++ // the first that comes
+	}
 	r.until = s.ring.end()
 	var ok bool
 	switch o.Start.From {
@@ -113,6 +116,9 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 	if r.closed {
 		return nil, nil, io.ErrClosedPipe
 	}
+	if r.opts.Until == WriterEnd && r.s.begun > r.writer {
+		return nil, nil, io.EOF // what another writes is not for this reader
+	}
 	clear(r.batch)
 	r.batch = r.batch[:0]
 	r.place()
@@ -132,14 +138,9 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 	return nil, r.s.wake, nil
 }
 
-// writerGone reports whether the writer that this reader is bound to has ended; a reader
-// that began before any writer is bound to the first that comes.
+// writerGone reports whether the writer that this reader is bound to has ended.
 func (r *Reader) writerGone() bool {
-	if r.writer == nil {
-		r.writer = r.s.writer
-		return false
-	}
-	return r.writer != r.s.writer
+	return r.s.begun > r.writer || r.s.begun == r.writer && r.s.writer == nil
 }
 
 // place moves the cursor to where the reader can go on.

@@ -33,6 +33,7 @@ type Stream struct {
 	ring    ring
 	set     *trackSet
 	writer  *Writer // nil: nobody writes
+	begun   uint64  // writers so far
 	line    timeline
 	state   State
 	changed chan struct{} // closed when state changes
@@ -132,6 +133,7 @@ func (s *Stream) Begin(tracks []av.Track) (*Writer, error) {
 	}
 	w := &Writer{s: s, fresh: make(map[uint8]bool)}
 	s.writer = w
+	s.begun++
 	if s.name == Talk {
 		s.forget() // nobody hears again what somebody else has said
 	}

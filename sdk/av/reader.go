@@ -94,9 +94,10 @@ func (r *Reader) Next(ctx context.Context) (*Unit, error) {
 // Close ends the connection; a waiting Next returns.
 func (r *Reader) Close() error { return r.conn.Close() }
 
-// withTrack is a new slice in which t stands for the track of its id.
+// withTrack is a new slice in which t stands for the track of its id. The hub describes all
+// tracks of a generation, so those of an older one have gone.
 func withTrack(tracks []Track, t Track) []Track {
-	out := slices.Clone(tracks)
+	out := slices.DeleteFunc(slices.Clone(tracks), func(o Track) bool { return o.Generation != t.Generation })
 	if i := slices.IndexFunc(out, func(o Track) bool { return o.ID == t.ID }); i >= 0 {
 		out[i] = t
 		return out

@@ -36,7 +36,8 @@ type FrameReader struct {
 
 // NewFrameReader reads from r and returns credits to credit, which may be nil.
 func NewFrameReader(r io.Reader, credit io.Writer) *FrameReader {
-	f := &FrameReader{r: bufio.NewReaderSize(r, 64<<10), credit: credit}
+	// Small: headers and sound come through the buffer, pictures go past it without a copy.
+	f := &FrameReader{r: bufio.NewReaderSize(r, 4<<10), credit: credit}
 	f.tracks[ImageTrack] = true // what travels there is JPEG by definition
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -502,7 +503,7 @@ func (r *tearing) Read(p []byte) (int, error) {
 }
 
 // BenchmarkSocket is the CPU of units over the media socket against the same bytes written
-// and read raw; both ends are counted.
+// and read raw, into memory of their own as well; both ends are counted.
 func BenchmarkSocket(b *testing.B) {
 	data := make([]byte, 20_000) // a frame of 4 Mbit/s at 25 fps
 	b.Run("raw", func(b *testing.B) {
@@ -514,13 +515,10 @@ func BenchmarkSocket(b *testing.B) {
 				}
 			}
 		}()
-		buf := make([]byte, len(data))
-		b.SetBytes(int64(len(data)))
-		for range b.N {
-			if _, err := io.ReadFull(z, buf); err != nil {
-				b.Fatal(err)
-			}
-		}
+		cpu(b, len(data), func() error {
+			_, err := io.ReadFull(z, make([]byte, len(data)))
+			return err
+		})
 	})
 	b.Run("units", func(b *testing.B) {
 		a, z := pipe(b)
@@ -538,11 +536,29 @@ func BenchmarkSocket(b *testing.B) {
 			}
 		}()
 		r := NewFrameReader(z, z)
-		b.SetBytes(int64(len(data)))
-		for range b.N {
-			if _, err := r.Next(); err != nil {
-				b.Fatal(err)
-			}
-		}
+		cpu(b, len(data), func() error {
+			_, err := r.Next()
+			return err
+		})
 	})
+}
+
+// cpu runs f b.N times and reports the processor time of the process for each Mbit.
+func cpu(b *testing.B, size int, f func() error) {
+	b.Helper()
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	b.SetBytes(int64(size))
+	began := used()
+	for range b.N {
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(used()-began)/float64(b.N)/(float64(size)*8/1e6), "cpu-ns/Mbit")
 }
