@@ -1,0 +1,125 @@
+// What the scripts share: a browser, a person who is signed in, and eyes that are open
+// all the time. The house comes by the environment: PORCHLIGHT_URL, PORCHLIGHT_COOKIE,
+// PORCHLIGHT_LINK (a fresh setup link), CHROMIUM (the browser's path).
+
+import { chromium } from "playwright-core";
+
+export const url = process.env.PORCHLIGHT_URL.replace(/\/$/, "");
+export const link = process.env.PORCHLIGHT_LINK;
+
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** Waits until what gives something true, and gives that. */
+export async function until(name, what, ms = 30_000) {
+  const end = Date.now() + ms;
+  let last;
+  for (;;) {
+    try {
+      last = await what();
+      if (last) return last;
+    } catch (err) {
+      last = err.message;
+    }
+    if (Date.now() > end) throw new Error(`${name}: not within ${ms / 1000} s (last: ${JSON.stringify(last)})`);
+    await new Promise((r) => setTimeout(r, 100));
+  }
+}
+
+/** @param {boolean} ok */
+export function must(ok, text) {
+  if (!ok) throw new Error(text);
+}
+
+export function note(text) {
+  console.log(text);
+}
+
+export class Person {
+  /** What went wrong while nobody looked. */
+  seen = [];
+
+  constructor(browser, context, quiet) {
+    this.browser = browser;
+    this.context = context;
+    this.quiet = quiet;
+  }
+
+  /** A browser with a profile of its own. */
+  static async arrive({ signedIn = true, quiet = [], init, ...options } = {}) {
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    const person = new Person(browser, context, quiet);
+    context.setDefaultTimeout(30_000);
+    if (signedIn) {
+      const [name, value] = process.env.PORCHLIGHT_COOKIE.split(/=(.*)/s);
+      await context.addCookies([{ name, value, url, httpOnly: true, sameSite: "Strict" }]);
+    }
+    const host = new URL(url).host;
+    context.on("request", (r) => {
+      const to = new URL(r.url());
+      if (!["data:", "blob:"].includes(to.protocol) && to.host !== host) person.seen.push(`a request to another host: ${r.url()}`);
+    });
+    context.on("weberror", (e) => person.seen.push(`an error in the page: ${e.error().message}`));
+    context.on("console", (m) => {
+      const text = m.text();
+      if (m.type() !== "error" || person.quiet.some((q) => q.test(text))) return;
+      person.seen.push(`in the console: ${text} (${m.location().url})`);
+    });
+    if (init) await context.addInitScript(init);
+    return person;
+  }
+
+  async open(path) {
+    const page = await this.context.newPage();
+    page.on("websocket", (ws) => {
+      if (new URL(ws.url()).host !== new URL(url).host) this.seen.push(`a socket to another host: ${ws.url()}`);
+    });
+    await page.goto(path.startsWith("http") ? path : url + path);
+    return page;
+  }
+
+  async leave() {
+    await this.browser.close();
+    must(this.seen.length === 0, `unseen by the person: ${this.seen.join("; ")}`);
+  }
+}
+
+/** Runs a script's parts; the first that fails ends it. */
+export async function run(parts) {
+  for (const [name, part] of Object.entries(parts)) {
+    const begun = Date.now();
+    try {
+      await part();
+    } catch (err) {
+      console.log(`FAILED ${name}: ${err.stack}`);
+      process.exit(1);
+    }
+    console.log(`ok ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+  }
+}
+
+// --- what a person sees ---
+
+export const badge = (page) => page.locator("main [data-player] [data-badge]").textContent();
+
+export const frames = (page) =>
+  page.evaluate(() => {
+    const v = document.querySelector("main [data-player] video");
+    return v instanceof HTMLVideoElement ? v.getVideoPlaybackQuality().totalVideoFrames : 0;
+  });
+
+export const rings = (page) => page.locator("dialog.ring[open]");
+
+export async function live(page, want = /^MSE · \d+\.\d s$/) {
+  return until(`a live picture (${want})`, async () => want.test(await badge(page)) && badge(page));
+}
+
+export async function api(page, path, method = "GET", body) {
+  return page.evaluate(
+    async ([p, m, b]) => {
+      const r = await fetch("/api/v1" + p, { method: m, body: b && JSON.stringify(b), headers: b ? { "Content-Type": "application/json" } : {} });
+      return r.status === 204 ? null : r.json();
+    },
+    [path, method, body],
+  );
+}
