@@ -2,18 +2,12 @@ package config
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
-	"maps"
 	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/porchlight-hub/porchlight/config/schema"
 	"github.com/porchlight-hub/porchlight/config/tree"
@@ -21,39 +15,6 @@ import (
 
 // maxProblems ends a list that nobody would read to its end.
 const maxProblems = 200
-
-// Options is what the reader cannot know by itself.
-type Options struct {
-	// Builtins are the bundled plugins of this binary.
-	Builtins []string
-	// Schemas are the plugins' own JSON schemas, by entry or by bundled name. A
-	// plugin that is missing here is not checked.
-	Schemas map[string]PluginSchema
-	// Overrides replace keys of the hub section, the later ones first in rank.
-	Overrides []Override
-}
-
-// PluginSchema is what a plugin says of its settings. An empty one means that
-// it takes none.
-type PluginSchema struct {
-	Config json.RawMessage // of plugins.<name>.config
-	Device json.RawMessage // of cameras.<id>.source, and of a chime's own keys
-}
-
-// Override is one key of the hub section given by a flag or a variable.
-type Override struct {
-	Key   string // as "listen" or "log.level"; see HubKeys
-	Value string // lists are separated by commas
-	From  string // as "--listen" or "PORCHLIGHT_LISTEN", shown as the place
-}
-
-// HubKeys are the keys of the hub section that an Override may name.
-func HubKeys() []string {
-	return []string{
-		"name", "listen", "insecure", "public_url", "timezone", "language", "data_dir", "plugin_path",
-		"log.level", "log.format", "metrics.enabled", "metrics.allow",
-	}
-}
 
 // Load reads and checks a file. The Config is nil if there is any error; all
 // problems are told at once, in the order of the file.
@@ -89,28 +50,6 @@ func readFile(path string) ([]byte, error) {
 	}
 	return io.ReadAll(io.LimitReader(f, tree.MaxFile+1))
 }
-
-// DataDir is hub.data_dir of a file that may be broken, as well as it can be
-// told: the last good configuration lies there.
-func DataDir(path string, opts Options) string {
-	l := &loader{opts: opts, file: path, own: ownSchema(), root: &tree.Node{Kind: tree.Map}}
-	if src, err := readFile(path); err == nil {
-		normal, _ := tree.Normal(path, src)
-		if root, _ := tree.Read(path, normal); root != nil && root.Kind == tree.Map {
-			l.root = root
-		} else if m := dataDirLine.FindStringSubmatch(normal); m != nil {
-			l.root.Put([]string{"hub", "data_dir"}, &tree.Node{Kind: tree.Text, Text: m[1], Pos: Position{File: path, Line: 1}})
-		}
-	}
-	l.override()
-	if n := l.root.Get("hub", "data_dir"); n.IsText() && n.Text != "" {
-		return l.resolve(n.Text, n)
-	}
-	return l.resolve(defaultHub().DataDir, nil)
-}
-
-// dataDirLine finds the key in text that is not YAML.
-var dataDirLine = regexp.MustCompile(`(?m)^[ \t]+data_dir:[ \t]+["']?([^"'#\s]+)`)
 
 // Parse checks the bytes of a file. name is shown in problems, and relative
 // paths in the file start at its folder.
@@ -224,157 +163,3 @@ func (l *loader) known(key string) bool {
 	}
 	return false
 }
-
-// override lays flags and variables over the hub section, so that every later
-// check sees and names them.
-func (l *loader) override() {
-	for _, o := range l.opts.Overrides {
-		pos := Position{File: o.From}
-		if !slices.Contains(HubKeys(), o.Key) {
-			l.errorAt(pos, 1, "hub."+o.Key, "E-CFG-UNKNOWN-KEY", "hub.%s cannot be set here", tree.Clip(o.Key))
-			l.faults[len(l.faults)-1].Suggestion = schema.Nearest(o.Key, HubKeys())
-			continue
-		}
-		path := append([]string{"hub"}, strings.Split(o.Key, ".")...)
-		value := &tree.Node{Kind: tree.Text, Text: o.Value, Pos: pos}
-		switch {
-		case l.own.Allows("boolean", path...) && (o.Value == "true" || o.Value == "false"):
-			value.Kind = tree.Bool
-		case l.own.Allows("array", path...):
-			value.Kind, value.Text = tree.List, ""
-			for v := range strings.SplitSeq(o.Value, ",") {
-				if v = strings.TrimSpace(v); v != "" {
-					value.Items = append(value.Items, &tree.Node{Kind: tree.Text, Text: v, Pos: pos})
-				}
-			}
-		}
-		l.root.Put(path, value)
-	}
-}
-
-// decode fills the types; defaults stand where nothing was written.
-func (l *loader) decode() (*Config, error) {
-	c := &Config{
-		Version: FormatVersion, Hub: defaultHub(), file: l.file, places: map[string]Position{},
-		Plugins: map[string]Plugin{}, Cameras: map[string]Camera{}, Chimes: map[string]Chime{},
-	}
-	note(c.places, "", l.root)
-	if n := l.root.Get("hub"); n.IsSet() {
-		if err := n.Into(&c.Hub); err != nil {
-			return nil, fmt.Errorf("hub: %w", err)
-		}
-	}
-	for id, n := range l.entries("plugins") {
-		p := defaultPlugin()
-		if err := n.Without(isRaw).Into(&p); err != nil {
-			return nil, fmt.Errorf("plugins.%s: %w", id, err)
-		}
-		p.Permissions, p.Config = Raw{n.Get("permissions")}, Raw{n.Get("config")}
-		if p.Builtin == "" && p.Path == "" && slices.Contains(l.opts.Builtins, id) {
-			p.Builtin = id
-		}
-		if slices.Contains(l.drop, "plugins."+id) {
-			p.Disabled = true
-		}
-		if p.Path != "" {
-			p.Path = l.resolve(p.Path, n.Get("path"))
-		}
-		c.Plugins[id] = p
-	}
-	for id, n := range l.entries("cameras") {
-		if slices.Contains(l.drop, "cameras."+id) {
-			continue
-		}
-		cam := defaultCamera(id, !n.Get("plugin").IsSet())
-		if err := n.Without(isRaw).Into(&cam); err != nil {
-			return nil, fmt.Errorf("cameras.%s: %w", id, err)
-		}
-		cam.Source = Raw{n.Get("source")}
-		c.Cameras[id] = cam
-		c.imply(cam.Plugin)
-	}
-	for id, n := range l.entries("chimes") {
-		if slices.Contains(l.drop, "chimes."+id) {
-			continue
-		}
-		ch := defaultChime(id)
-		if err := n.Into(&ch); err != nil {
-			return nil, fmt.Errorf("chimes.%s: %w", id, err)
-		}
-		if extra := n.Without(l.ownChimeKey); len(extra.Entries) > 0 {
-			ch.Extra = Raw{extra}
-		}
-		c.Chimes[id] = ch
-		c.imply(ch.Plugin)
-	}
-	c.Hub.DataDir = l.resolve(c.Hub.DataDir, l.root.Get("hub", "data_dir"))
-	for i, p := range c.Hub.PluginPath {
-		c.Hub.PluginPath[i] = l.resolve(p, l.root.Get("hub", "plugin_path"))
-	}
-	return c, nil
-}
-
-// imply adds the entry of a bundled plugin that a device names.
-func (c *Config) imply(plugin string) {
-	if _, there := c.Plugins[plugin]; plugin == "" || there {
-		return
-	}
-	p := defaultPlugin()
-	p.Builtin = plugin
-	c.Plugins[plugin] = p
-}
-
-func isRaw(key string) bool { return key == "config" || key == "permissions" || key == "source" }
-
-func (l *loader) ownChimeKey(key string) bool {
-	return slices.Contains(l.own.Keys("chimes", "x"), key)
-}
-
-// entries yields the entries of a section that are blocks or empty.
-func (l *loader) entries(section string) map[string]*tree.Node {
-	out := map[string]*tree.Node{}
-	if s := l.root.Get(section); s != nil {
-		for _, e := range s.Entries {
-			n := e.Value
-			if n.Kind == tree.Null {
-				n = &tree.Node{Kind: tree.Map, Pos: e.Pos}
-			}
-			out[e.Key] = n
-		}
-	}
-	return out
-}
-
-// resolve makes a path absolute: from the file's folder, or from the working
-// folder if a flag or variable gave it.
-func (l *loader) resolve(path string, from *tree.Node) string {
-	if !filepath.IsAbs(path) && (from == nil || from.Pos.Line > 0) {
-		path = filepath.Join(filepath.Dir(l.file), path)
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return path // no working folder: the path stays as it is, and its use will tell
-	}
-	return abs
-}
-
-func note(places map[string]Position, path string, n *tree.Node) {
-	for _, e := range n.Entries {
-		if e.Value.Kind == tree.Null {
-			continue
-		}
-		p := tree.Join(path, e.Key)
-		places[p] = e.Pos
-		note(places, p, e.Value)
-	}
-}
-
-// LogValue gives what a log line needs of a configuration.
-func (c *Config) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("file", c.file), slog.Int("plugins", len(c.Plugins)), slog.Int("cameras", len(c.Cameras)), slog.Int("chimes", len(c.Chimes)),
-	)
-}
-
-// IDs lists the keys of a section in order.
-func IDs[T any](section map[string]T) []string { return slices.Sorted(maps.Keys(section)) }

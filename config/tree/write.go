@@ -43,8 +43,6 @@ func (w *yamlWriter) block(n *Node, path string, indent int) {
 	}
 }
 
-func (n *Node) branches() bool { return n.Kind == Map || n.Kind == List }
-
 func (w *yamlWriter) list(n *Node, path string, indent int) {
 	for _, item := range n.Items {
 		lead := strings.Repeat("  ", indent) + "- "
