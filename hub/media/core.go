@@ -12,9 +12,9 @@ import (
 
 // Limits of the rings; a zero field takes the default.
 type Limits struct {
-	RingSeconds time.Duration // what a reader can go back; 10 s
-	RingBytes   int64         // of one stream; 24 MiB
-	Budget      int64         // of all streams together; 384 MiB
+	RingTime  time.Duration // what a reader can go back; 10 s
+	RingBytes int64         // of one stream; 24 MiB
+	Budget    int64         // of all streams together; 384 MiB
 }
 
 // MaxHold is the longest time that a ring keeps by request.
@@ -33,7 +33,7 @@ type Core struct {
 
 // New makes a core without streams.
 func New(l Limits) *Core {
-	l.RingSeconds = cmp.Or(l.RingSeconds, 10*time.Second)
+	l.RingTime = cmp.Or(l.RingTime, 10*time.Second)
 	l.RingBytes = cmp.Or(l.RingBytes, 24<<20)
 	l.Budget = cmp.Or(l.Budget, 384<<20)
 	return &Core{limits: l, streams: make(map[[2]string]*Stream), images: make(map[string]*picture)}

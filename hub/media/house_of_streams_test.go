@@ -102,7 +102,7 @@ func read(t *testing.T, ctx context.Context, s *Stream, from av.From, got *atomi
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{0, 1, 8, 32, 128} {
 		b.Run(fmt.Sprintf("readers=%d", n), func(b *testing.B) {
-			s := New(Limits{RingSeconds: time.Second}).Stream("door", "main")
+			s := New(Limits{RingTime: time.Second}).Stream("door", "main")
 			w, err := s.Begin([]av.Track{video})
 			if err != nil {
 				b.Fatal(err)

@@ -112,7 +112,7 @@ func (s *Stream) Hold(d time.Duration) (kept time.Duration, release func()) {
 
 // span is how long the ring reaches back.
 func (s *Stream) span() time.Duration {
-	d := s.core.limits.RingSeconds
+	d := s.core.limits.RingTime
 	for h := range s.holds {
 		d = max(d, h.d)
 	}
