@@ -51,11 +51,7 @@ func runCommand(g *globals) *cobra.Command {
 func bundled() []app.Bundled {
 	var out []app.Bundled
 	for _, e := range plugins.Bundled() {
-		b := app.Bundled{Name: e.Name, Binary: e.Binary}
-		if e.New != nil {
-			b.Manifest = e.New().Manifest()
-		}
-		out = append(out, b)
+		out = append(out, app.Bundled{Name: e.Name, Binary: e.Binary, Manifest: e.Manifest()})
 	}
 	return out
 }
@@ -185,12 +181,16 @@ func newLog(l config.Log, w io.Writer) *slog.Logger {
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
 		level = slog.LevelInfo
 	}
-	file, isFile := w.(*os.File)
-	tty := isFile && isatty.IsTerminal(file.Fd())
+	tty := isTerminal(w)
 	if l.Format == "json" || l.Format == "auto" && !tty {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 	}
 	return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !tty || os.Getenv("NO_COLOR") != ""}))
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
 }
 
 // banner is the first thing that a person reads.
@@ -203,8 +203,11 @@ func banner(w io.Writer, o *app.Options, url string) {
 	}
 	fmt.Fprintf(w, "\n  Open  %s\n", url)
 	fmt.Fprint(w, "        (signs you in as owner; works once, for 30 minutes; porchlight setup-link prints a new one)\n\n")
-	printQR(w, url)
-	fmt.Fprintf(w, "\n  Data  %s\n", o.DataDir)
+	if isTerminal(w) { // in a log it is noise
+		printQR(w, url)
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "  Data  %s\n", o.DataDir)
 	if o.File == "" {
 		fmt.Fprint(w, "  To keep this setup, save these lines as porchlight.yaml:\n\n")
 		for line := range strings.Lines(config.DemoYAML()) {

@@ -82,7 +82,7 @@ func Dir(tb testing.TB, yaml string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { os.RemoveAll(dir) })
+	tb.Cleanup(func() { if os.Getenv("KEEP") == "" { os.RemoveAll(dir) } })
 	if err := os.WriteFile(filepath.Join(dir, "porchlight.yaml"), []byte(yaml), 0o600); err != nil {
 		tb.Fatal(err)
 	}
