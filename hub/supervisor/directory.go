@@ -8,17 +8,18 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 
 	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
 )
 
-// A socket's path has at most 108 bytes (unix(7)). Of them the instance directory's
-// name takes 25 and go-plugin's socket 18.
-const maxRunDir = 60
+// maxRunDir in bytes: a socket's path has at most 108 (unix(7)), and below this
+// directory come h<pid>-<number>, the instance's name (24) and the socket's (17).
+const maxRunDir = 45
 
-// rundir is the directory of this hub's instances: <root>/h<pid>, with a lock that
+// rundir is the directory of this hub's instances: <root>/h<pid>-<number>, with a lock that
 // tells the next hub whether this one lives.
 type rundir struct {
 	path string
@@ -29,9 +30,6 @@ type rundir struct {
 func openRunDir(root string, log *slog.Logger) (*rundir, error) {
 	if root == "" {
 		root = os.Getenv("XDG_RUNTIME_DIR")
-		if root != "" {
-			root = filepath.Join(root, "porchlight")
-		}
 	}
 	if root != "" {
 		abs, err := filepath.Abs(root)
@@ -39,6 +37,10 @@ func openRunDir(root string, log *slog.Logger) (*rundir, error) {
 			return nil, fmt.Errorf("supervisor: run directory: %w", err)
 		}
 		root = abs
+		// What is swept must be ours alone.
+		if filepath.Base(root) != "porchlight" {
+			root = filepath.Join(root, "porchlight")
+		}
 	}
 	if root == "" || len(root) > maxRunDir {
 		root = filepath.Join(os.TempDir(), fmt.Sprintf("porchlight-%d", os.Getuid()))
@@ -97,13 +99,14 @@ func privateDir(dir string) error {
 // sweep removes the directories of hubs that are dead, and ends what still runs of
 // their plugins: grandchildren that left their process group.
 func sweep(root string, log *slog.Logger) {
+	ours := regexp.MustCompile(`^h[0-9]+-[0-9]+$`)
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
 		dir := filepath.Join(root, e.Name())
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), "h") {
+		if !e.IsDir() || !ours.MatchString(e.Name()) {
 			continue
 		}
 		lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)

@@ -3,7 +3,8 @@
 // host, watches its health, and starts it again when it dies. Each configured
 // entry has one instance with one goroutine that owns its state; nothing that a
 // plugin does stops another or the hub. It decides no permission (hub/host does)
-// and keeps no event (hub/bus does). What the kernel does not allow: without a PID
-// namespace a grandchild that left its process group outlives a SIGKILLed hub until
-// the next start, which looks for it. Read supervisor.go, then instance.go, life.go.
+// and keeps no event (hub/bus does). Where the kernel allows a PID namespace, all that
+// a plugin started ends with it and with the hub; elsewhere a grandchild outlives a
+// SIGKILLed hub until the next start, which looks for it. Read supervisor.go first,
+// then instance.go and life.go.
 package supervisor

@@ -48,7 +48,7 @@ func newInstance(s *Supervisor, spec Spec) *instance {
 		s: s, name: spec.Name, wish: spec, book: newLogbook(s.o.Mask),
 		knock: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
-	i.st = Status{Name: spec.Name, State: Stopped, Optional: spec.Optional, Since: s.o.Clock.Now(), Sandbox: sandboxNow}
+	i.st = Status{Name: spec.Name, State: Stopped, Optional: spec.Optional, Since: s.o.Clock.Now()}
 	if spec.Disabled {
 		i.st.State = Disabled
 	}

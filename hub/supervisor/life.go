@@ -84,7 +84,7 @@ func (l *life) introduce(ctx context.Context) *Failure {
 	l.i.mu.Unlock()
 	l.i.set(func(st *Status) {
 		st.describe(d)
-		st.PID, st.State = l.p.run.PID(), Configuring
+		st.PID, st.State, st.Sandbox = l.p.run.PID(), Configuring, sandbox(l.p.run.Walled())
 	})
 	for _, m := range d.GetMissing() {
 		if m.GetFatal() {

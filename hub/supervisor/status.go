@@ -78,8 +78,13 @@ type Action struct {
 	Output   string `json:"output,omitempty"` // JSON Schema
 }
 
-// sandboxNow names what this version of the launcher applies and what it does not.
-const sandboxNow = "partial: no file, network and process namespace walls yet (environment, descriptors, no-new-privileges, limits are in force)"
+// sandbox names what this version of the launcher applies and what it does not.
+func sandbox(walled bool) string {
+	if walled {
+		return "partial: no file and network walls yet (environment, descriptors, no-new-privileges, limits and a process namespace are in force)"
+	}
+	return "partial: no file and network walls yet, and this machine allows no process namespace: what a plugin started may outlive a killed hub until its next start (environment, descriptors, no-new-privileges and limits are in force)"
+}
 
 func (st *Status) describe(d *pb.Description) {
 	st.ID, st.Title, st.Version = d.GetId(), d.GetName(), d.GetVersion()

@@ -86,7 +86,7 @@ func New(o Options) (*Supervisor, error) {
 	if err := runner.Adopt(); err != nil {
 		s.log.Warn("orphans of plugins cannot be adopted; a grandchild may outlive its plugin", "err", err)
 	}
-	s.starter = runner.NewStarter()
+	s.starter = runner.NewStarter(true)
 	return s, nil
 }
 

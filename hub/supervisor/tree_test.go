@@ -4,29 +4,49 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/supervisor/launch"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
-// childOf waits for the pid that a plugin says of its own child.
-func childOf(t *testing.T, g *guest, name string) (pid int) {
+// sleepers are the grandchildren of a hub whose run directory is below dir: known by
+// the environment that they inherited.
+func sleepers(dir string) (pids []int) {
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range all {
+		args, err := os.ReadFile(path)
+		if err != nil || !strings.HasSuffix(string(args), "\x00sleep\x00") {
+			continue
+		}
+		env, err := os.ReadFile(filepath.Join(filepath.Dir(path), "environ"))
+		if err == nil && strings.Contains(string(env), "PORCHLIGHT_INSTANCE_DIR="+dir) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func childOf(t *testing.T, s *Supervisor) (pid int) {
 	t.Helper()
-	g.until(t, name+" to name its child", func() bool {
-		for _, l := range g.logs[name] {
-			if n, ok := strings.CutPrefix(l, "child "); ok {
-				pid, _ = strconv.Atoi(n)
-			}
+	eventually(t, "a grandchild", func() bool {
+		pids := sleepers(s.dir.path)
+		if len(pids) == 1 {
+			pid = pids[0]
 		}
 		return pid != 0
 	})
@@ -36,19 +56,28 @@ func childOf(t *testing.T, g *guest, name string) (pid int) {
 // TestDeathIsSeenThoughAGrandchildHoldsStderr, and the grandchild goes too: one of
 // the same group, and one that took a session of its own.
 func TestDeathIsSeenThoughAGrandchildHoldsStderr(t *testing.T) {
-	for _, mode := range []string{"parent-crashes", "parent-setsid"} {
-		t.Run(mode, func(t *testing.T) {
-			g := newGuest()
-			s := open(t, g, func(o *Options) { o.Clock = newFakeClock() })
-			apply(t, s, patient(Spec{Name: "gate", Builtin: mode}))
-			child := childOf(t, g, "gate")
-			if st := g.untilState(t, "gate", Backoff); st.Code != codeCrash {
-				t.Errorf("%+v", st)
-			}
-			if !gone(child) {
-				t.Error("the grandchild lives")
-			}
-		})
+	for _, mode := range []string{"parent", "parent-setsid"} {
+		for _, walls := range []bool{true, false} {
+			t.Run(fmt.Sprint(mode, " namespace ", walls), func(t *testing.T) {
+				g := newGuest()
+				s := open(t, g, func(o *Options) { o.Clock = newFakeClock() })
+				s.starter.Close()
+				s.starter = runner.NewStarter(walls)
+				apply(t, s, patient(Spec{Name: "gate", Builtin: mode}))
+				g.untilState(t, "gate", Running)
+				child := childOf(t, s)
+				if !walls {
+					s.instances["gate"].life.p.run.Look() // the sampler's, which the clock of this test holds
+				}
+				if _, err := s.Command(t.Context(), "gate", &pb.Command{C: &pb.Command_Action{Action: &pb.Action{Name: "crash"}}}); err == nil {
+					t.Error("a crash answered")
+				}
+				if st := g.untilState(t, "gate", Backoff); st.Code != codeCrash {
+					t.Errorf("%+v", st)
+				}
+				eventually(t, "the grandchild to go", func() bool { return gone(child) })
+			})
+		}
 	}
 }
 
@@ -56,22 +85,67 @@ func TestStopTakesGrandchildren(t *testing.T) {
 	g := newGuest()
 	s := open(t, g, nil)
 	apply(t, s, patient(Spec{Name: "gate", Builtin: "parent"}))
-	child := childOf(t, g, "gate")
 	g.untilState(t, "gate", Running)
+	child := childOf(t, s)
 	apply(t, s)
 	if !gone(child) {
 		t.Error("the grandchild lives")
 	}
 }
 
+// TestStoppedProcessIsFoundAndKilled: SIGSTOP leaves a process that lives, holds its
+// connection, and answers nothing.
+func TestStoppedProcessIsFoundAndKilled(t *testing.T) {
+	g := newGuest()
+	s := open(t, g, nil)
+	spec := patient(Spec{Name: "gate", Builtin: "good"})
+	spec.Health = Health{Every: 300 * time.Millisecond, Misses: 3}
+	apply(t, s, spec)
+	pid := g.untilState(t, "gate", Running).PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	g.until(t, "another life", func() bool { st := g.last("gate"); return st.State == Running && st.PID != pid })
+	var codes []string
+	for _, st := range g.states["gate"] {
+		codes = append(codes, st.Code)
+	}
+	if !slices.Contains(codes, codeHang) {
+		t.Error(codes)
+	}
+	if !gone(pid) {
+		t.Error("the stopped process is still there")
+	}
+}
+
 // TestKilledHubTakesItsChildren: SIGKILL leaves the hub no time for anything.
 func TestKilledHubTakesItsChildren(t *testing.T) {
+	t.Run("namespace", func(t *testing.T) { killHub(t, true, houseBinary(t), "hub") })
+	t.Run("ordinary user", func(t *testing.T) {
+		if os.Getuid() != 0 {
+			t.Skip("the case above was an ordinary user's")
+		}
+		killHub(t, true, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", houseBinary(t), "hub")
+	})
+	t.Run("no namespace", func(t *testing.T) {
+		if out, err := exec.Command("unshare", "-Ur", "true").CombinedOutput(); err != nil {
+			t.Skipf("unshare -Ur: the kernel refuses user namespaces: %v %s", err, out)
+		}
+		killHub(t, false, "unshare", "-Ur", "sh", "-c", `echo 0 >/proc/sys/user/max_pid_namespaces; exec "$0" "$@"`, houseBinary(t), "hub")
+	})
+}
+
+func killHub(t *testing.T, walled bool, args ...string) {
 	dir, err := os.MkdirTemp("", "h")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	hub := exec.Command(houseBinary(t), "hub", dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	args = append(args, dir)
+	hub := exec.Command(args[0], args[1:]...)
 	hub.Stderr = os.Stderr
 	in, err := hub.StdinPipe()
 	if err != nil {
@@ -86,22 +160,18 @@ func TestKilledHubTakesItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = hub.Process.Kill(); _ = hub.Wait() }()
-	running, grandchildren := map[string]bool{}, map[string]int{}
-	for lines := bufio.NewScanner(out); (len(running) < 3 || len(grandchildren) < 2) && lines.Scan(); {
+	running := map[string]bool{}
+	for lines := bufio.NewScanner(out); len(running) < 3 && lines.Scan(); {
 		var said [2]string
-		if json.Unmarshal(lines.Bytes(), &said) != nil {
-			continue
-		}
-		if said[1] == string(Running) {
+		if json.Unmarshal(lines.Bytes(), &said) == nil && said[1] == string(Running) {
 			running[said[0]] = true
 		}
-		if pid, ok := strings.CutPrefix(said[1], "child "); ok {
-			grandchildren[said[0]], _ = strconv.Atoi(pid)
-		}
 	}
+	var grandchildren []int
+	eventually(t, "two grandchildren", func() bool { grandchildren = sleepers(dir + "/run/porchlight"); return len(grandchildren) == 2 })
 	children := childrenOf(t, hub.Process.Pid)
-	if len(children) != 3 || len(grandchildren) != 2 {
-		t.Fatalf("children %v, grandchildren %v", children, grandchildren)
+	if len(children) != 3 {
+		t.Fatalf("children %v", children)
 	}
 	if err := hub.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -109,16 +179,27 @@ func TestKilledHubTakesItsChildren(t *testing.T) {
 	for _, pid := range children {
 		eventually(t, "a child to end with its hub", func() bool { return gone(pid) || zombie(pid) })
 	}
-	// The kernel has no word for grandchildren; the next hub clears them away.
-	s, err := New(Options{Exe: houseBinary(t), RunDir: dir + "/run", PluginDataDir: dir + "/data"})
-	if err != nil {
-		t.Fatal(err)
+	if walled {
+		for _, pid := range grandchildren {
+			eventually(t, "a grandchild to end with the hub", func() bool { return gone(pid) || zombie(pid) })
+		}
 	}
-	defer s.Close()
+	// Without a namespace the kernel has no word for grandchildren; the next hub clears them away.
+	if walled {
+		next := exec.Command(args[0], args[1:]...)
+		next.Stderr = os.Stderr // its stdin is at its end: it clears away, starts and stops
+		if err := next.Run(); err != nil {
+			t.Fatal(err)
+		}
+	} else if s, err := New(Options{Exe: houseBinary(t), RunDir: dir + "/run", PluginDataDir: dir + "/data"}); err != nil {
+		t.Fatal(err)
+	} else {
+		s.Close() // not in another user namespace, which may not look into the first
+	}
 	for _, pid := range grandchildren {
 		eventually(t, "a grandchild to end", func() bool { return gone(pid) || zombie(pid) })
 	}
-	left, err := filepath.Glob(dir + "/run/h" + strconv.Itoa(hub.Process.Pid) + "-*")
+	left, err := filepath.Glob(dir + "/run/porchlight/h" + strconv.Itoa(hub.Process.Pid) + "-*")
 	if err != nil || len(left) != 0 {
 		t.Error("sockets left:", left, err)
 	}
@@ -192,7 +273,7 @@ func TestRestartsLeaveNothing(t *testing.T) {
 // bareRunner starts a process without go-plugin.
 func bareRunner(t *testing.T, target *launch.Target, change func(*launch.Policy), lines func(runner.Line)) *runner.Runner {
 	t.Helper()
-	starter := runner.NewStarter()
+	starter := runner.NewStarter(true)
 	t.Cleanup(starter.Close)
 	hub, err := os.Open(houseBinary(t))
 	if err != nil {

@@ -18,7 +18,7 @@ func become(p Policy) *Error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return failure("parent death signal", err)
 	}
-	if p.Parent != 0 && os.Getppid() != p.Parent {
+	if hubGone() {
 		return failure("parent death signal", errors.New("the hub is gone"))
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
@@ -37,6 +37,15 @@ func become(p Policy) *Error {
 		return failure("descriptors", err)
 	}
 	return failure("exec", syscall.Exec("/proc/self/fd/"+strconv.Itoa(TargetFD), p.Args, p.Env))
+}
+
+// hubGone looks whether the hub died before the signal was armed. Its pid would not
+// tell: in a PID namespace every parent is 0. It has ended its side of writing;
+// both sides ended means that nobody is there (poll(2), POLLHUP).
+func hubGone() bool {
+	fds := []unix.PollFd{{Fd: PolicyFD, Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&unix.POLLHUP != 0
 }
 
 func limit(l Limits) error {

@@ -28,8 +28,6 @@ type Policy struct {
 	Args []string `json:"args"` // argv of the plugin, the name first
 	Env  []string `json:"env"`  // the whole environment, nothing is inherited
 	Dir  string   `json:"dir"`  // working directory
-	// Parent is the pid of the hub: a launcher whose parent is another one ends.
-	Parent int `json:"parent"`
 	// Path is used only where a descriptor cannot be executed (not Linux).
 	Path string `json:"path,omitempty"`
 	// Script: the target names an interpreter, which reads it through the

@@ -29,6 +29,20 @@ func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// wall asks for a PID namespace: when its first process, the plugin, ends, the
+// kernel ends all others in it, whatever session or parent they have
+// (pid_namespaces(7)). An ordinary user needs a user namespace for that, in which it
+// stays who it is.
+func wall(a *syscall.SysProcAttr) bool {
+	a.Cloneflags = unix.CLONE_NEWPID
+	if uid, gid := os.Getuid(), os.Getgid(); uid != 0 {
+		a.Cloneflags |= unix.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+	}
+	return true
+}
+
 // OpenSelf opens the running hub's binary, whatever its file is called now.
 func OpenSelf() (*os.File, error) { return os.Open("/proc/self/exe") }
 

@@ -23,6 +23,9 @@ func childPath(hub *os.File) string { return hub.Name() }
 
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
+// wall: there are no namespaces.
+func wall(*syscall.SysProcAttr) bool { return false }
+
 // OpenSelf opens the running hub's binary.
 func OpenSelf() (*os.File, error) {
 	path, err := os.Executable()

@@ -60,6 +60,7 @@ type Runner struct {
 	env []string
 
 	cmd    *exec.Cmd
+	walled bool
 	stdin  *os.File
 	stdout *io.PipeReader
 	head   *head
@@ -105,24 +106,25 @@ func (r *Runner) Start(ctx context.Context) error {
 		return fmt.Errorf("plugin %s: pipes: %w", r.c.Name, err)
 	}
 	policy := r.c.Policy
-	policy.Parent = os.Getpid()
 	policy.Script = r.c.Target.Script
 	policy.Env = slices.Concat(policy.Env, r.pluginEnv())
 	policy.Path = r.c.Target.File.Name()
-	r.cmd = &exec.Cmd{
-		Path:  childPath(r.c.Hub),
-		Args:  []string{"porchlight", "plugin", "exec"},
-		Env:   []string{marker(r.c.Dir)},
-		Stdin: stdinR, Stdout: stdoutW, Stderr: stderrW,
-		// In the order of launch.PolicyFD, TargetFD, HubFD.
-		ExtraFiles:  []*os.File{theirs, r.c.Target.File, r.c.Hub},
-		SysProcAttr: childAttributes(),
-	}
-	if err := r.c.Starter.Start(r.cmd); err != nil {
+	cmd, walled, err := r.c.Starter.Start(func() *exec.Cmd {
+		return &exec.Cmd{
+			Path:  childPath(r.c.Hub),
+			Args:  []string{"porchlight", "plugin", "exec"},
+			Env:   []string{marker(r.c.Dir)},
+			Stdin: stdinR, Stdout: stdoutW, Stderr: stderrW,
+			// In the order of launch.PolicyFD, TargetFD, HubFD.
+			ExtraFiles:  []*os.File{theirs, r.c.Target.File, r.c.Hub},
+			SysProcAttr: childAttributes(),
+		}
+	})
+	if err != nil {
 		ourEnds.close()
 		return fmt.Errorf("plugin %s: start the launcher: %w", r.c.Name, err)
 	}
-	r.stdin = stdinW
+	r.cmd, r.walled, r.stdin = cmd, walled, stdinW
 	r.mu.Lock()
 	r.pid = r.cmd.Process.Pid
 	r.born = startOf(r.pid)
@@ -280,6 +282,10 @@ func (r *Runner) Gone() <-chan struct{} { return r.gone }
 
 // Exit is how it ended; valid after Exited.
 func (r *Runner) Exit() Exit { return r.exit }
+
+// Walled: the process has a PID namespace of its own, so that the kernel ends all
+// that it ever started together with it.
+func (r *Runner) Walled() bool { return r.walled }
 
 // PID of the process; 0 before Start.
 func (r *Runner) PID() int {

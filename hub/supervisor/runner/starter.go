@@ -21,39 +21,64 @@ type Starter struct {
 }
 
 type startRequest struct {
-	cmd  *exec.Cmd
-	done chan error // size 1: the thread never waits for the asker
+	build func() *exec.Cmd
+	done  chan started // size 1: the thread never waits for the asker
 }
 
-// NewStarter begins the thread; Close ends it.
-func NewStarter() *Starter {
+type started struct {
+	cmd    *exec.Cmd
+	walled bool
+	err    error
+}
+
+// NewStarter begins the thread; Close ends it. walls: each child gets a PID namespace
+// where the machine allows it.
+func NewStarter(walls bool) *Starter {
 	s := &Starter{requests: make(chan startRequest), quit: make(chan struct{}), ended: make(chan struct{})}
-	go s.serve()
+	go s.serve(walls)
 	return s
 }
 
-func (s *Starter) serve() {
+func (s *Starter) serve(walls bool) {
 	defer close(s.ended)
 	// Never unlocked: the thread ends with this goroutine.
 	runtime.LockOSThread()
 	for {
 		select {
 		case r := <-s.requests:
-			r.done <- r.cmd.Start()
+			var a started
+			a, walls = fork(r.build, walls)
+			r.done <- a
 		case <-s.quit:
 			return
 		}
 	}
 }
 
-// Start forks cmd from the starter's thread.
-func (s *Starter) Start(cmd *exec.Cmd) error {
-	r := startRequest{cmd: cmd, done: make(chan error, 1)}
+// fork starts the child in a PID namespace of its own where this machine lets us, and
+// does not ask again once it has refused.
+func fork(build func() *exec.Cmd, walls bool) (started, bool) {
+	if cmd := build(); walls && wall(cmd.SysProcAttr) {
+		err := cmd.Start()
+		if err == nil {
+			return started{cmd: cmd, walled: true}, true
+		}
+	}
+	cmd := build()
+	err := cmd.Start()
+	// Where the plain fork fails too, the namespace was not what was wrong.
+	return started{cmd: cmd, err: err}, walls && err != nil
+}
+
+// Start forks what build makes from the starter's thread. build may be called twice.
+func (s *Starter) Start(build func() *exec.Cmd) (cmd *exec.Cmd, walled bool, err error) {
+	r := startRequest{build: build, done: make(chan started, 1)}
 	select {
 	case s.requests <- r:
-		return <-r.done
+		a := <-r.done
+		return a.cmd, a.walled, a.err
 	case <-s.ended:
-		return ErrClosed
+		return nil, false, ErrClosed
 	}
 }
 

@@ -20,6 +20,7 @@ func main() {
 		plugin(args[2])
 	case len(args) == 2 && args[0] == "hub":
 		hub(args[1])
+		return
 	case len(args) == 1 && args[0] == "sleep":
 		block()
 	default:

@@ -163,7 +163,7 @@ func (s *server) Health(context.Context, *pb.HealthRequest) (*pb.HealthReport, e
 	s.mu.Unlock()
 	switch {
 	case s.mode == "freezes" && n == 2:
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		block()
 	case s.mode == "ill":
 		return &pb.HealthReport{Parts: []*pb.PartHealth{{Part: "camera gate", State: pb.PartHealth_STATE_FAILED, Reason: "401 unauthorized", Fix: "check the password"}}}, nil
 	}
@@ -224,8 +224,8 @@ func (s *server) Link(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) er
 		for n := range 200 {
 			_ = st.Send(&pb.FromPlugin{M: &pb.FromPlugin_Call{Call: &pb.HubCall{Id: strconv.Itoa(n), C: &pb.HubCall_ListCameras{ListCameras: &pb.ListCameras{}}}}})
 		}
-	case "parent", "parent-crashes", "parent-setsid":
-		s.children(st)
+	case "parent", "parent-setsid":
+		s.children()
 	case "talks":
 		// Past os.Stdout and os.Stderr, which go-plugin has replaced: the true descriptors.
 		for n := range 3000 {
@@ -255,6 +255,9 @@ func (s *server) Link(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) er
 		case *pb.FromHub_Deliver:
 			_ = st.Send(&pb.FromPlugin{M: &pb.FromPlugin_Ack{Ack: &pb.EventAck{Seq: m.Deliver.GetEvent().GetSeq()}}})
 		case *pb.FromHub_Command:
+			if m.Command.GetAction().GetName() == "crash" {
+				os.Exit(9)
+			}
 			s.mu.Lock()
 			config := s.config
 			s.mu.Unlock()
@@ -271,8 +274,8 @@ func flood(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) {
 	}
 }
 
-// children starts grandchildren of the hub that hold stderr, and says their pids.
-func (s *server) children(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) {
+// children starts a grandchild of the hub that holds stderr.
+func (s *server) children() {
 	c := exec.Command("/proc/self/exe", "sleep")
 	c.Stderr = os.NewFile(2, "stderr")
 	if s.mode == "parent-setsid" {
@@ -281,10 +284,6 @@ func (s *server) children(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]
 	if err := c.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return
-	}
-	_ = st.Send(&pb.FromPlugin{M: &pb.FromPlugin_Log{Log: &pb.Log{Message: "child " + strconv.Itoa(c.Process.Pid)}}})
-	if s.mode != "parent" {
-		go func() { <-time.After(50 * time.Millisecond); os.Exit(9) }()
 	}
 }
 
