@@ -281,10 +281,6 @@ func TestThreeTabsCostTheCameraNothing(t *testing.T) {
 		t.Skip("what a process writes is read from /proc, which only Linux has")
 	}
 	h := start(t, "")
-	var demo struct {
-		PID int `json:"pid"`
-	}
-	h.get("/api/v1/plugins/demo", &demo)
 	cmd := exec.CommandContext(t.Context(), h.tools.node, filepath.Join("scripts", "tabs.mjs"))
 	cmd.Env = append(os.Environ(), "PORCHLIGHT_URL="+h.url, "PORCHLIGHT_COOKIE="+h.cookie, "CHROMIUM="+h.tools.chromium)
 	cmd.Stderr = os.Stderr
@@ -307,6 +303,10 @@ func TestThreeTabsCostTheCameraNothing(t *testing.T) {
 			t.Fatalf("want %d live tabs, the script says %q", tabs, lines.Text())
 		}
 		defer fmt.Fprintln(in)
+		var demo struct {
+			PID int `json:"pid"`
+		}
+		h.get("/api/v1/plugins/demo", &demo)
 		return written(t, demo.PID)
 	}
 	one, three := rate(1), rate(3)

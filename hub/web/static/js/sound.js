@@ -152,7 +152,9 @@ export class Sound {
   play(name, volume) {
     const ctx = this.#ctx;
     if (!ctx) return 0;
-    const start = Math.max(ctx.currentTime + 0.01, this.#busyUntil);
+    // A little ahead: making the notes takes a moment, and one in the past is cut short.
+    const begun = ctx.currentTime;
+    const start = Math.max(begun + 0.04, this.#busyUntil);
     const { strikes = [], knocks = [] } = recipe(name);
     const out = ctx.createGain();
     // Loudness is heard by powers: half the number shall sound half as loud.
@@ -165,7 +167,7 @@ export class Sound {
     for (const k of knocks) end = Math.max(end, knock(ctx, out, start, k));
     this.#busyUntil = end + 0.15;
     setTimeout(() => soft.disconnect(), (end - ctx.currentTime + 1) * 1000);
-    return start - ctx.currentTime;
+    return start - begun;
   }
 }
 
