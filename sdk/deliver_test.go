@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/porchlight-hub/porchlight/sdk/event"
+	"github.com/porchlight-hub/porchlight/sdk/internal/instance"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -151,7 +152,7 @@ func TestStuckCommands(t *testing.T) {
 		ident: func(ctx context.Context, _ string) error { <-hold; return nil },
 		play:  func(context.Context, PlayRequest) (PlayResult, error) { return PlayResult{Played: true}, nil },
 	})
-	for _, id := range ids(linkCommands + 1) {
+	for _, id := range ids(instance.LinkCommands + 1) {
 		deadline := time.Minute
 		if id == "0" {
 			deadline = time.Millisecond

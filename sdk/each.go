@@ -22,7 +22,7 @@ func (h *Hub) Each(ctx context.Context, f func(ctx context.Context, d Device) er
 	var wg sync.WaitGroup
 	for _, d := range h.Devices() {
 		wg.Go(func() {
-			h.in.guard("device "+d.ID, func() { h.again(ctx, d, f) })
+			h.in.Guard("device "+d.ID, func() { h.again(ctx, d, f) })
 		})
 	}
 	wg.Wait()
@@ -45,6 +45,17 @@ func (h *Hub) again(ctx context.Context, d Device, f func(context.Context, Devic
 			return
 		}
 		wait = min(2*wait, longestRetry)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -115,7 +115,12 @@ func connect(t *testing.T, p Plugin) *peer {
 
 func (p *peer) configure(dataDir string) {
 	p.t.Helper()
-	r, err := p.client.Configure(p.ctx, &pb.ConfigureRequest{Revision: 1, Entry: "stub", DataDir: dataDir, InstanceDir: p.t.TempDir()})
+	p.configureWith(&pb.ConfigureRequest{Revision: 1, Entry: "stub", DataDir: dataDir, InstanceDir: p.t.TempDir()})
+}
+
+func (p *peer) configureWith(c *pb.ConfigureRequest) {
+	p.t.Helper()
+	r, err := p.client.Configure(p.ctx, c)
 	if err != nil || r.GetOutcome() != pb.ConfigureResult_OUTCOME_APPLIED {
 		p.t.Fatalf("configure: %v, %v", r, err)
 	}

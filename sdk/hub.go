@@ -10,25 +10,27 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/sdk/event"
+	"github.com/porchlight-hub/porchlight/sdk/internal/instance"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+	"github.com/porchlight-hub/porchlight/sdk/wire"
 )
 
 // Hub is the plugin's way to the house. All methods may be called at once, and
 // from Run's first line on; what needs the connection waits for it, as long as
 // ctx allows (30 s where it has no end).
 type Hub struct {
-	in *instance
+	in *instance.Instance
 }
 
 // Entry is this plugin's name in the config.
-func (h *Hub) Entry() string { return h.in.setup().GetEntry() }
+func (h *Hub) Entry() string { return h.in.Setup().GetEntry() }
 
 // Name of the house.
-func (h *Hub) Name() string { return h.in.setup().GetHubName() }
+func (h *Hub) Name() string { return h.in.Setup().GetHubName() }
 
 // Location is the house's time zone.
 func (h *Hub) Location() *time.Location {
-	if l, err := time.LoadLocation(h.in.setup().GetTimezone()); err == nil {
+	if l, err := time.LoadLocation(h.in.Setup().GetTimezone()); err == nil {
 		return l
 	}
 	return time.Local
@@ -36,11 +38,11 @@ func (h *Hub) Location() *time.Location {
 
 // Config fills v from the settings of this plugin's entry.
 func (h *Hub) Config(v any) error {
-	return decode("config", json.RawMessage(h.in.setup().GetConfig()), v)
+	return decode("config", json.RawMessage(h.in.Setup().GetConfig()), v)
 }
 
 // Devices are the cameras and chimes whose entries name this plugin.
-func (h *Hub) Devices() []Device { return devicesFrom(h.in.setup().GetDevices()) }
+func (h *Hub) Devices() []Device { return devicesFrom(h.in.Setup().GetDevices()) }
 
 // Device by its id.
 func (h *Hub) Device(id string) (Device, bool) {
@@ -52,17 +54,17 @@ func (h *Hub) Device(id string) (Device, bool) {
 }
 
 // DataDir is the only folder that the plugin may write.
-func (h *Hub) DataDir() string { return h.in.setup().GetDataDir() }
+func (h *Hub) DataDir() string { return h.in.Setup().GetDataDir() }
 
 // Log goes to the hub's log, under this plugin's name; to stderr while there is no connection.
-func (h *Hub) Log() *slog.Logger { return h.in.log }
+func (h *Hub) Log() *slog.Logger { return h.in.Log() }
 
 // Features of the hub, by name; a plugin that needs a newer one asks here.
-func (h *Hub) Features() []string { return slices.Clone(h.in.setup().GetHubFeatures()) }
+func (h *Hub) Features() []string { return slices.Clone(h.in.Setup().GetHubFeatures()) }
 
 // Granted is what the plugin may do, after the owner and the hub's policy had their say.
 func (h *Hub) Granted() Grant {
-	g := h.in.setup().GetGrant()
+	g := h.in.Setup().GetGrant()
 	return Grant{
 		Publish: g.GetPublish(), Subscribe: g.GetSubscribe(), Commands: g.GetCommands(),
 		MediaPublish: g.GetMediaPublish(), MediaRead: g.GetMediaRead(), Talk: g.GetTalk(),
@@ -104,12 +106,28 @@ func (h *Hub) Publish(ctx context.Context, e Event) (Result, error) {
 	if _, err := event.FromProto(m); err != nil { // the same check as the hub's, without the way there
 		return Result{Outcome: event.Rejected}, &Error{Call: "publish", Kind: ErrInvalid, Message: err.Error()}
 	}
-	return h.in.publish(ctx, m)
+	r, err := h.in.Publish(ctx, m)
+	switch {
+	case errors.Is(err, instance.ErrDraining):
+		return Result{}, &Error{Call: "publish", Kind: ErrUnavailable, Message: err.Error()}
+	case errors.Is(err, wire.ErrFull):
+		return Result{}, &Error{Call: "publish", Kind: ErrExhausted, Message: err.Error()}
+	case err != nil:
+		return Result{}, fmt.Errorf("publish: %w", unavailable(err))
+	}
+	res := Result{Outcome: event.Outcome(r.GetOutcome()), Seq: r.GetSeq()}
+	if r.GetOutcome() != pb.PublishResult_OUTCOME_REJECTED {
+		return res, nil
+	}
+	if err := errorFrom("publish", r.GetError()); err != nil {
+		return res, err
+	}
+	return res, &Error{Call: "publish", Message: m.GetSubject()} // a hub that gives no reason
 }
 
 // KVGet reads from the plugin's own store in the hub; ErrNotFound where there is no such key.
 func (h *Hub) KVGet(ctx context.Context, key string) ([]byte, error) {
-	r, err := h.in.call(ctx, "kv get", &pb.HubCall{C: &pb.HubCall_KvGet{KvGet: &pb.KVGet{Key: key}}})
+	r, err := h.call(ctx, "kv get", &pb.HubCall{C: &pb.HubCall_KvGet{KvGet: &pb.KVGet{Key: key}}})
 	if err != nil {
 		return nil, err
 	}
@@ -122,25 +140,25 @@ func (h *Hub) KVGet(ctx context.Context, key string) ([]byte, error) {
 // KVPut writes to it. Keys are [a-z0-9._/-]{1,128}; all values together are at most 5 MiB,
 // one at most a little under 1 MiB (a message's limit).
 func (h *Hub) KVPut(ctx context.Context, key string, value []byte) error {
-	_, err := h.in.call(ctx, "kv put", &pb.HubCall{C: &pb.HubCall_KvPut{KvPut: &pb.KVPut{Key: key, Value: value}}})
+	_, err := h.call(ctx, "kv put", &pb.HubCall{C: &pb.HubCall_KvPut{KvPut: &pb.KVPut{Key: key, Value: value}}})
 	return err
 }
 
 // KVDelete removes a key; one that is not there is no error.
 func (h *Hub) KVDelete(ctx context.Context, key string) error {
-	_, err := h.in.call(ctx, "kv delete", &pb.HubCall{C: &pb.HubCall_KvDelete{KvDelete: &pb.KVDelete{Key: key}}})
+	_, err := h.call(ctx, "kv delete", &pb.HubCall{C: &pb.HubCall_KvDelete{KvDelete: &pb.KVDelete{Key: key}}})
 	return err
 }
 
 // KVList lists the keys with a prefix.
 func (h *Hub) KVList(ctx context.Context, prefix string) ([]string, error) {
-	r, err := h.in.call(ctx, "kv list", &pb.HubCall{C: &pb.HubCall_KvList{KvList: &pb.KVList{Prefix: prefix}}})
+	r, err := h.call(ctx, "kv list", &pb.HubCall{C: &pb.HubCall_KvList{KvList: &pb.KVList{Prefix: prefix}}})
 	return r.GetKvList().GetKeys(), err
 }
 
 // Secret reads a secret that this plugin's config refers to.
 func (h *Hub) Secret(ctx context.Context, name string) (Secret, error) {
-	r, err := h.in.call(ctx, "secret", &pb.HubCall{C: &pb.HubCall_Secret{Secret: &pb.SecretGet{Name: name}}})
+	r, err := h.call(ctx, "secret", &pb.HubCall{C: &pb.HubCall_Secret{Secret: &pb.SecretGet{Name: name}}})
 	return Secret(r.GetSecret().GetValue()), err
 }
 
@@ -164,7 +182,11 @@ func (h *Hub) Subscribe(ctx context.Context, r SubscribeRequest, handle func(con
 			return nil, &Error{Call: "subscribe", Kind: ErrInvalid, Message: err.Error()}
 		}
 	}
-	return h.in.subscribe(ctx, r, handle)
+	sub, reply, err := h.in.Subscribe(ctx, &pb.Subscribe{Filters: r.Filters, Name: r.Name, From: pb.Subscribe_From(r.From)}, handle)
+	if err := callError("subscribe", reply, err); err != nil {
+		return nil, err
+	}
+	return &Subscription{hub: h, sub: sub}, nil
 }
 
 // SubscribeRequest names what to hear, and from when on.
@@ -186,27 +208,28 @@ const (
 
 // Subscription is a running Subscribe.
 type Subscription struct {
-	in  *instance
-	sub *subscription
+	hub *Hub
+	sub *instance.Subscription
 }
 
 // Close ends it; a handler that runs is not waited for.
 func (s *Subscription) Close(ctx context.Context) error {
-	s.in.unsubscribe(s.sub.number)
-	_, err := s.in.call(ctx, "unsubscribe", &pb.HubCall{C: &pb.HubCall_Unsubscribe{Unsubscribe: &pb.Unsubscribe{Subscription: s.sub.number}}})
+	s.sub.Close()
+	_, err := s.hub.call(ctx, "unsubscribe", &pb.HubCall{C: &pb.HubCall_Unsubscribe{Unsubscribe: &pb.Unsubscribe{Subscription: s.sub.Number()}}})
 	return err
 }
 
 // call asks the hub and turns its answer's error into an *Error.
-func (in *instance) call(ctx context.Context, what string, c *pb.HubCall) (*pb.HubReply, error) {
-	r, err := in.calls.Do(ctx, c)
+func (h *Hub) call(ctx context.Context, what string, c *pb.HubCall) (*pb.HubReply, error) {
+	r, err := h.in.Call(ctx, c)
+	return r, callError(what, r, err)
+}
+
+func callError(what string, r *pb.HubReply, err error) error {
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, unavailable(err))
+		return fmt.Errorf("%s: %w", what, unavailable(err))
 	}
-	if e := errorFrom(what, r.GetError()); e != nil {
-		return r, e
-	}
-	return r, nil
+	return errorFrom(what, r.GetError())
 }
 
 // unavailable keeps a context's error and makes an ErrUnavailable of the rest.
@@ -223,13 +246,13 @@ func (h *Hub) Act(ctx context.Context, device string, a Act) error {
 	if m.GetAct() == nil {
 		return &Error{Call: "act", Kind: ErrInvalid, Message: fmt.Sprintf("%T is not one of the acts", a)}
 	}
-	_, err := h.in.call(ctx, "act", &pb.HubCall{C: &pb.HubCall_ActOnDevice{ActOnDevice: &pb.ActOnDevice{Act: m}}})
+	_, err := h.call(ctx, "act", &pb.HubCall{C: &pb.HubCall_ActOnDevice{ActOnDevice: &pb.ActOnDevice{Act: m}}})
 	return err
 }
 
 // Cameras lists the house's cameras, as far as the grant lets the plugin know of them.
 func (h *Hub) Cameras(ctx context.Context) ([]CameraInfo, error) {
-	r, err := h.in.call(ctx, "list cameras", &pb.HubCall{C: &pb.HubCall_ListCameras{ListCameras: &pb.ListCameras{}}})
+	r, err := h.call(ctx, "list cameras", &pb.HubCall{C: &pb.HubCall_ListCameras{ListCameras: &pb.ListCameras{}}})
 	var out []CameraInfo
 	for _, c := range r.GetListCameras().GetCameras() {
 		out = append(out, CameraInfo{ID: c.GetId(), Name: c.GetName(), Kind: c.GetKind(), Online: c.GetOnline(), Talk: c.GetTalk()})
@@ -245,7 +268,7 @@ type CameraInfo struct {
 
 // OpenRepair shows a card on the health page until CloseRepair of the same key.
 func (h *Hub) OpenRepair(ctx context.Context, r Repair) error {
-	_, err := h.in.call(ctx, "open repair", &pb.HubCall{C: &pb.HubCall_OpenRepair{OpenRepair: &pb.OpenRepair{
+	_, err := h.call(ctx, "open repair", &pb.HubCall{C: &pb.HubCall_OpenRepair{OpenRepair: &pb.OpenRepair{
 		Repair: &pb.Repair{Key: r.Key, Title: r.Title, Effect: r.Effect, Fix: r.Fix},
 	}}})
 	return err
@@ -253,7 +276,7 @@ func (h *Hub) OpenRepair(ctx context.Context, r Repair) error {
 
 // CloseRepair takes the card away; one that is not there is no error.
 func (h *Hub) CloseRepair(ctx context.Context, key string) error {
-	_, err := h.in.call(ctx, "close repair", &pb.HubCall{C: &pb.HubCall_CloseRepair{CloseRepair: &pb.CloseRepair{Key: key}}})
+	_, err := h.call(ctx, "close repair", &pb.HubCall{C: &pb.HubCall_CloseRepair{CloseRepair: &pb.CloseRepair{Key: key}}})
 	return err
 }
 
@@ -265,7 +288,7 @@ type Repair struct {
 // AskOwner shows the owner a prompt. The answer comes as a call of the named
 // action, or never: silence and a no look the same.
 func (h *Hub) AskOwner(ctx context.Context, q Question) error {
-	_, err := h.in.call(ctx, "ask owner", &pb.HubCall{C: &pb.HubCall_AskOwner{AskOwner: &pb.AskOwner{
+	_, err := h.call(ctx, "ask owner", &pb.HubCall{C: &pb.HubCall_AskOwner{AskOwner: &pb.AskOwner{
 		Prompt: q.Prompt, Title: q.Title, Text: q.Text, Action: q.Action,
 	}}})
 	return err

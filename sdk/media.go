@@ -19,19 +19,19 @@ const mediaSocket = "media.sock"
 // pushing. Tracks can also be announced later by Publisher.SetTrack. Another
 // PublishMedia for the same stream takes over from this one.
 func (h *Hub) PublishMedia(ctx context.Context, camera, stream string, tracks ...av.Track) (*av.Publisher, error) {
-	r, err := h.in.call(ctx, "publish media", &pb.HubCall{C: &pb.HubCall_OpenMedia{OpenMedia: &pb.OpenMedia{
+	r, err := h.call(ctx, "publish media", &pb.HubCall{C: &pb.HubCall_OpenMedia{OpenMedia: &pb.OpenMedia{
 		Direction: pb.OpenMedia_DIRECTION_PUBLISH, Camera: camera, Stream: stream, Tracks: tracksToProto(tracks),
 	}}})
 	if err != nil {
 		return nil, err
 	}
-	p, err := av.NewPublisher(ctx, h.in.mediaPath(), r.GetOpenMedia().GetToken(), tracks...)
+	p, err := av.NewPublisher(ctx, h.mediaPath(), r.GetOpenMedia().GetToken(), tracks...)
 	return p, mediaError("publish media", err)
 }
 
 // OpenMedia reads a stream. What the hub had to convert, and why, is told by Reader.Rendition.
 func (h *Hub) OpenMedia(ctx context.Context, m MediaRequest) (*av.Reader, error) {
-	r, err := h.in.call(ctx, "open media", &pb.HubCall{C: &pb.HubCall_OpenMedia{OpenMedia: &pb.OpenMedia{
+	r, err := h.call(ctx, "open media", &pb.HubCall{C: &pb.HubCall_OpenMedia{OpenMedia: &pb.OpenMedia{
 		Direction: pb.OpenMedia_DIRECTION_READ, Camera: m.Camera, Stream: m.Stream,
 		Start:  &pb.MediaStart{From: pb.MediaStart_From(m.Start.From), SecondsBack: m.Start.Back.Seconds()},
 		Follow: !m.Stop, Video: videoToProto(m.Rendition.Video), Audio: audioToProto(m.Rendition.Audio),
@@ -39,7 +39,7 @@ func (h *Hub) OpenMedia(ctx context.Context, m MediaRequest) (*av.Reader, error)
 	if err != nil {
 		return nil, err
 	}
-	return h.in.openReader(ctx, "open media", r.GetOpenMedia().GetToken())
+	return h.openReader(ctx, "open media", r.GetOpenMedia().GetToken())
 }
 
 // MediaRequest names a stream, where to begin, and in which form it is wanted.
@@ -53,7 +53,7 @@ type MediaRequest struct {
 
 // DescribeMedia tells what a camera offers, before anything is opened.
 func (h *Hub) DescribeMedia(ctx context.Context, camera string) (MediaDescription, error) {
-	r, err := h.in.call(ctx, "describe media", &pb.HubCall{C: &pb.HubCall_DescribeMedia{DescribeMedia: &pb.DescribeMedia{Camera: camera}}})
+	r, err := h.call(ctx, "describe media", &pb.HubCall{C: &pb.HubCall_DescribeMedia{DescribeMedia: &pb.DescribeMedia{Camera: camera}}})
 	var d MediaDescription
 	for _, s := range r.GetDescribeMedia().GetStreams() {
 		out := StreamDescription{Name: s.GetName(), Live: s.GetLive(), Prebuffer: seconds(s.GetPrebufferSeconds())}
@@ -95,14 +95,14 @@ type TrackDescription struct {
 
 // Snapshot asks for a JPEG of a camera, or by Handle for the picture of an event.
 func (h *Hub) Snapshot(ctx context.Context, s SnapshotRequest) (Image, error) {
-	r, err := h.in.call(ctx, "snapshot", &pb.HubCall{C: &pb.HubCall_Snapshot{Snapshot: &pb.SnapshotGet{
+	r, err := h.call(ctx, "snapshot", &pb.HubCall{C: &pb.HubCall_Snapshot{Snapshot: &pb.SnapshotGet{
 		Camera: s.Camera, Width: uint32(s.Width), Height: uint32(s.Height),
 		MaxAge: durationpb.New(s.MaxAge), Reason: s.Reason, Handle: s.Handle,
 	}}})
 	if err != nil {
 		return Image{}, err
 	}
-	u, err := av.ReadImage(ctx, h.in.mediaPath(), r.GetSnapshot().GetToken())
+	u, err := av.ReadImage(ctx, h.mediaPath(), r.GetSnapshot().GetToken())
 	if err != nil {
 		return Image{}, mediaError("snapshot", err)
 	}
@@ -112,14 +112,14 @@ func (h *Hub) Snapshot(ctx context.Context, s SnapshotRequest) (Image, error) {
 
 // RequestKeyFrame asks a camera for a key frame soon.
 func (h *Hub) RequestKeyFrame(ctx context.Context, camera, stream string) error {
-	_, err := h.in.call(ctx, "request key frame", &pb.HubCall{C: &pb.HubCall_RequestKeyFrame{RequestKeyFrame: &pb.RequestKeyFrame{Camera: camera, Stream: stream}}})
+	_, err := h.call(ctx, "request key frame", &pb.HubCall{C: &pb.HubCall_RequestKeyFrame{RequestKeyFrame: &pb.RequestKeyFrame{Camera: camera, Stream: stream}}})
 	return err
 }
 
 // HoldPrebuffer asks the hub to keep so much of a stream for readers that begin in
 // the past; 0 gives it up. The answer is what the hub can hold, at most 30 s.
 func (h *Hub) HoldPrebuffer(ctx context.Context, camera, stream string, d time.Duration) (time.Duration, error) {
-	r, err := h.in.call(ctx, "hold prebuffer", &pb.HubCall{C: &pb.HubCall_HoldPrebuffer{HoldPrebuffer: &pb.HoldPrebuffer{Camera: camera, Stream: stream, Seconds: d.Seconds()}}})
+	r, err := h.call(ctx, "hold prebuffer", &pb.HubCall{C: &pb.HubCall_HoldPrebuffer{HoldPrebuffer: &pb.HoldPrebuffer{Camera: camera, Stream: stream, Seconds: d.Seconds()}}})
 	return seconds(r.GetHoldPrebuffer().GetSeconds()), err
 }
 
@@ -127,7 +127,7 @@ func (h *Hub) HoldPrebuffer(ctx context.Context, camera, stream string, d time.D
 // may differ from the one asked for: it is the second result, already announced on
 // the publisher. ErrBusy: somebody talks, and the error says who.
 func (h *Hub) OpenTalk(ctx context.Context, camera, talker string, track av.Track) (*av.Publisher, av.Track, error) {
-	r, err := h.in.call(ctx, "open talk", &pb.HubCall{C: &pb.HubCall_OpenTalk{OpenTalk: &pb.OpenTalk{
+	r, err := h.call(ctx, "open talk", &pb.HubCall{C: &pb.HubCall_OpenTalk{OpenTalk: &pb.OpenTalk{
 		Camera: camera, Talker: talker, Track: trackToProto(track),
 	}}})
 	if err != nil {
@@ -139,19 +139,19 @@ func (h *Hub) OpenTalk(ctx context.Context, camera, talker string, track av.Trac
 	if t := r.GetOpenTalk().GetTrack(); t != nil {
 		track = trackFrom(t)
 	}
-	p, err := av.NewPublisher(ctx, h.in.mediaPath(), r.GetOpenTalk().GetToken(), track)
+	p, err := av.NewPublisher(ctx, h.mediaPath(), r.GetOpenTalk().GetToken(), track)
 	return p, track, mediaError("open talk", err)
 }
 
 // CutClip opens a span of a recording for reading. Each needs the owner's grant of that clip.
 func (h *Hub) CutClip(ctx context.Context, c ClipRequest) (*av.Reader, error) {
-	r, err := h.in.call(ctx, "cut clip", &pb.HubCall{C: &pb.HubCall_CutClip{CutClip: &pb.CutClip{
+	r, err := h.call(ctx, "cut clip", &pb.HubCall{C: &pb.HubCall_CutClip{CutClip: &pb.CutClip{
 		Camera: c.Camera, From: stamp(c.From), To: stamp(c.To), Grant: c.Grant,
 	}}})
 	if err != nil {
 		return nil, err
 	}
-	return h.in.openReader(ctx, "cut clip", r.GetCutClip().GetToken())
+	return h.openReader(ctx, "cut clip", r.GetCutClip().GetToken())
 }
 
 // ClipRequest names a span of a recording and the owner's grant of it.
@@ -161,12 +161,12 @@ type ClipRequest struct {
 	Grant    string
 }
 
-func (in *instance) mediaPath() string {
-	return filepath.Join(in.setup().GetInstanceDir(), mediaSocket)
+func (h *Hub) mediaPath() string {
+	return filepath.Join(h.in.Setup().GetInstanceDir(), mediaSocket)
 }
 
-func (in *instance) openReader(ctx context.Context, what, token string) (*av.Reader, error) {
-	r, err := av.Open(ctx, in.mediaPath(), token)
+func (h *Hub) openReader(ctx context.Context, what, token string) (*av.Reader, error) {
+	r, err := av.Open(ctx, h.mediaPath(), token)
 	return r, mediaError(what, err)
 }
 

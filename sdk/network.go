@@ -23,7 +23,7 @@ func (h *Hub) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	if err != nil {
 		return nil, &Error{Call: "dial", Kind: ErrInvalid, Message: "port " + port + " is no number up to 65535"}
 	}
-	_, err = h.in.call(ctx, "dial", &pb.HubCall{C: &pb.HubCall_Dial{Dial: &pb.Dial{Network: network, Host: host, Port: uint32(n)}}})
+	_, err = h.call(ctx, "dial", &pb.HubCall{C: &pb.HubCall_Dial{Dial: &pb.Dial{Network: network, Host: host, Port: uint32(n)}}})
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (h *Hub) Dial(ctx context.Context, network, address string) (net.Conn, erro
 
 // Discover has the hub look for devices: kind is mdns, ws-discovery or ssdp.
 func (h *Hub) Discover(ctx context.Context, kind, query string, wait time.Duration) ([]Found, error) {
-	r, err := h.in.call(ctx, "discover", &pb.HubCall{C: &pb.HubCall_Discover{Discover: &pb.Discover{Kind: kind, Query: query, For: durationpb.New(wait)}}})
+	r, err := h.call(ctx, "discover", &pb.HubCall{C: &pb.HubCall_Discover{Discover: &pb.Discover{Kind: kind, Query: query, For: durationpb.New(wait)}}})
 	var out []Found
 	for _, f := range r.GetDiscover().GetFound() {
 		out = append(out, Found{ID: f.GetId(), Addresses: f.GetAddresses(), Attrs: f.GetAttrs()})
@@ -51,7 +51,7 @@ type Found struct {
 
 // HTTPFetch has the hub fetch a URL within the grant; answers over 1 MiB are refused.
 func (h *Hub) HTTPFetch(ctx context.Context, f FetchRequest) (FetchResponse, error) {
-	r, err := h.in.call(ctx, "http fetch", &pb.HubCall{C: &pb.HubCall_HttpFetch{HttpFetch: &pb.HTTPFetch{
+	r, err := h.call(ctx, "http fetch", &pb.HubCall{C: &pb.HubCall_HttpFetch{HttpFetch: &pb.HTTPFetch{
 		Method: f.Method, Url: f.URL, Headers: maps.Clone(f.Headers), Body: f.Body, Credential: f.Credential,
 	}}})
 	a := r.GetHttpFetch()
@@ -76,6 +76,6 @@ type FetchResponse struct {
 // RegisterWebhook opens a URL on the hub for a device to call; each call comes as
 // the plugin's action of that name.
 func (h *Hub) RegisterWebhook(ctx context.Context, name string) (url string, err error) {
-	r, err := h.in.call(ctx, "register webhook", &pb.HubCall{C: &pb.HubCall_RegisterWebhook{RegisterWebhook: &pb.RegisterWebhook{Name: name}}})
+	r, err := h.call(ctx, "register webhook", &pb.HubCall{C: &pb.HubCall_RegisterWebhook{RegisterWebhook: &pb.RegisterWebhook{Name: name}}})
 	return r.GetRegisterWebhook().GetUrl(), err
 }

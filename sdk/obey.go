@@ -16,8 +16,8 @@ import (
 )
 
 // commands lists what the author's type answers.
-func (in *instance) commands() []string {
-	p := in.author()
+func (d *dressed) commands() []string {
+	p := d.plugin
 	var out []string
 	add := func(ok bool, name string) {
 		if ok {
@@ -74,11 +74,11 @@ func cannot(what string) error {
 }
 
 // obey translates one command into the author's method and back.
-func (in *instance) obey(ctx context.Context, c *pb.Command, arrived time.Time) (*pb.Reply, error) {
-	p := in.author()
+func (d *dressed) obey(ctx context.Context, c *pb.Command, arrived time.Time) (*pb.Reply, error) {
+	p := d.plugin
 	switch m := c.GetC().(type) {
 	case *pb.Command_ChimePlay:
-		return in.play(ctx, m.ChimePlay, c.GetIdempotencyKey(), arrived)
+		return d.play(ctx, m.ChimePlay, c.GetIdempotencyKey(), arrived)
 	case *pb.Command_ChimeStop:
 		if x, ok := p.(ChimeStopper); ok {
 			return done(), x.StopPlaying(ctx, m.ChimeStop.GetChime())
@@ -92,16 +92,16 @@ func (in *instance) obey(ctx context.Context, c *pb.Command, arrived time.Time) 
 		s, err := x.Source(ctx, m.CameraSource.GetCamera())
 		return &pb.Reply{R: &pb.Reply_Source{Source: sourceToProto(s)}}, err
 	case *pb.Command_CameraSnapshot:
-		return in.snapshot(ctx, m.CameraSnapshot)
+		return d.snapshot(ctx, m.CameraSnapshot)
 	case *pb.Command_CameraTalk:
-		return in.talk(ctx, m.CameraTalk)
+		return d.talk(ctx, m.CameraTalk)
 	case *pb.Command_CameraKeyFrame:
 		if x, ok := p.(KeyFramer); ok {
 			return done(), x.RequestKeyFrame(ctx, m.CameraKeyFrame.GetCamera(), m.CameraKeyFrame.GetStream())
 		}
 		return nil, cannot("camera.key_frame")
 	case *pb.Command_NotifySend:
-		return in.notify(ctx, m.NotifySend)
+		return d.notify(ctx, m.NotifySend)
 	case *pb.Command_DeviceIdentify:
 		if x, ok := p.(Identifier); ok {
 			return done(), x.Identify(ctx, m.DeviceIdentify.GetDevice())
@@ -114,11 +114,10 @@ func (in *instance) obey(ctx context.Context, c *pb.Command, arrived time.Time) 
 		}
 		return nil, cannot("device.act")
 	case *pb.Command_Selfcheck:
-		return in.selfCheck(ctx, m.Selfcheck)
+		return d.selfCheck(ctx, m.Selfcheck)
 	case *pb.Command_Action:
-		return in.action(ctx, m.Action)
+		return d.action(ctx, m.Action)
 	}
-	in.unknown.Add(1) // of a newer hub
 	return nil, &Error{Call: "command", Kind: ErrNotYet, Message: "this plugin's sdk does not know it"}
 }
 
@@ -126,8 +125,8 @@ func done() *pb.Reply { return &pb.Reply{R: &pb.Reply_Done{Done: &pb.Done{}}} }
 
 // play sounds at most once for a key, also across a crash inside Play: the key is
 // noted before the sound. A replay, or a ring past its age, never sounds.
-func (in *instance) play(ctx context.Context, m *pb.ChimePlay, key string, arrived time.Time) (*pb.Reply, error) {
-	x, ok := in.author().(Chime)
+func (d *dressed) play(ctx context.Context, m *pb.ChimePlay, key string, arrived time.Time) (*pb.Reply, error) {
+	x, ok := d.plugin.(Chime)
 	if !ok {
 		return nil, cannot("chime.play")
 	}
@@ -138,16 +137,14 @@ func (in *instance) play(ctx context.Context, m *pb.ChimePlay, key string, arriv
 		reason = "not played: replay"
 	case limit > 0 && age > limit:
 		reason = fmt.Sprintf("not played: too old (%s, at most %s)", age.Round(time.Millisecond), limit)
-	case key != "" && in.ledger.Has("play/"+key):
+	case key != "" && d.in.Known("play/"+key):
 		reason = "not played: it was already begun before this plugin started anew"
 	}
 	if reason != "" {
 		return played(PlayResult{Reason: reason, Sound: m.GetSound()}), nil
 	}
 	if key != "" {
-		if err := in.ledger.Add("play/" + key); err != nil {
-			in.forgetful(err)
-		}
+		d.in.Note("play/" + key)
 	}
 	r := PlayRequest{
 		Chime: m.GetChime(), Sound: m.GetSound(), EventID: m.GetEventId(), Camera: m.GetCamera(), CameraName: m.GetCameraName(),
@@ -168,8 +165,8 @@ func played(r PlayResult) *pb.Reply {
 }
 
 // snapshot sends the JPEG over the media socket, and then the answer.
-func (in *instance) snapshot(ctx context.Context, m *pb.CameraSnapshot) (*pb.Reply, error) {
-	x, ok := in.author().(Snapshotter)
+func (d *dressed) snapshot(ctx context.Context, m *pb.CameraSnapshot) (*pb.Reply, error) {
+	x, ok := d.plugin.(Snapshotter)
 	if !ok {
 		return nil, cannot("camera.snapshot")
 	}
@@ -182,7 +179,7 @@ func (in *instance) snapshot(ctx context.Context, m *pb.CameraSnapshot) (*pb.Rep
 	if img.Taken.IsZero() {
 		img.Taken = time.Now()
 	}
-	if err := av.SendImage(ctx, in.mediaPath(), m.GetToken(), img.JPEG, img.Taken); err != nil {
+	if err := av.SendImage(ctx, d.hub.mediaPath(), m.GetToken(), img.JPEG, img.Taken); err != nil {
 		return nil, mediaError("snapshot", err)
 	}
 	return &pb.Reply{R: &pb.Reply_Snapshot{Snapshot: &pb.SnapshotTaken{
@@ -191,8 +188,8 @@ func (in *instance) snapshot(ctx context.Context, m *pb.CameraSnapshot) (*pb.Rep
 }
 
 // talk accepts, and then reads: the hub sends speech once it knows the form that the device takes.
-func (in *instance) talk(ctx context.Context, m *pb.CameraTalk) (*pb.Reply, error) {
-	x, ok := in.author().(Talker)
+func (d *dressed) talk(ctx context.Context, m *pb.CameraTalk) (*pb.Reply, error) {
+	x, ok := d.plugin.(Talker)
 	if !ok {
 		return nil, cannot("camera.talk")
 	}
@@ -204,25 +201,26 @@ func (in *instance) talk(ctx context.Context, m *pb.CameraTalk) (*pb.Reply, erro
 		}
 		r.Track = t
 	}
-	if !in.begin(func() { in.speak(x, r, m.GetToken()) }) {
+	if !d.in.Begin(func() { d.speak(x, r, m.GetToken()) }) {
 		return nil, &Error{Call: "camera.talk", Kind: ErrUnavailable, Message: "the plugin is stopping"}
 	}
 	return &pb.Reply{R: &pb.Reply_Talk{Talk: &pb.TalkAccepted{Track: trackToProto(r.Track)}}}, nil
 }
 
-func (in *instance) speak(x Talker, r TalkRequest, token string) {
-	speech, err := in.openReader(in.ctx, "talk", token)
+func (d *dressed) speak(x Talker, r TalkRequest, token string) {
+	ctx := d.in.Context()
+	speech, err := d.hub.openReader(ctx, "talk", token)
 	if err == nil {
 		defer speech.Close()
-		in.guard("Talk", func() { err = x.Talk(in.ctx, r, speech) })
+		d.in.Guard("Talk", func() { err = x.Talk(ctx, r, speech) })
 	}
-	if err != nil && in.ctx.Err() == nil {
-		in.log.Warn("talk ended early", "camera", r.Camera, "error", err.Error())
+	if err != nil && ctx.Err() == nil {
+		d.in.Log().Warn("talk ended early", "camera", r.Camera, "error", err.Error())
 	}
 }
 
-func (in *instance) notify(ctx context.Context, m *pb.NotifySend) (*pb.Reply, error) {
-	x, ok := in.author().(Notifier)
+func (d *dressed) notify(ctx context.Context, m *pb.NotifySend) (*pb.Reply, error) {
+	x, ok := d.plugin.(Notifier)
 	if !ok {
 		return nil, cannot("notify.send")
 	}
@@ -233,8 +231,8 @@ func (in *instance) notify(ctx context.Context, m *pb.NotifySend) (*pb.Reply, er
 	return &pb.Reply{R: &pb.Reply_Notified{Notified: &pb.Notified{Reached: uint32(n.Reached), Of: uint32(n.Of), Detail: n.Detail}}}, err
 }
 
-func (in *instance) selfCheck(ctx context.Context, m *pb.SelfCheck) (*pb.Reply, error) {
-	x, ok := in.author().(SelfChecker)
+func (d *dressed) selfCheck(ctx context.Context, m *pb.SelfCheck) (*pb.Reply, error) {
+	x, ok := d.plugin.(SelfChecker)
 	if !ok {
 		return nil, cannot("test.selfcheck")
 	}
@@ -245,8 +243,8 @@ func (in *instance) selfCheck(ctx context.Context, m *pb.SelfCheck) (*pb.Reply, 
 	return &pb.Reply{R: &pb.Reply_Selfcheck{Selfcheck: out}}, nil
 }
 
-func (in *instance) action(ctx context.Context, m *pb.Action) (*pb.Reply, error) {
-	x, ok := in.author().(ActionHandler)
+func (d *dressed) action(ctx context.Context, m *pb.Action) (*pb.Reply, error) {
+	x, ok := d.plugin.(ActionHandler)
 	if !ok {
 		return nil, cannot("action")
 	}

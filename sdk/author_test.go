@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -21,15 +20,16 @@ func TestExitCodes(t *testing.T) {
 		code int
 		says string
 	}{
-		"error": {func(context.Context, *Hub) error { return errors.New("no camera") }, exitRun, "no camera"},
-		"panic": {func(context.Context, *Hub) error { panic("oh") }, exitPanic, "instance_test.go"},
+		"error": {func(context.Context, *Hub) error { return errors.New("no camera") }, 1, "no camera"},
+		"panic": {func(context.Context, *Hub) error { panic("oh") }, 70, "author_test.go"},
 		"in a device's loop": {func(ctx context.Context, h *Hub) error {
-			h.in.take(&pb.ConfigureRequest{Devices: []*pb.DeviceEntry{{Id: "a"}}})
 			return h.Each(ctx, func(context.Context, Device) error { panic("oh") })
-		}, exitPanic, "device a"},
+		}, 70, "device a"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := start(t, stub{run: c.run})
+			p := connect(t, stub{run: c.run})
+			p.configureWith(&pb.ConfigureRequest{Devices: []*pb.DeviceEntry{{Id: "a"}}})
+			p.open()
 			if code := <-p.code; code != c.code || !strings.Contains(p.stderr.String(), c.says) {
 				t.Errorf("code %d, stderr %s", code, p.stderr)
 			}
@@ -37,43 +37,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// When stdin closes the hub is gone: the author's code is told, and the process ends.
-func TestLifeline(t *testing.T) {
-	told, code := make(chan struct{}), make(chan int, 1)
-	in := newInstance(func() Plugin {
-		return stub{run: func(ctx context.Context, _ *Hub) error { // without a Link it begins at the end
-			<-ctx.Done()
-			close(told)
-			return nil
-		}}
-	}, io.Discard, func(c int) { code <- c })
-	if _, err := in.Configure(t.Context(), &pb.ConfigureRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	go in.lifeline(r)
-	w.Close()
-	<-told
-	if c := <-code; c != exitHubGone {
-		t.Errorf("code %d", c)
-	}
-}
-
-// A hub that lost its Link and does not come back is gone too.
-func TestUnlinked(t *testing.T) {
-	code := make(chan int, 1)
-	in := newInstance(func() Plugin { return stub{} }, io.Discard, func(c int) { code <- c })
-	in.unlinked()
-	if c := <-code; c != exitHubGone {
-		t.Errorf("code %d", c)
-	}
-}
-
 func TestLogGoesOverTheLink(t *testing.T) {
 	p := start(t, stub{run: func(ctx context.Context, h *Hub) error {
-		if err := h.in.link.Attached(ctx); err != nil {
-			return err
-		}
 		h.Log().With("camera", "door").WithGroup("device").Warn("slow", "ms", 12, slog.Group("a", "b", Secret("hush")), "bad", "\xff")
 		return nil
 	}})
@@ -86,15 +51,6 @@ func TestLogGoesOverTheLink(t *testing.T) {
 		if l.GetAttrs()[k] != v {
 			t.Errorf("%s is %q, want %q", k, l.GetAttrs()[k], v)
 		}
-	}
-}
-
-func TestLogWithoutLink(t *testing.T) {
-	var b bytes.Buffer
-	in := newInstance(func() Plugin { return stub{} }, &b, func(int) {})
-	in.log.Info("early", "n", 1)
-	if !strings.Contains(b.String(), "early") || !strings.Contains(b.String(), "n=1") {
-		t.Errorf("stderr: %s", b.String())
 	}
 }
 
@@ -115,16 +71,6 @@ func TestReconfigure(t *testing.T) {
 		c.change(r)
 		if out, err := p.client.Configure(p.ctx, r); err != nil || out.GetOutcome() != c.want {
 			t.Errorf("%v: %v, %v", r, out, err)
-		}
-	}
-}
-
-func TestByHand(t *testing.T) {
-	var b bytes.Buffer
-	byHand(&b, "frontgate")
-	for _, want := range []string{"plugin of Porchlight", "porchlight.yaml", "frontgate: {path:"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in %s", want, b.String())
 		}
 	}
 }

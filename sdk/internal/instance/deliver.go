@@ -1,4 +1,4 @@
-package sdk
+package instance
 
 import (
 	"context"
@@ -19,12 +19,12 @@ const (
 	earlySize = 256
 )
 
-// subscription hands events to one handler: a goroutine a class, each in order.
-type subscription struct {
-	in     *instance
+// Subscription hands events to one handler: a goroutine a class, each in order.
+type Subscription struct {
+	in     *Instance
 	number uint32
 	prefix string // of its ids in the ledger
-	handle func(context.Context, Delivery) error
+	handle func(context.Context, event.Delivery) error
 	ctx    context.Context
 	cancel context.CancelFunc
 	lanes  [5]classLane // by class
@@ -38,7 +38,7 @@ type classLane struct {
 
 type job struct {
 	lane     lane
-	delivery Delivery
+	delivery event.Delivery
 }
 
 type earlyEvent struct {
@@ -48,8 +48,8 @@ type earlyEvent struct {
 
 // newSubscription: name is that of the durable cursor, empty for the manifest's
 // own and for one that is not durable.
-func newSubscription(in *instance, number uint32, name string, handle func(context.Context, Delivery) error) *subscription {
-	s := &subscription{in: in, number: number, handle: handle}
+func newSubscription(in *Instance, number uint32, name string, handle func(context.Context, event.Delivery) error) *Subscription {
+	s := &Subscription{in: in, number: number, handle: handle}
 	switch {
 	case name != "":
 		s.prefix = name + "/"
@@ -60,29 +60,38 @@ func newSubscription(in *instance, number uint32, name string, handle func(conte
 	return s
 }
 
-func (in *instance) subscribe(ctx context.Context, r SubscribeRequest, handle func(context.Context, Delivery) error) (*Subscription, error) {
+// Subscribe asks the hub for events. The subscription is nil unless the reply is a success.
+func (in *Instance) Subscribe(ctx context.Context, r *pb.Subscribe, handle func(context.Context, event.Delivery) error) (*Subscription, *pb.HubReply, error) {
 	in.mu.Lock()
 	in.opening++
 	in.mu.Unlock()
-	reply, err := in.call(ctx, "subscribe", &pb.HubCall{C: &pb.HubCall_Subscribe{Subscribe: &pb.Subscribe{
-		Filters: r.Filters, Name: r.Name, From: pb.Subscribe_From(r.From),
-	}}})
-	var sub *subscription
-	if err == nil {
-		sub = newSubscription(in, reply.GetSubscribe().GetSubscription(), r.Name, handle)
+	reply, err := in.Call(ctx, &pb.HubCall{C: &pb.HubCall_Subscribe{Subscribe: r}})
+	var sub *Subscription
+	if err == nil && reply.GetError().GetCode() == pb.Code_CODE_OK {
+		sub = newSubscription(in, reply.GetSubscribe().GetSubscription(), r.GetName(), handle)
 	}
 	for _, e := range in.opened(sub) {
 		in.deliver(e.lane, e.d)
 	}
-	if err != nil {
-		return nil, err
+	return sub, reply, err
+}
+
+// Number is the hub's number of it.
+func (s *Subscription) Number() uint32 { return s.number }
+
+// Close ends it here; the hub is told by the caller. A handler that runs is not waited for.
+func (s *Subscription) Close() {
+	s.cancel()
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	if s.in.subs[s.number] == s {
+		delete(s.in.subs, s.number)
 	}
-	return &Subscription{in: in, sub: sub}, nil
 }
 
 // opened ends a Subscribe call and gives back the deliveries that overtook its
 // answer; with the last call under way, also those that nobody can claim any more.
-func (in *instance) opened(sub *subscription) []*earlyEvent {
+func (in *Instance) opened(sub *Subscription) []*earlyEvent {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.opening--
@@ -101,18 +110,9 @@ func (in *instance) opened(sub *subscription) []*earlyEvent {
 	return out
 }
 
-func (in *instance) unsubscribe(number uint32) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if s := in.subs[number]; s != nil {
-		s.cancel()
-		delete(in.subs, number)
-	}
-}
-
 // deliver queues an event for its handler. It never blocks: the goroutine that
 // reads the stream also reads the answers that handlers wait for.
-func (in *instance) deliver(l lane, d *pb.Deliver) {
+func (in *Instance) deliver(l lane, d *pb.Deliver) {
 	in.mu.Lock()
 	sub := in.subs[d.GetSubscription()]
 	if sub == nil && in.opening > 0 && len(in.early[d.GetSubscription()]) < earlySize {
@@ -138,10 +138,10 @@ func (in *instance) deliver(l lane, d *pb.Deliver) {
 		in.ack(l, sub.number, d.GetEvent().GetSeq(), &pb.Error{Code: pb.Code_CODE_INVALID, Message: err.Error()})
 		return
 	}
-	sub.put(job{l, Delivery{Event: e, Age: d.GetAge().AsDuration(), Replay: d.GetReplay(), Attempt: int(d.GetAttempt())}})
+	sub.put(job{l, event.Delivery{Event: e, Age: d.GetAge().AsDuration(), Replay: d.GetReplay(), Attempt: int(d.GetAttempt())}})
 }
 
-func (s *subscription) put(j job) {
+func (s *Subscription) put(j job) {
 	c := &s.lanes[j.delivery.Event.Class()]
 	c.mu.Lock()
 	if len(c.queue) >= laneSize {
@@ -153,7 +153,7 @@ func (s *subscription) put(j job) {
 	start := !c.running
 	c.running = true
 	c.mu.Unlock()
-	if start && !s.in.begin(func() { s.work(c) }) {
+	if start && !s.in.Begin(func() { s.work(c) }) {
 		c.mu.Lock()
 		c.queue, c.running = nil, false // stopping: what is unacknowledged comes again
 		c.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *subscription) put(j job) {
 }
 
 // work handles one class until its queue is empty.
-func (s *subscription) work(c *classLane) {
+func (s *Subscription) work(c *classLane) {
 	for {
 		c.mu.Lock()
 		if len(c.queue) == 0 || s.ctx.Err() != nil {
@@ -178,7 +178,7 @@ func (s *subscription) work(c *classLane) {
 
 // one handles an event unless it was handled before, notes it, and only then
 // acknowledges it: killed in between, the plugin is asked again and knows the id.
-func (s *subscription) one(j job) {
+func (s *Subscription) one(j job) {
 	e := &j.delivery.Event
 	key := s.prefix + e.ID
 	if s.in.ledger.Has(key) {
@@ -186,7 +186,7 @@ func (s *subscription) one(j job) {
 		return
 	}
 	var err error
-	if s.in.guard("handler of "+e.Subject, func() { err = s.handle(s.ctx, j.delivery) }) {
+	if s.in.Guard("handler of "+e.Subject, func() { err = s.handle(s.ctx, j.delivery) }) {
 		return
 	}
 	switch {
@@ -194,20 +194,16 @@ func (s *subscription) one(j job) {
 	case s.ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return // stopped, not failed
 	default:
-		s.in.ack(j.lane, s.number, e.Seq, errorToProto(err))
+		s.in.ack(j.lane, s.number, e.Seq, s.in.author.Explain(err))
 		return
 	}
-	switch e.Class() {
-	case event.ClassDebug: // never sent again
-	default:
-		if err := s.in.ledger.Add(key); err != nil {
-			s.in.forgetful(err)
-		}
+	if e.Class() != event.ClassDebug { // which is never sent again
+		s.in.Note(key)
 	}
 	s.in.ack(j.lane, s.number, e.Seq, nil)
 }
 
-func (in *instance) ack(l lane, sub uint32, seq uint64, e *pb.Error) {
+func (in *Instance) ack(l lane, sub uint32, seq uint64, e *pb.Error) {
 	a := &pb.EventAck{Seq: seq, Subscription: sub, Error: e}
 	// Without a stream it is lost; the hub sends the event again and the ledger knows it.
 	if l == onUrgent {
@@ -218,10 +214,20 @@ func (in *instance) ack(l lane, sub uint32, seq uint64, e *pb.Error) {
 }
 
 // forgetful reports that handled ids are remembered in memory only.
-func (in *instance) forgetful(err error) {
+func (in *Instance) forgetful(err error) {
 	in.log.Warn("ids of handled events are kept in memory only; after a crash some may be handled again", "error", err.Error())
 	in.link.Offer(&pb.FromPlugin{M: &pb.FromPlugin_Repair{Repair: &pb.Repair{
 		Key: "handled-ids", Title: "A plugin cannot write to its data folder", Effect: "after a crash it may handle an event twice: " + err.Error(),
 		Fix: "make room on the disk, or give the plugin's data folder back to the user that runs it",
 	}}})
+}
+
+// Known tells whether the key was noted in the last ten minutes, by an earlier process too.
+func (in *Instance) Known(key string) bool { return in.ledger.Has(key) }
+
+// Note keeps the key before it returns, on a full disk in memory only.
+func (in *Instance) Note(key string) {
+	if err := in.ledger.Add(key); err != nil {
+		in.forgetful(err)
+	}
 }

@@ -1,4 +1,4 @@
-package sdk
+package instance
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// urgentCommands and linkCommands bound the commands that run at once, each stream
+	// urgentCommands and LinkCommands bound the commands that run at once, each stream
 	// for itself, so that no stuck snapshot stands before a chime; one more is refused.
 	urgentCommands = 16
-	linkCommands   = 64
+	LinkCommands   = 64
 	// commandDeadline holds where a command names none.
 	commandDeadline = 10 * time.Second
 	// answersKept and answersFor bound the answers kept for repeated idempotency keys.
@@ -25,13 +25,13 @@ const (
 
 // command runs a command and answers it, at the latest at its deadline; an author
 // who comes later is not heard. It never blocks.
-func (in *instance) command(l lane, c *pb.Command) {
+func (in *Instance) command(l lane, c *pb.Command) {
 	deadline := c.GetDeadline().AsDuration()
 	if deadline <= 0 {
 		deadline = commandDeadline
 	}
 	arrived := time.Now()
-	ok := in.setup() != nil && in.begin(func() {
+	ok := in.Setup() != nil && in.Begin(func() {
 		ctx, cancel := context.WithTimeout(in.ctx, deadline)
 		defer cancel()
 		a, first := in.answered.claim(c.GetIdempotencyKey())
@@ -42,48 +42,52 @@ func (in *instance) command(l lane, c *pb.Command) {
 		case <-a.done:
 			in.reply(l, c, a.reply)
 		case <-ctx.Done():
-			late := &Error{Call: "command", Kind: ErrDeadline, Message: fmt.Sprintf("no answer within %s", deadline)}
+			late := failed(pb.Code_CODE_DEADLINE, fmt.Sprintf("no answer within %s", deadline))
 			if in.ctx.Err() != nil {
-				late = &Error{Call: "command", Kind: ErrUnavailable, Message: "the plugin is stopping"}
+				late = failed(pb.Code_CODE_UNAVAILABLE, "the plugin is stopping")
 			}
-			in.reply(l, c, failed(late))
+			in.reply(l, c, late)
 		}
 	})
 	if !ok {
-		in.reply(l, c, failed(&Error{Call: "command", Kind: ErrUnavailable, Message: "the plugin is not running"}))
+		in.reply(l, c, failed(pb.Code_CODE_UNAVAILABLE, "the plugin is not running"))
 	}
 }
 
 // carryOut starts the author's code in a goroutine that keeps its place among the
 // running commands until it returns, deadline or not.
-func (in *instance) carryOut(ctx context.Context, l lane, c *pb.Command, arrived time.Time, a *answer) {
+func (in *Instance) carryOut(ctx context.Context, l lane, c *pb.Command, arrived time.Time, a *answer) {
 	key, slots := c.GetIdempotencyKey(), in.slots[l]
 	select {
 	case slots <- struct{}{}:
 	default:
-		in.answered.settle(key, a, failed(&Error{Call: "command", Kind: ErrExhausted, Message: fmt.Sprintf("%d commands run already", cap(slots))}))
+		in.answered.settle(key, a, failed(pb.Code_CODE_EXHAUSTED, fmt.Sprintf("%d commands run already", cap(slots))))
 		return
 	}
-	started := in.begin(func() {
+	started := in.Begin(func() {
 		defer func() { <-slots }()
-		r, err := (*pb.Reply)(nil), error(nil)
-		if in.guard("command", func() { r, err = in.obey(ctx, c, arrived) }) {
-			err = &Error{Call: "command", Message: "the plugin panicked; see its log"}
-		}
-		if err != nil {
-			r = failed(err)
+		var r *pb.Reply
+		if in.Guard("command", func() {
+			var err error
+			if r, err = in.self().Obey(ctx, c, arrived); err != nil {
+				r = &pb.Reply{Error: in.author.Explain(err)}
+			}
+		}) {
+			r = failed(pb.Code_CODE_INTERNAL, "the plugin panicked; see its log")
 		}
 		in.answered.settle(key, a, r)
 	})
 	if !started {
 		<-slots
-		in.answered.settle(key, a, failed(&Error{Call: "command", Kind: ErrUnavailable, Message: "the plugin is stopping"}))
+		in.answered.settle(key, a, failed(pb.Code_CODE_UNAVAILABLE, "the plugin is stopping"))
 	}
 }
 
-func failed(err error) *pb.Reply { return &pb.Reply{Error: errorToProto(err)} }
+func failed(code pb.Code, message string) *pb.Reply {
+	return &pb.Reply{Error: &pb.Error{Code: code, Message: message}}
+}
 
-func (in *instance) reply(l lane, c *pb.Command, r *pb.Reply) {
+func (in *Instance) reply(l lane, c *pb.Command, r *pb.Reply) {
 	r = proto.CloneOf(r)
 	r.Id = c.GetId()
 	if l == onUrgent {

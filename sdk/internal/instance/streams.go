@@ -1,4 +1,4 @@
-package sdk
+package instance
 
 import (
 	"context"
@@ -25,18 +25,18 @@ type attachment struct {
 }
 
 // Urgent carries rings and chime commands.
-func (in *instance) Urgent(s pluginv1grpc.Plugin_UrgentServer) error {
+func (in *Instance) Urgent(s pluginv1grpc.Plugin_UrgentServer) error {
 	return attend(in, onUrgent, s.Context(), s.Recv, in.urgent, s.Send, in.fromUrgent)
 }
 
 // Link carries all the rest.
-func (in *instance) Link(s pluginv1grpc.Plugin_LinkServer) error {
+func (in *Instance) Link(s pluginv1grpc.Plugin_LinkServer) error {
 	return attend(in, onLink, s.Context(), s.Recv, in.link, s.Send, in.fromLink)
 }
 
 // attend serves one stream: it sends what out has, and hands on what comes in,
 // until the stream breaks, another takes its place or the plugin ends.
-func attend[In, Out any](in *instance, l lane, ctx context.Context, recv func() (In, error), out *wire.Outbox[Out], send func(Out) error, take func(In)) error {
+func attend[In, Out any](in *Instance, l lane, ctx context.Context, recv func() (In, error), out *wire.Outbox[Out], send func(Out) error, take func(In)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	at := &attachment{cancel: cancel, gone: make(chan struct{})}
@@ -61,7 +61,7 @@ func attend[In, Out any](in *instance, l lane, ctx context.Context, recv func() 
 }
 
 // attach ends the lane's former stream and waits for it.
-func (in *instance) attach(l lane, at *attachment) bool {
+func (in *Instance) attach(l lane, at *attachment) bool {
 	for {
 		in.mu.Lock()
 		if in.ended {
@@ -80,7 +80,7 @@ func (in *instance) attach(l lane, at *attachment) bool {
 	}
 }
 
-func (in *instance) detach(l lane, at *attachment) {
+func (in *Instance) detach(l lane, at *attachment) {
 	if l == onLink {
 		in.calls.Broken()
 	}
@@ -95,7 +95,7 @@ func (in *instance) detach(l lane, at *attachment) {
 }
 
 // unlinked ends a plugin whose hub did not come back.
-func (in *instance) unlinked() {
+func (in *Instance) unlinked() {
 	in.mu.Lock()
 	gone := in.streams[onLink] == nil && !in.ended
 	in.mu.Unlock()
@@ -104,7 +104,7 @@ func (in *instance) unlinked() {
 	}
 }
 
-func (in *instance) fromUrgent(m *pb.UrgentFromHub) {
+func (in *Instance) fromUrgent(m *pb.UrgentFromHub) {
 	switch m := m.GetM().(type) {
 	case *pb.UrgentFromHub_Result:
 		in.urgent.Answer(m.Result)
@@ -119,7 +119,7 @@ func (in *instance) fromUrgent(m *pb.UrgentFromHub) {
 	}
 }
 
-func (in *instance) fromLink(m *pb.FromHub) {
+func (in *Instance) fromLink(m *pb.FromHub) {
 	switch m := m.GetM().(type) {
 	case *pb.FromHub_Result:
 		in.link.Answer(m.Result)
@@ -140,53 +140,36 @@ func (in *instance) fromLink(m *pb.FromHub) {
 	}
 }
 
-// publish sends an event on the lane of its class and reads the hub's answer.
-func (in *instance) publish(ctx context.Context, m *pb.Event) (Result, error) {
-	critical := event.Type(m.GetType()).Class() == event.ClassCritical
-	for {
+// ErrDraining: the hub is about to stop the plugin, and takes rings only.
+var ErrDraining = errors.New("the hub is about to stop this plugin")
+
+// Publish sends an event on the lane of its class and waits for the hub's answer. A
+// ring over the rate is sent again when the hub says so.
+func (in *Instance) Publish(ctx context.Context, m *pb.Event) (*pb.PublishResult, error) {
+	if event.Type(m.GetType()).Class() != event.ClassCritical {
 		in.mu.Lock()
-		draining := in.draining && !critical // a ring is worth a try to the last
+		draining := in.draining // a ring is worth a try to the last
 		in.mu.Unlock()
 		if draining {
-			return Result{}, &Error{Call: "publish", Kind: ErrUnavailable, Message: "the hub is about to stop this plugin"}
+			return nil, ErrDraining
 		}
-		var r *pb.PublishResult
-		var err error
-		if critical {
-			r, err = in.urgent.Publish(ctx, m)
-		} else {
-			r, err = in.link.Publish(ctx, m)
-		}
-		switch {
-		case errors.Is(err, wire.ErrFull):
-			return Result{}, &Error{Call: "publish", Kind: ErrExhausted, Message: err.Error()}
-		case err != nil:
-			return Result{}, unavailable(err)
-		}
-		res := Result{Outcome: event.Outcome(r.GetOutcome()), Seq: r.GetSeq()}
-		if r.GetOutcome() != pb.PublishResult_OUTCOME_REJECTED {
-			return res, nil
-		}
+		return in.link.Publish(ctx, m)
+	}
+	for {
+		r, err := in.urgent.Publish(ctx, m)
 		wait := r.GetError().GetRetryAfter().AsDuration()
-		if !critical || r.GetError().GetCode() != pb.Code_CODE_EXHAUSTED || wait <= 0 {
-			if err := errorFrom("publish", r.GetError()); err != nil {
-				return res, err
-			}
-			return res, &Error{Call: "publish", Message: m.GetSubject()}
+		if err != nil || r.GetOutcome() != pb.PublishResult_OUTCOME_REJECTED || r.GetError().GetCode() != pb.Code_CODE_EXHAUSTED || wait <= 0 {
+			return r, err
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return res, err
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return r, ctx.Err()
 		}
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// Call asks the hub.
+func (in *Instance) Call(ctx context.Context, c *pb.HubCall) (*pb.HubReply, error) {
+	return in.calls.Do(ctx, c)
 }

@@ -1,8 +1,7 @@
-package sdk
+package instance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,14 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/porchlight-hub/porchlight/sdk/event"
 	"github.com/porchlight-hub/porchlight/sdk/internal/ledger"
-	"github.com/porchlight-hub/porchlight/sdk/manifest"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 	"github.com/porchlight-hub/porchlight/sdk/proto/pluginv1grpc"
 	"github.com/porchlight-hub/porchlight/sdk/wire"
@@ -27,19 +24,36 @@ import (
 // linkWait is how long Run waits for the hub to open the Link after Configure.
 const linkWait = 2 * time.Second
 
-// instance is one running plugin: the author's value and its connection to the hub.
-type instance struct {
+// Author is the author's plugin in the words of the protocol, as sdk dresses it.
+// Every function may panic; the instance sees to that.
+type Author struct {
+	Describe func() *pb.Description
+	Check    func(context.Context, *pb.CheckRequest) []*pb.Problem
+	// Reconfigure takes a changed config; restart tells that it takes a fresh process.
+	Reconfigure func(context.Context, *pb.ConfigureRequest) (restart bool, err error)
+	Run         func(context.Context) error
+	Health      func(context.Context) []*pb.PartHealth
+	// Handle takes the events of the manifest's filters; nil: the author hears none.
+	Handle func(context.Context, event.Delivery) error
+	// Obey carries out a command that arrived at the given time.
+	Obey func(ctx context.Context, c *pb.Command, arrived time.Time) (*pb.Reply, error)
+	// Explain types an error of the author's for the hub.
+	Explain func(error) *pb.Error
+}
+
+// Instance is one running plugin: the author's value and its connection to the hub.
+// Its exported methods may be called at once, but the RPCs, which are the hub's.
+type Instance struct {
 	pluginv1grpc.UnimplementedPluginServer
 
-	make   func() Plugin
+	dress  func(*Instance) Author
 	stderr io.Writer
 	exit   func(code int)
 	first  func() // before the author's first line runs
 	log    *slog.Logger
-	hub    *Hub
 
 	born   sync.Once
-	plugin Plugin
+	author Author
 
 	urgent *wire.Outbox[*pb.UrgentFromPlugin]
 	link   *wire.Outbox[*pb.FromPlugin]
@@ -48,7 +62,8 @@ type instance struct {
 	ctx  context.Context // ends when the plugin is stopped
 	stop context.CancelFunc
 	work sync.WaitGroup // Run, handlers, commands
-	// mu guards what follows and keeps work.Add apart from a Wait on it.
+
+	// mu guards what follows and keeps work.Go apart from a Wait on it.
 	mu       sync.Mutex
 	conf     *pb.ConfigureRequest // replaced whole, never changed
 	draining bool
@@ -56,15 +71,14 @@ type instance struct {
 	ended    bool
 	ledger   *ledger.Ledger
 	streams  map[lane]*attachment
-	subs     map[uint32]*subscription
+	subs     map[uint32]*Subscription
 	opening  int                      // Subscribe calls under way
 	early    map[uint32][]*earlyEvent // deliveries that overtook the SubscribeReply
-	answered answers
-	slots    map[lane]chan struct{} // commands that run; see urgentCommands
 
-	configure sync.Mutex // one Configure at a time
+	answered  answers
+	slots     map[lane]chan struct{} // commands that run; see LinkCommands
+	configure sync.Mutex             // one Configure at a time
 	unknown   atomic.Uint64
-	since     time.Time
 }
 
 // lane is one of the two streams.
@@ -75,50 +89,51 @@ const (
 	onLink   lane = false
 )
 
-func newInstance(newPlugin func() Plugin, stderr io.Writer, exit func(int)) *instance {
-	in := &instance{
-		make: newPlugin, stderr: stderr, exit: exit, first: func() {},
+func newInstance(dress func(*Instance) Author, stderr io.Writer, exit func(int)) *Instance {
+	in := &Instance{
+		dress: dress, stderr: stderr, exit: exit, first: func() {},
 		urgent: wire.NewOutbox(func(p *pb.Publish) *pb.UrgentFromPlugin {
 			return &pb.UrgentFromPlugin{M: &pb.UrgentFromPlugin_Publish{Publish: p}}
 		}),
 		link: wire.NewOutbox(func(p *pb.Publish) *pb.FromPlugin {
 			return &pb.FromPlugin{M: &pb.FromPlugin_Publish{Publish: p}}
 		}),
-		streams: make(map[lane]*attachment), subs: make(map[uint32]*subscription),
-		early: make(map[uint32][]*earlyEvent), since: time.Now(),
+		streams: make(map[lane]*attachment), subs: make(map[uint32]*Subscription),
+		early: make(map[uint32][]*earlyEvent),
 	}
 	in.answered.byKey = make(map[string]*answer)
-	in.slots = map[lane]chan struct{}{onUrgent: make(chan struct{}, urgentCommands), onLink: make(chan struct{}, linkCommands)}
+	in.slots = map[lane]chan struct{}{onUrgent: make(chan struct{}, urgentCommands), onLink: make(chan struct{}, LinkCommands)}
 	in.calls = wire.NewCalls(in.link)
 	in.ctx, in.stop = context.WithCancel(context.Background())
 	in.log = slog.New(newLogHandler(in.link, stderr))
-	in.hub = &Hub{in: in}
 	return in
 }
 
-func registerServer(s *grpc.Server, in *instance) { pluginv1grpc.RegisterPluginServer(s, in) }
-
-// author is the author's value, made when it is first needed.
-func (in *instance) author() Plugin {
+// self is the author's value, made when it is first needed.
+func (in *Instance) self() *Author {
 	in.born.Do(func() {
 		in.first()
-		in.plugin = in.make()
+		in.author = in.dress(in)
 	})
-	return in.plugin
+	return &in.author
 }
 
-func (in *instance) manifest() manifest.Manifest { return in.author().Manifest().Complete() }
+// Log goes over the Link, or to stderr while there is none.
+func (in *Instance) Log() *slog.Logger { return in.log }
 
-// setup is the config in force; empty before the first Configure.
-func (in *instance) setup() *pb.ConfigureRequest {
+// Context ends when the plugin is to stop.
+func (in *Instance) Context() context.Context { return in.ctx }
+
+// Setup is the config in force; empty before the first Configure.
+func (in *Instance) Setup() *pb.ConfigureRequest {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.conf
 }
 
-// guard runs the author's code. A panic in it is reported and ends the process
+// Guard runs the author's code. A panic in it is reported and ends the process
 // with code 70; the hub starts a fresh one.
-func (in *instance) guard(what string, f func()) (panicked bool) {
+func (in *Instance) Guard(what string, f func()) (panicked bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			panicked = true
@@ -129,7 +144,7 @@ func (in *instance) guard(what string, f func()) (panicked bool) {
 	return false
 }
 
-func (in *instance) report(what string, v any, stack []byte) {
+func (in *Instance) report(what string, v any, stack []byte) {
 	in.halt() // what the panic left half done is not built upon
 	in.log.Error("panic", "in", what, "panic", fmt.Sprint(v), "stack", string(stack))
 	ctx, cancel := context.WithTimeout(context.Background(), lifelineWait)
@@ -139,8 +154,8 @@ func (in *instance) report(what string, v any, stack []byte) {
 	in.end(exitPanic)
 }
 
-// begin counts a piece of work that close waits for; false: the plugin is stopping.
-func (in *instance) begin(f func()) bool {
+// Begin starts a piece of work for which Stop waits; false: the plugin is stopping.
+func (in *Instance) Begin(f func()) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.stopping {
@@ -151,10 +166,10 @@ func (in *instance) begin(f func()) bool {
 }
 
 // end ends the process once; the first code counts.
-func (in *instance) end(code int) { in.exit(code) }
+func (in *Instance) end(code int) { in.exit(code) }
 
 // hubGone gives the author's code a moment and ends the process.
-func (in *instance) hubGone() {
+func (in *Instance) hubGone() {
 	in.halt()
 	ctx, cancel := context.WithTimeout(context.Background(), lifelineWait)
 	defer cancel()
@@ -163,7 +178,7 @@ func (in *instance) hubGone() {
 }
 
 // halt begins the end: no new work, every context of the author ends.
-func (in *instance) halt() {
+func (in *Instance) halt() {
 	in.mu.Lock()
 	in.stopping = true
 	in.mu.Unlock()
@@ -171,7 +186,7 @@ func (in *instance) halt() {
 }
 
 // settle waits for the author's code, until ctx ends.
-func (in *instance) settle(ctx context.Context) {
+func (in *Instance) settle(ctx context.Context) {
 	done := make(chan struct{})
 	go func() { // ends with the work; a handler that never returns ends with the process
 		in.work.Wait()
@@ -184,7 +199,7 @@ func (in *instance) settle(ctx context.Context) {
 }
 
 // close ends all that is left, without waiting.
-func (in *instance) close() {
+func (in *Instance) close() {
 	in.halt()
 	in.urgent.Close()
 	in.link.Close()
@@ -196,12 +211,12 @@ func (in *instance) close() {
 	in.ended = true
 }
 
-func (in *instance) wait() { in.work.Wait() }
+func (in *Instance) wait() { in.work.Wait() }
 
 // Describe answers who the plugin is.
-func (in *instance) Describe(context.Context, *pb.DescribeRequest) (*pb.Description, error) {
+func (in *Instance) Describe(context.Context, *pb.DescribeRequest) (*pb.Description, error) {
 	var d *pb.Description
-	if in.guard("Manifest", func() { d = in.describe() }) {
+	if in.Guard("Manifest", func() { d = in.self().Describe() }) {
 		return nil, errPanicked()
 	}
 	return d, nil
@@ -209,55 +224,21 @@ func (in *instance) Describe(context.Context, *pb.DescribeRequest) (*pb.Descript
 
 func errPanicked() error { return status.Error(codes.Internal, "the plugin panicked; see its log") }
 
-func (in *instance) describe() *pb.Description {
-	m := in.manifest()
-	d := &pb.Description{
-		Id: m.ID, Name: m.Name, Version: m.Version,
-		ConfigSchema: string(m.ConfigSchema), DeviceSchema: string(m.DeviceSchema),
-		Manifest: string(m.JSON()), Commands: in.commands(), Features: wire.Features(),
-		EventTypes: eventTypes(m.Permissions.Publish),
-	}
-	for _, c := range m.Capabilities {
-		d.Capabilities = append(d.Capabilities, string(c))
-	}
-	for _, a := range m.Actions {
-		d.Actions = append(d.Actions, &pb.ActionDescription{
-			Name: a.Name, Title: a.Title, InputSchema: string(a.InputSchema), OutputSchema: string(a.OutputSchema),
-			Role: a.Role, ReadOnly: a.ReadOnly,
-		})
-	}
-	if p, ok := in.plugin.(Preflighter); ok {
-		for _, x := range p.Missing() {
-			d.Missing = append(d.Missing, &pb.Missing{What: x.What, Fix: x.Fix, Fatal: x.Fatal})
-		}
-	}
-	return d
-}
-
 // Check looks at a candidate config.
-func (in *instance) Check(ctx context.Context, r *pb.CheckRequest) (*pb.CheckResult, error) {
+func (in *Instance) Check(ctx context.Context, r *pb.CheckRequest) (*pb.CheckResult, error) {
 	out := &pb.CheckResult{}
-	panicked := in.guard("Check", func() {
-		if c, ok := in.author().(Checker); ok {
-			out.Problems = problemsToProto(c.Check(ctx, configOf(0, r.GetConfig(), r.GetDevices())))
-		}
-	})
-	if panicked {
+	if in.Guard("Check", func() { out.Problems = in.self().Check(ctx, r) }) {
 		return nil, errPanicked()
 	}
 	return out, nil
 }
 
-func configOf(revision uint64, config string, devices []*pb.DeviceEntry) Config {
-	return Config{Revision: revision, JSON: []byte(config), Devices: devicesFrom(devices)}
-}
-
 // Configure takes the config. The first one starts Run; a later one goes to the
 // author's Reconfigure, or asks for a restart.
-func (in *instance) Configure(ctx context.Context, r *pb.ConfigureRequest) (*pb.ConfigureResult, error) {
+func (in *Instance) Configure(ctx context.Context, r *pb.ConfigureRequest) (*pb.ConfigureResult, error) {
 	in.configure.Lock()
 	defer in.configure.Unlock()
-	old := in.setup()
+	old := in.Setup()
 	if old == nil {
 		return in.start(r)
 	}
@@ -265,21 +246,16 @@ func (in *instance) Configure(ctx context.Context, r *pb.ConfigureRequest) (*pb.
 		in.take(r)
 		return applied(), nil
 	}
-	re, ok := in.author().(Reconfigurer)
-	if !ok {
-		return restartNeeded(), nil
-	}
+	var restart bool
 	var err error
-	if in.guard("Reconfigure", func() {
-		err = re.Reconfigure(ctx, configOf(r.GetRevision(), r.GetConfig(), r.GetDevices()))
-	}) {
+	if in.Guard("Reconfigure", func() { restart, err = in.self().Reconfigure(ctx, r) }) {
 		return nil, errPanicked()
 	}
 	switch {
-	case errors.Is(err, ErrRestart):
-		return restartNeeded(), nil
 	case err != nil:
-		return &pb.ConfigureResult{Error: errorToProto(err)}, nil
+		return &pb.ConfigureResult{Error: in.author.Explain(err)}, nil
+	case restart:
+		return &pb.ConfigureResult{Outcome: pb.ConfigureResult_OUTCOME_RESTART_NEEDED}, nil
 	}
 	in.take(r)
 	return applied(), nil
@@ -289,10 +265,6 @@ func applied() *pb.ConfigureResult {
 	return &pb.ConfigureResult{Outcome: pb.ConfigureResult_OUTCOME_APPLIED}
 }
 
-func restartNeeded() *pb.ConfigureResult {
-	return &pb.ConfigureResult{Outcome: pb.ConfigureResult_OUTCOME_RESTART_NEEDED}
-}
-
 // sameSettings tells whether only the revision or the grant differ.
 func sameSettings(a, b *pb.ConfigureRequest) bool {
 	x, y := proto.CloneOf(a), proto.CloneOf(b)
@@ -300,38 +272,41 @@ func sameSettings(a, b *pb.ConfigureRequest) bool {
 	return proto.Equal(x, y)
 }
 
-func (in *instance) take(r *pb.ConfigureRequest) {
+func (in *Instance) take(r *pb.ConfigureRequest) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.conf = r
 }
 
-func (in *instance) start(r *pb.ConfigureRequest) (*pb.ConfigureResult, error) {
-	if in.guard("New", func() { in.author() }) {
+func (in *Instance) start(r *pb.ConfigureRequest) (*pb.ConfigureResult, error) {
+	if in.Guard("New", func() { in.self() }) {
 		return nil, errPanicked()
 	}
 	book, err := ledger.Open(r.GetDataDir())
 	in.mu.Lock()
 	in.conf, in.ledger = r, book
-	if b, ok := in.plugin.(Bridge); ok {
-		in.subs[0] = newSubscription(in, 0, "", b.HandleEvent)
+	if in.author.Handle != nil {
+		in.subs[0] = newSubscription(in, 0, "", in.author.Handle)
 	}
 	in.mu.Unlock()
 	if err != nil {
 		in.forgetful(err)
 	}
-	in.begin(in.run)
+	in.Begin(in.run)
 	return applied(), nil
 }
 
 // run begins when the hub has opened its Link, so that what Run has to say, its
 // early end too, is heard; a hub that opens none is not waited for.
-func (in *instance) run() {
+func (in *Instance) run() {
 	ctx, cancel := context.WithTimeout(in.ctx, linkWait)
 	_ = in.link.Attached(ctx)
 	cancel()
-	in.guard("Run", func() {
-		err := in.author().Run(in.ctx, in.hub)
+	if in.ctx.Err() != nil {
+		return // stopped before it began
+	}
+	in.Guard("Run", func() {
+		err := in.self().Run(in.ctx)
 		if err == nil || in.ctx.Err() != nil {
 			return
 		}
@@ -345,34 +320,19 @@ func (in *instance) run() {
 }
 
 // Health answers how the parts are.
-func (in *instance) Health(ctx context.Context, _ *pb.HealthRequest) (*pb.HealthReport, error) {
+func (in *Instance) Health(ctx context.Context, _ *pb.HealthRequest) (*pb.HealthReport, error) {
 	out := &pb.HealthReport{}
-	if in.setup() == nil {
+	if in.Setup() == nil {
 		return out, nil
 	}
-	panicked := in.guard("Health", func() {
-		h, ok := in.author().(Healther)
-		if !ok {
-			return
-		}
-		for _, p := range h.Health(ctx) {
-			since := p.Since
-			if since.IsZero() {
-				since = in.since
-			}
-			out.Parts = append(out.Parts, &pb.PartHealth{
-				Part: p.Name, State: pb.PartHealth_State(p.State), Reason: p.Reason, Fix: p.Fix, Since: timestamppb.New(since),
-			})
-		}
-	})
-	if panicked {
+	if in.Guard("Health", func() { out.Parts = in.self().Health(ctx) }) {
 		return nil, errPanicked()
 	}
 	return out, nil
 }
 
 // Stop ends the author's work within the deadline; the process ends soon after the answer.
-func (in *instance) Stop(ctx context.Context, r *pb.StopRequest) (*pb.StopResult, error) {
+func (in *Instance) Stop(ctx context.Context, r *pb.StopRequest) (*pb.StopResult, error) {
 	if d := r.GetDeadline().AsDuration(); d > 0 {
 		var cancel context.CancelFunc
 		// A tenth is kept back for the answer's way.
