@@ -115,6 +115,12 @@ func (g *guest) until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+func (g *guest) outbox(name string) Outbox {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.out[name]
+}
+
 func (g *guest) last(name string) Status {
 	if all := g.states[name]; len(all) > 0 {
 		return all[len(all)-1]

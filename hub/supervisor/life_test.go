@@ -108,9 +108,11 @@ func TestCrashTouchesOnlyTheOneThatCrashed(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.until(t, "one to be back", func() bool { st := g.last("one"); return st.State == Running && st.PID != one.PID })
-	if st, _ := s.Plugin("two"); st.PID != two.PID || len(g.states["two"]) == 0 || st.Restarts != 0 {
+	if st, _ := s.Plugin("two"); st.PID != two.PID || st.Restarts != 0 {
 		t.Errorf("two: %+v", st)
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var crashed Status
 	for _, st := range g.states["one"] {
 		if st.State == Backoff {
@@ -290,7 +292,7 @@ func TestPluginThatDoesNotReadIsCutOff(t *testing.T) {
 	apply(t, s, patient(Spec{Name: "gate", Builtin: "deaf"}), patient(Spec{Name: "good", Builtin: "good"}))
 	g.untilState(t, "gate", Running)
 	g.untilState(t, "good", Running)
-	out := g.out["gate"]
+	out, good := g.outbox("gate"), g.outbox("good")
 	big := &pb.Deliver{Event: &pb.Event{Id: strings.Repeat("x", 8<<10)}}
 	var err error
 	for n := 0; err == nil && n < 10*queued; n++ {
@@ -299,7 +301,7 @@ func TestPluginThatDoesNotReadIsCutOff(t *testing.T) {
 	if codeOf(err) != codeSlow {
 		t.Fatal(err)
 	}
-	if err := g.out["good"].Deliver(t.Context(), true, &pb.Deliver{Event: &pb.Event{Seq: 7}}); err != nil {
+	if err := good.Deliver(t.Context(), true, &pb.Deliver{Event: &pb.Event{Seq: 7}}); err != nil {
 		t.Fatal("another plugin suffers:", err)
 	}
 	apply(t, s)
@@ -326,6 +328,8 @@ func TestHubCallsOfOnePluginAreBounded(t *testing.T) {
 		}
 		return n >= callsAtOnce+callsWaiting && g.running == 0
 	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.most > callsAtOnce {
 		t.Errorf("%d calls at once", g.most)
 	}

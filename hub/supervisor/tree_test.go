@@ -106,6 +106,8 @@ func TestStoppedProcessIsFoundAndKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.until(t, "another life", func() bool { st := g.last("gate"); return st.State == Running && st.PID != pid })
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var codes []string
 	for _, st := range g.states["gate"] {
 		codes = append(codes, st.Code)

@@ -162,7 +162,7 @@ func (s *server) Health(context.Context, *pb.HealthRequest) (*pb.HealthReport, e
 	n := s.health
 	s.mu.Unlock()
 	switch {
-	case s.mode == "freezes" && n == 2:
+	case s.mode == "freezes" && n >= 2:
 		block()
 	case s.mode == "ill":
 		return &pb.HealthReport{Parts: []*pb.PartHealth{{Part: "camera gate", State: pb.PartHealth_STATE_FAILED, Reason: "401 unauthorized", Fix: "check the password"}}}, nil
