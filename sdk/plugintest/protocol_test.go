@@ -171,10 +171,10 @@ func TestHubCalls(t *testing.T) {
 	}
 }
 
-// What a reader may ask for is settled, and what of it the hub cannot do is told
-// apart from what it refuses: each is skipped by name until it can.
-func TestMediaNotYet(t *testing.T) {
-	for _, name := range []string{"read seconds back", "rendition of video", "rendition of sound"} {
+// What a call can ask for and this hub cannot do yet, though it takes the call: the
+// request is proved whole beside the sdk's methods, the answer waits by its name.
+func TestVariantsNotYet(t *testing.T) {
+	for _, name := range []string{"open_media with a rendition of video", "open_media with a rendition of sound", "snapshot of H.264 without a decoder"} {
 		t.Run(name, func(t *testing.T) { t.Skipf("not yet: %s", name) })
 	}
 }

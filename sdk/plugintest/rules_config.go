@@ -248,7 +248,7 @@ func ruleHealth(ctx context.Context, b *bench) error {
 
 // healthy asks for the health, as the hub does every few seconds.
 func (s *session) healthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second+grace)
 	defer cancel()
 	r, err := s.hub.client.Health(ctx, &pb.HealthRequest{})
 	if err != nil {

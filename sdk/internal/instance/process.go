@@ -85,10 +85,12 @@ func Main(dress func(*Instance) Author) int {
 // byHand explains what somebody has started.
 func byHand(w io.Writer, name string) {
 	fmt.Fprintf(w, `%[1]s is a plugin of Porchlight; the hub starts it, not a person.
-To add it, write into porchlight.yaml:
+To add it, write into porchlight.yaml, and name it in a camera or a chime:
 
 plugins:
   %[1]s: {path: /full/path/of/%[1]s}
+cameras:
+  front_door: {name: Front door, kind: doorbell, plugin: %[1]s}
 `, name)
 }
 
