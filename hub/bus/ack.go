@@ -223,15 +223,20 @@ func (l *Lane) takeOver(old *Lane, durable uint64) (cursor uint64) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
 	cursor = max(min(old.acked, durable), old.saved)
+	for id, seq := range old.before {
+		if seq == 0 || seq > cursor {
+			l.before[id] = seq
+		}
+	}
 	for _, h := range old.handled {
 		if h.seq > cursor {
-			l.seen.add(h.id)
+			l.before[h.id] = h.seq
 			l.handled = append(l.handled, handled{seq: h.seq, id: h.id})
 		}
 	}
 	for _, p := range old.pending {
 		if p.done && p.n.class != event.ClassState {
-			l.seen.add(p.n.id)
+			l.before[p.n.id] = p.n.ev.Seq
 			l.handled = append(l.handled, handled{seq: p.n.ev.Seq, id: p.n.id})
 		}
 	}

@@ -46,7 +46,8 @@ type Lane struct {
 	open     int       // of pending, those not acknowledged
 	soonest  time.Time // no pending event is due before
 	handled  []handled
-	seen     idSet
+	seen     idSet                // acknowledged in this subscription, the newest
+	before   map[uuid.UUID]uint64 // acknowledged in an earlier one and above its cursor, with the seq if it is known
 
 	acked uint64      // all up to it was acknowledged or passed over
 	saved uint64      // the cursor in the journal
@@ -57,6 +58,10 @@ type Lane struct {
 
 	notes []func(*slog.Logger) // to be logged once mu is free: the loop must not wait for a log
 }
+
+// maxPending bounds what is kept behind one event that is not answered: it is
+// given up after 2 minutes at most, and the lane waits for that from here on.
+const maxPending = 4096
 
 // pend is an event in the taker's hands.
 type pend struct {
@@ -76,7 +81,7 @@ type handled struct {
 }
 
 func newLane(s *Subscription, kind, limit int) *Lane {
-	return &Lane{sub: s, kind: kind, limit: limit, wake: make(chan struct{}, 1)}
+	return &Lane{sub: s, kind: kind, limit: limit, wake: make(chan struct{}, 1), before: map[uuid.UUID]uint64{}}
 }
 
 func bySeq(x, y *entry) int { return cmp.Compare(x.ev.Seq, y.ev.Seq) }
@@ -210,7 +215,7 @@ func (l *Lane) poll(ctx context.Context) (*event.Delivery, time.Time, error) {
 			l.mu.Unlock()
 			return d, time.Time{}, nil
 		}
-		if l.open >= l.limit { // an answer wakes us
+		if l.open >= l.limit || len(l.pending) >= maxPending { // an answer wakes us
 			due := l.nextDue()
 			l.mu.Unlock()
 			return nil, due, nil
@@ -266,7 +271,8 @@ func (l *Lane) passOver(seq uint64) {
 
 // handOut notes the event as given; nil if the taker handled it before. mu is held.
 func (l *Lane) handOut(n *entry, now time.Time) *event.Delivery {
-	if l.seen.has(n.id) && n.class != event.ClassState {
+	if _, did := l.before[n.id]; did {
+		l.before[n.id] = n.ev.Seq
 		l.passOver(n.ev.Seq)
 		return nil
 	}

@@ -106,7 +106,7 @@ func (b *Bus) Subscribe(o SubscribeOptions) (*Subscription, error) {
 	s.lanes[critical], s.lanes[normal] = newLane(s, critical, criticalQueue), newLane(s, normal, normalQueue)
 	for _, id := range handled {
 		for _, l := range s.lanes {
-			l.seen.add(id)
+			l.before[id] = 0
 		}
 	}
 	if err := s.begin(cursors); err != nil {
@@ -230,7 +230,8 @@ func (s *Subscription) Seen(_ context.Context, id string) bool {
 	}
 	for _, l := range s.lanes {
 		l.mu.Lock()
-		seen := l.seen.has(key)
+		_, seen := l.before[key]
+		seen = seen || l.seen.has(key)
 		l.mu.Unlock()
 		if seen {
 			return true
