@@ -3,6 +3,7 @@ package bus
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/sdk/event"
@@ -66,22 +69,20 @@ func TestJournalIndexCatchesWhatMemoryForgot(t *testing.T) {
 
 // A press made before the hub's start may have been heard before the hub died.
 func TestPressFromBeforeTheStartIsAReplay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		before := ring("door")
-		time.Sleep(2 * time.Millisecond) // ids count in ms
-		b, stop := open(t, Options{})
-		defer stop()
-		s := subscribe(t, b, SubscribeOptions{})
-		for _, c := range []struct {
-			e      event.Event
-			replay bool
-		}{{before, true}, {ring("door"), false}} {
-			publish(t, b, c.e, event.Durable)
-			if d := take(t, s); d.Event.ID != c.e.ID || d.Replay != c.replay {
-				t.Fatalf("got %+v, want replay %v", d, c.replay)
-			}
+	b, _ := open(t, Options{})
+	s := subscribe(t, b, SubscribeOptions{})
+	for _, replay := range []bool{true, false} {
+		e := ring("door")
+		if replay { // as made in the ms before
+			id := uuid.MustParse(e.ID)
+			binary.BigEndian.PutUint64(id[:8], uint64(b.start.UnixMilli()-1)<<16|0x7abc)
+			e.ID = id.String()
 		}
-	})
+		publish(t, b, e, event.Durable)
+		if d := take(t, s); d.Event.ID != e.ID || d.Replay != replay {
+			t.Fatalf("got %+v, want replay %v", d, replay)
+		}
+	}
 }
 
 // A repeat of what is not durable yet must not be told that all is well.
