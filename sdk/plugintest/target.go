@@ -42,7 +42,6 @@ type running struct {
 	noise  func() string // what it printed on stdout beside the handshake line
 	stderr func() string
 	kill   func() // at once; then waits for its end
-	handed string // the handshake line's complaint, for the rule
 }
 
 // ---- in this process -----------------------------------------------------------
