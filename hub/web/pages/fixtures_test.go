@@ -14,6 +14,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/sdk/event"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
 // house is a made-up house in a state of one's choice: all rooms in one type.
@@ -144,11 +145,18 @@ func (r pluginRoom) Act(context.Context, string, string, json.RawMessage) (json.
 	return nil, nil
 }
 
-func (r pluginRoom) Grants(name string) []string {
-	if name == "gate" {
-		return []string{"talks to 192.168.1.0/24 and to nobody else", "may say that its own cameras ring or see motion"}
+func (r pluginRoom) Permissions(name string) (manifest.Permissions, bool) {
+	switch name {
+	case "gate":
+		return manifest.Permissions{Network: []manifest.Network{{To: "camera", Ports: []int{80, 554}, Why: "talk to the cameras you configure"}, {To: "internet"}}, Publish: []string{"camera.*.ring", "camera.*.motion", "camera.*.online", "camera.*.offline"}, Secrets: "own", Storage: 50 << 20}, true
+	case "mqtt":
+		return manifest.Permissions{Network: []manifest.Network{{Listen: "lan"}, {To: "lan"}, {To: "192.168.1.0/24"}}, Discovery: []string{"mdns"}, Subscribe: []string{"camera.**"}, Media: manifest.Media{Read: true}, Talk: true}, true
+	case "speaker":
+		return manifest.Permissions{Devices: []string{"audio"}, Publish: []string{"chime.*.played", "chime.*.failed"}}, true
+	case "odd":
+		return manifest.Permissions{}, false
 	}
-	return []string{"has no network", "may say that its own cameras ring or see motion", "sends their pictures"}
+	return manifest.Permissions{Publish: []string{"camera.*.ring", "camera.*.motion"}, Media: manifest.Media{Publish: true}}, true
 }
 
 // door lets everybody in who knows the word.

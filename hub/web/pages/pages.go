@@ -169,6 +169,7 @@ func (p *pages) funcs() template.FuncMap {
 		"inc":    func(i int) int { return i + 1 },
 		"say":    func(s string) template.HTML { return prose(sentence(s)) },
 		"prose":  prose,
+		"kinds":  func() string { return strings.Trim(fmt.Sprint(shown()), "[]") },
 		"plural": count,
 		"lines":  func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
 		"sound":  func(s string) string { return capital(strings.ReplaceAll(s, "_", " ")) },

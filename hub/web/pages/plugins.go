@@ -13,9 +13,6 @@ import (
 // logLines of a plugin are shown.
 const logLines = 200
 
-// granter tells in sentences what a plugin may do. The plugins' room may offer it.
-type granter interface{ Grants(plugin string) []string }
-
 type pluginsBody struct{ Plugins []pluginCard }
 
 type pluginCard struct {
@@ -66,8 +63,10 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 	c.Parts = slices.DeleteFunc(slices.Clone(pl.Parts), func(part api.Part) bool {
 		return part.State == "ok" || part.Reason != "" && strings.Contains(pl.Reason, part.Reason)
 	})
-	if g, ok := p.rooms.Plugins.(granter); ok {
-		c.Grants = g.Grants(pl.Name)
+	if room, ok := p.rooms.Plugins.(permitter); ok {
+		if may, ok := room.Permissions(pl.Name); ok {
+			c.Grants = grants(may)
+		}
 	}
 	return c
 }

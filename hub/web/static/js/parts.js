@@ -30,6 +30,8 @@ export class Parts {
     const everything = name === "hello" || name === "gap";
     for (const el of all("[data-part]")) {
       const waits = (el.dataset.on ?? "").split(" ");
+      const kinds = el.dataset.kinds; // a list of what people read of does not follow the rest
+      if (kinds && name === "event" && !kinds.split(" ").includes(data.type)) continue;
       const about = el.dataset.about; // a trace waits for its own event only
       if (about && data && !everything && ![data.event_id, data.data?.event_id, data.correlation, data.id].includes(about)) continue;
       if (everything || waits.includes(name)) this.draw(el.dataset.part ?? "");
