@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thejerf/suture/v4"
@@ -48,6 +50,7 @@ type Options struct {
 	Exe         string // runs bundled plugins; empty: this very binary
 	Version     string
 	Log         *slog.Logger
+	Level       *slog.LevelVar // of Log, follows hub.log.level; nil: it stays
 	// Tell writes a text for the person at the terminal; nil: nobody is there.
 	Tell func(text string)
 	// CommitDelay is for tests; see bus.Options.
@@ -61,7 +64,9 @@ type Hub struct {
 	bundled map[string]Bundled
 	state   *configState
 	lock    *os.File
-	ln      net.Listener
+	addr    net.Addr
+	lnMu    sync.Mutex
+	ln      net.Listener // nil while web has it
 	tree    *suture.Supervisor
 
 	db       *store.DB
@@ -84,6 +89,9 @@ type Hub struct {
 	states chan event.Event
 	holdMu sync.Mutex
 	holds  map[holdKey]func()
+
+	applied atomic.Bool // the plugins know what they shall be
+	serving atomic.Bool // the bus takes events
 }
 
 // New takes the data folder, opens what is kept in it, and listens. Nothing runs
@@ -94,7 +102,7 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	for _, b := range o.Bundled {
 		h.bundled[b.Name] = b
 	}
-	h.state = &configState{file: o.File, options: func() config.Options { return h.loadOptions() }}
+	h.state = &configState{file: o.File, started: o.Config, options: o.LoadOptions}
 	h.state.set(o.Config, o.Loaded, o.Problems)
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.close())
@@ -111,6 +119,7 @@ func (h *Hub) open(ctx context.Context) error {
 	if h.ln, err = web.Listen(ctx, h.opts.Config.Hub.Listen, h.opts.Config.Hub.Insecure); err != nil {
 		return err
 	}
+	h.addr = h.ln.Addr()
 	if h.db, err = store.Open(ctx, filepath.Join(h.opts.DataDir, "hub.db")); err != nil {
 		return err
 	}
@@ -140,8 +149,8 @@ func (h *Hub) open(ctx context.Context) error {
 
 func (h *Hub) close() error {
 	var errs []error
-	if h.ln != nil {
-		errs = append(errs, ignoreClosed(h.ln.Close()))
+	if ln := h.takeListener(); ln != nil {
+		errs = append(errs, ln.Close())
 	}
 	if h.db != nil {
 		errs = append(errs, h.db.Close())
@@ -150,13 +159,6 @@ func (h *Hub) close() error {
 		errs = append(errs, h.lock.Close())
 	}
 	return errors.Join(errs...)
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }
 
 func (h *Hub) debounce(camera string) time.Duration {
@@ -179,27 +181,41 @@ func (h *Hub) SetupURL(ctx context.Context) (string, error) {
 }
 
 // Addr is where the pages are.
-func (h *Hub) Addr() net.Addr { return h.ln.Addr() }
+func (h *Hub) Addr() net.Addr { return h.addr }
 
 // Serve runs the hub until ctx ends, then stops it in order: plugins first, so
 // that what they still publish is kept.
 func (h *Hub) Serve(ctx context.Context) error {
 	defer h.close()
 	h.tree = suture.New("hub", suture.Spec{EventHook: h.supervised, Timeout: stopWithin})
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	// The bus outlives the others: it ends by its own context, after the plugins.
 	busCtx, stopBus := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBus()
 	busDone := make(chan error, 1) // one result
-	go func() { busDone <- h.bus.Serve(busCtx) }()
+	go func() {
+		h.serving.Store(true)
+		err := h.bus.Serve(busCtx)
+		h.serving.Store(false)
+		if busCtx.Err() == nil { // a house without a bus is none
+			err = fmt.Errorf("bus: ended by itself: %w", cmp.Or(err, errors.New("no reason given")))
+			fail(err)
+		}
+		busDone <- err
+	}()
+	defer context.AfterFunc(ctx, h.mse.Close)()
 
 	for name, serve := range map[string]func(context.Context) error{
 		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,
-		"disk": h.watchDisk, "config": h.watchConfig, "web": func(ctx context.Context) error { return h.web.Serve(ctx, h.ln) },
-		"admin": h.web.ServeAdmin,
+		"disk": h.watchDisk, "config": h.watchConfig, "web": h.serveWeb, "admin": h.web.ServeAdmin,
 	} {
 		h.tree.Add(service{name, serve})
 	}
 	h.apply(ctx, h.opts.Config)
+	if config.AsError(h.opts.Problems) == nil {
+		h.keepLastGood(h.opts.Config)
+	}
 	err := h.tree.Serve(ctx)
 	if ctx.Err() != nil {
 		err = nil

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/config"
@@ -13,8 +16,6 @@ import (
 // editors write a file in several steps.
 const settle = 300 * time.Millisecond
 
-func (h *Hub) loadOptions() config.Options { return h.opts.LoadOptions }
-
 // apply hands every room its part. What speaks for a device is told of it before
 // the device can speak.
 func (h *Hub) apply(ctx context.Context, c *config.Config) {
@@ -23,7 +24,9 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 	h.host.Apply(entries(c))
 	if err := h.super.Apply(ctx, specs(c, h.bundled)); err != nil {
 		h.log.Error("plugins not applied", "err", err)
+		return
 	}
+	h.applied.Store(true)
 }
 
 // watchConfig reads the file again after each change in its folder.
@@ -52,7 +55,8 @@ func (h *Hub) watchConfig(ctx context.Context) error {
 // reload takes the file where it is good; where it is not, everything stays as it
 // is and the problems are told.
 func (h *Hub) reload(ctx context.Context) {
-	c, problems := config.Load(h.opts.File, h.loadOptions())
+	defer h.web.Changed()
+	c, problems := config.Load(h.opts.File, h.opts.LoadOptions)
 	running, loaded := h.state.running()
 	if c == nil {
 		h.state.keep(problems)
@@ -62,18 +66,47 @@ func (h *Hub) reload(ctx context.Context) {
 		h.tellProblems(problems, "The hub keeps running with the config loaded at "+loaded.Format(time.TimeOnly)+".")
 		return
 	}
+	problems = append(problems, nextStart(h.opts.Config, c)...)
 	if !h.state.differs(c) {
 		h.state.keep(problems)
 		return
 	}
 	plan := config.Compare(running, c)
 	h.state.set(c, time.Now(), problems)
+	h.applyLevel(c)
 	h.apply(ctx, c)
 	h.log.Info("config taken", "file", h.opts.File, "start", plan.Start, "stop", plan.Stop, "change", plan.Change)
 	h.keepLastGood(c)
 	if len(problems) > 0 {
 		h.tellProblems(problems, "")
 	}
+}
+
+// applyLevel lets hub.log.level take effect at once: nobody restarts a house to see
+// what is wrong in it.
+func (h *Hub) applyLevel(c *config.Config) {
+	var level slog.Level
+	if h.opts.Level != nil && level.UnmarshalText([]byte(c.Hub.Log.Level)) == nil {
+		h.opts.Level.Set(level)
+	}
+}
+
+// nextStart warns of what was changed in the hub section and is only read when the
+// hub starts.
+func nextStart(started, c *config.Config) []config.Problem {
+	plan := config.Compare(started, c)
+	var out []config.Problem
+	for _, e := range slices.Concat(plan.Start, plan.Stop, plan.Change) {
+		if e.Kind != "hub" || e.ID == "log.level" {
+			continue
+		}
+		path := "hub." + e.ID
+		at := c.Place(path)
+		out = append(out, config.Problem{File: cmp.Or(at.File, c.File()), Line: at.Line, Column: at.Column, Severity: config.Warning,
+			Code: "E-CFG-NEXT-START", Path: path, Message: path + " was changed and takes effect at the hub's next start",
+			Hint: "stop the hub and start it again when it suits you; everything else of the file is in force"})
+	}
+	return out
 }
 
 // tellProblems writes them as a person in front of the terminal reads them.

@@ -13,13 +13,13 @@ import (
 // configState is the config that runs and what is wrong with the one on disk.
 // Pages read it while an edit is applied.
 type configState struct {
-	file    string // empty: the demo
-	options func() config.Options
+	file    string         // empty: the demo
+	started *config.Config // what the hub was started with
+	options config.Options
 
 	mu       sync.RWMutex
 	current  *config.Config
 	loaded   time.Time
-	lastGood bool // the running config is not the one on disk
 	problems []config.Problem
 }
 
@@ -47,7 +47,8 @@ func (s *configState) State() api.ConfigState {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	errors, _ := config.Count(s.problems)
-	return api.ConfigState{Valid: errors == 0, Demo: s.file == "", File: s.file, Loaded: s.loaded, Problems: shapes(s.problems)}
+	return api.ConfigState{Valid: errors == 0, Demo: s.file == "", File: s.file, Loaded: s.loaded,
+		Timezone: s.started.Hub.Timezone, Problems: shapes(s.problems)}
 }
 
 // Effective is the running config with its defaults, secrets masked.
@@ -61,7 +62,7 @@ func (s *configState) Effective() []byte {
 
 // Validate checks a text as a save would, and changes nothing.
 func (s *configState) Validate(_ context.Context, yaml []byte) []api.ConfigProblem {
-	_, problems := config.Parse("porchlight.yaml", yaml, s.options())
+	_, problems := config.Parse("porchlight.yaml", yaml, s.options)
 	return shapes(problems)
 }
 
@@ -79,5 +80,5 @@ func shapes(problems []config.Problem) []api.ConfigProblem {
 func (s *configState) differs(c *config.Config) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.current == nil || !bytes.Equal(s.current.Source(), c.Source()) || len(s.problems) > 0
+	return s.current == nil || !bytes.Equal(s.current.Source(), c.Source()) || config.AsError(s.problems) != nil
 }

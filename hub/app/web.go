@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/access"
@@ -16,19 +18,58 @@ func (h *Hub) openWeb(ctx context.Context) error {
 	if h.access, err = access.Open(ctx, h.db, access.Options{Log: h.log}); err != nil {
 		return err
 	}
+	zone := time.Local
+	if name := h.opts.Config.Hub.Timezone; name != "" {
+		if zone, err = time.LoadLocation(name); err != nil {
+			return fmt.Errorf("hub.timezone: %w", err)
+		}
+	}
 	chimes, sounds := house.Chimes(h.chimes)
 	h.web, err = web.New(web.Deps{
 		Rooms: api.Rooms{
 			Cameras: house.Cameras(h.registry, h.media), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
 			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: house.Plugins(h.super), Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
-			Explain:  house.Explain(),
+			Explain:  house.Explain(), Ready: h.ready,
 		},
-		Access: h.access, Listen: h.ln.Addr().String(), PublicURL: h.opts.Config.Hub.PublicURL, Insecure: h.opts.Config.Hub.Insecure,
-		DataDir: h.opts.DataDir, Version: h.opts.Version, Bus: h.bus, Log: h.log, Now: time.Now,
+		Access: h.access, Listen: h.addr.String(), PublicURL: h.opts.Config.Hub.PublicURL, Insecure: h.opts.Config.Hub.Insecure,
+		DataDir: h.opts.DataDir, Version: h.opts.Version, Bus: h.bus, Zone: zone, Log: h.log, Now: time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
 	return nil
+}
+
+// ready tells why the house cannot be used yet.
+func (h *Hub) ready() error {
+	switch {
+	case !h.serving.Load():
+		return errors.New("the bus does not run")
+	case !h.applied.Load():
+		return errors.New("the plugins were not told their config")
+	}
+	return nil
+}
+
+// serveWeb answers browsers. After an error the tree starts it again, and it listens
+// anew at the same address.
+func (h *Hub) serveWeb(ctx context.Context) error {
+	ln := h.takeListener()
+	if ln == nil {
+		var err error
+		if ln, err = web.Listen(ctx, h.addr.String(), h.opts.Config.Hub.Insecure); err != nil {
+			return err
+		}
+	}
+	return h.web.Serve(ctx, ln)
+}
+
+// takeListener hands over the listener that open made, once.
+func (h *Hub) takeListener() net.Listener {
+	h.lnMu.Lock()
+	defer h.lnMu.Unlock()
+	ln := h.ln
+	h.ln = nil
+	return ln
 }

@@ -9,10 +9,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
+	_ "time/tzdata" // hub.timezone holds on machines without a zone database too
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/web/api/client"
@@ -46,9 +49,8 @@ func (e saidError) Unwrap() error { return e.error }
 
 // globals are the flags that every command has.
 type globals struct {
-	config  string
-	dataDir string
-	json    bool
+	config string
+	json   bool
 }
 
 func newRoot() *cobra.Command {
@@ -63,7 +65,7 @@ func newRoot() *cobra.Command {
 		Args:          noArgs,
 	}
 	root.PersistentFlags().StringVar(&g.config, "config", "", "the YAML file (default ./porchlight.yaml where it exists)")
-	root.PersistentFlags().StringVar(&g.dataDir, "data-dir", "", "where the hub keeps its data (default: what the config says)")
+	root.PersistentFlags().String("data-dir", "", "where the hub keeps its data (default: what the config says)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	run := runCommand(g)
 	root.RunE = run.RunE
@@ -119,37 +121,33 @@ func (g *globals) configFile() (string, bool) {
 func demoDataDir() string { return filepath.Join(xdg.StateHome, "porchlight") }
 
 // findDataDir tells where the hub that is meant keeps its data.
-func (g *globals) findDataDir() string {
-	if g.dataDir != "" {
-		return g.dataDir
+func (g *globals) findDataDir(flags *pflag.FlagSet) (string, error) {
+	o := loadOptions()
+	var err error
+	if o.Overrides, err = overrides(flags); err != nil {
+		return "", err
 	}
-	if dir := os.Getenv("PORCHLIGHT_DATA_DIR"); dir != "" {
-		return dir
-	}
-	file, ok := g.configFile()
-	if !ok {
+	file, _ := g.configFile()
+	return dataDir(file, o), nil
+}
+
+// dataDir is what a flag or a variable names, else what the file says as well as it
+// can be read. Without either it is the demo's.
+func dataDir(file string, o config.Options) string {
+	if file == "" && !slices.ContainsFunc(o.Overrides, func(o config.Override) bool { return o.Key == "data_dir" }) {
 		return demoDataDir()
 	}
-	return dataDirOf(file)
+	return config.DataDir(file, o)
 }
 
-// dataDirOf reads hub.data_dir of a file, as well as a broken one allows.
-func dataDirOf(file string) string {
-	if c, _ := config.Load(file, loadOptions()); c != nil {
-		return c.Hub.DataDir
-	}
-	return filepath.Join(filepath.Dir(file), "data")
-}
-
-// dial reaches the running hub by its admin socket.
-func (g *globals) dial(ctx context.Context) (*client.Client, error) {
-	return client.Dial(ctx, g.findDataDir())
-}
-
-// withHub runs f with a connection to the running hub.
+// withHub runs f with a connection to the running hub's admin socket.
 func (g *globals) withHub(f func(ctx context.Context, cmd *cobra.Command, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c, err := g.dial(cmd.Context())
+		dir, err := g.findDataDir(cmd.Flags())
+		if err != nil {
+			return err
+		}
+		c, err := client.Dial(cmd.Context(), dir)
 		if err != nil {
 			return err
 		}

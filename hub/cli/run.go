@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,10 +105,11 @@ func runHub(ctx context.Context, g *globals, demo bool, flags *pflag.FlagSet, ou
 	if file, ok := g.configFile(); ok && !demo {
 		o.File = file
 	}
-	if err := firstConfig(g, &o, errOut); err != nil {
+	if err := firstConfig(&o, errOut); err != nil {
 		return err
 	}
-	o.Log = newLog(o.Config.Hub.Log, errOut)
+	o.Level = new(slog.LevelVar)
+	o.Log = newLog(o.Config.Hub.Log, o.Level, errOut)
 	hub, err := app.New(ctx, o)
 	if err != nil {
 		return err
@@ -123,30 +125,18 @@ func runHub(ctx context.Context, g *globals, demo bool, flags *pflag.FlagSet, ou
 // firstConfig reads the file, or the demo; a file that is not valid gives way to
 // the config that last worked, and where there is none to an empty house whose
 // pages tell what is wrong.
-func firstConfig(g *globals, o *app.Options, errOut io.Writer) error {
+func firstConfig(o *app.Options, errOut io.Writer) error {
 	o.Loaded = time.Now()
+	o.DataDir = dataDir(o.File, o.LoadOptions)
 	if o.File == "" {
 		o.Config, o.Problems = config.Parse("demo", []byte(config.DemoYAML()), o.LoadOptions)
 		if err := config.AsError(o.Problems); err != nil {
 			fmt.Fprint(errOut, config.Text(o.Problems, ""))
 			return saidError{err}
 		}
-		o.DataDir = demoDataDir()
 	} else {
 		o.Config, o.Problems = config.Load(o.File, o.LoadOptions)
-		o.DataDir = dataDirOf(o.File)
-		if o.Config != nil {
-			o.DataDir = o.Config.Hub.DataDir
-		}
 	}
-	if g.dataDir != "" {
-		o.DataDir = g.dataDir
-	}
-	abs, err := filepath.Abs(o.DataDir)
-	if err != nil {
-		return fmt.Errorf("data folder %s: %w", o.DataDir, err)
-	}
-	o.DataDir = abs
 	if o.Config != nil {
 		if len(o.Problems) > 0 {
 			fmt.Fprint(errOut, config.Text(o.Problems, ""))
@@ -166,7 +156,11 @@ func lastGood(o *app.Options, errOut io.Writer) error {
 	if !errors.Is(err, config.ErrNoLastGood) {
 		fmt.Fprintf(errOut, "porchlight: %v\n", err)
 	}
-	empty, problems := config.Parse(o.File, []byte("version: 1\n"), o.LoadOptions)
+	dir, err := json.Marshal(o.DataDir)
+	if err != nil {
+		return err
+	}
+	empty, problems := config.Parse(o.File, fmt.Appendf(nil, "version: 1\nhub: {data_dir: %s}\n", dir), o.LoadOptions)
 	if empty == nil {
 		fmt.Fprint(errOut, config.Text(problems, ""))
 		return saidError{config.AsError(problems)}
@@ -176,10 +170,9 @@ func lastGood(o *app.Options, errOut io.Writer) error {
 	return nil
 }
 
-func newLog(l config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
+func newLog(l config.Log, level *slog.LevelVar, w io.Writer) *slog.Logger {
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		level = slog.LevelInfo
+		level.Set(slog.LevelInfo)
 	}
 	tty := isTerminal(w)
 	if l.Format == "json" || l.Format == "auto" && !tty {

@@ -103,6 +103,11 @@ func configTexts() map[string]Text {
 			"A plugin says which settings it takes by a JSON schema, and this one cannot be used: it is no valid schema, it is too large, or it refers to files or addresses. The settings go to the plugin unchecked.",
 			"This is for the plugin's author to mend. porchlight plugins logs NAME shows whether the plugin itself accepted them.",
 		},
+		"E-CFG-NEXT-START": {
+			"A change waits for the hub's next start",
+			"Most of the file takes effect when it is saved. Some keys of the hub section, such as the address, the data folder and the time zone, are read once, when the hub starts. Until then it goes on with the old value.",
+			"Stop the hub and start it again when it suits you, or write the old value back. Plugins, cameras and chimes need no restart.",
+		},
 		"E-CFG-NOT-YET": {
 			"This part is known and not built yet",
 			"The key, plugin or reference belongs to the format and does nothing in this version. It is a warning: the rest of the file works.",

@@ -203,7 +203,9 @@ type ConfigState struct {
 	Demo  bool   `json:"demo"`  // no file: the built-in demo runs
 	File  string `json:"file,omitempty"`
 	// Loaded is when the running config was read.
-	Loaded   time.Time       `json:"loaded,omitzero"`
+	Loaded time.Time `json:"loaded,omitzero"`
+	// Timezone is that of the times people are shown; empty: the system's.
+	Timezone string          `json:"timezone,omitempty"`
 	Problems []ConfigProblem `json:"problems" nullable:"false"`
 }
 
