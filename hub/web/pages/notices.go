@@ -96,7 +96,7 @@ func place(pr api.ConfigProblem) string {
 }
 
 func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
-	if pl.Warning {
+	if pl.Warning || pl.Optional && pl.State == "degraded" {
 		return notice{}, false // its card tells; the house works as it should
 	}
 	n := notice{Icon: "plug", Text: sentence(pl.Reason), Code: pl.Code, Href: "/plugins/" + pl.Name, Label: "Look"}

@@ -42,7 +42,7 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 		c.Tone = "ok"
 	case "degraded":
 		c.Tone, c.Word = "warn", "Works in part"
-		if pl.Warning {
+		if pl.Warning || pl.Optional {
 			c.Tone = "grey" // it hurts nobody: a speaker on a machine without a card
 		}
 	case "backoff":

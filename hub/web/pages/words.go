@@ -29,7 +29,7 @@ func words(e event.Event) (row, bool) {
 	switch d := e.Data.(type) {
 	case event.Ring:
 		r.Icon, r.Title, r.Test = "bell", "Ring", d.Test
-		if d.Button != "" {
+		if d.Button != "" && d.Button != e.Source { // a bell with one button names it after itself
 			r.Detail = "button " + d.Button
 		}
 	case event.Motion:
