@@ -43,7 +43,7 @@ func arrows() []arrow {
 		{"plugins/...", []string{"sdk/...", "SAME"}, "plugins know the sdk and themselves, never another plugin"},
 		{"examples/...", []string{"sdk/...", "SAME"}, "examples are written as strangers would"},
 		{"hub", []string{"hub/cli"}, "main hands over"},
-		{"hub/bus", []string{"sdk/...", "config", "hub/store"}, "the ground floor imports no other room; the journal opens its file as hub.db is opened"},
+		{"hub/bus/...", []string{"sdk/...", "config", "hub/store", "hub/bus/..."}, "the ground floor imports no other room; the journal opens its file as hub.db is opened"},
 		{"hub/media", []string{"sdk/...", "config"}, "the ground floor imports no other room"},
 		{"hub/store", []string{"sdk/...", "config"}, "the ground floor imports no other room"},
 		{"hub/secrets", []string{"sdk/...", "config"}, "the ground floor imports no other room"},

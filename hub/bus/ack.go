@@ -14,8 +14,8 @@ const maxHandled = tailEvents
 
 // find gives the place of a pending event, -1: it is not there. mu is held.
 func (l *Lane) find(seq uint64) int {
-	i := sort.Search(len(l.pending), func(i int) bool { return l.pending[i].n.ev.Seq >= seq })
-	if i == len(l.pending) || l.pending[i].n.ev.Seq != seq {
+	i := sort.Search(len(l.pending), func(i int) bool { return l.pending[i].n.Event.Seq >= seq })
+	if i == len(l.pending) || l.pending[i].n.Event.Seq != seq {
 		return -1
 	}
 	return i
@@ -39,9 +39,9 @@ func (l *Lane) trim() {
 	cut := 0
 	for ; cut < len(l.pending) && l.pending[cut].done; cut++ {
 		n := l.pending[cut].n
-		l.acked = max(l.acked, n.ev.Seq)
-		if l.sub.opts.Name != "" && n.class != event.ClassState {
-			l.handled = append(l.handled, handled{n.ev.Seq, n.id, l.pending[cut].noted})
+		l.acked = max(l.acked, n.Event.Seq)
+		if l.sub.opts.Name != "" && n.Class != event.ClassState {
+			l.handled = append(l.handled, handled{n.Event.Seq, n.ID, l.pending[cut].noted})
 		}
 	}
 	clear(l.pending[:cut])
@@ -62,7 +62,7 @@ func (l *Lane) ack(seq uint64) bool {
 		l.mu.Unlock()
 		return false
 	}
-	l.seen.add(l.pending[i].n.id)
+	l.seen.add(l.pending[i].n.ID)
 	l.settle(i)
 	l.mu.Unlock()
 	l.signal() // a full lane goes on
@@ -73,10 +73,10 @@ func (l *Lane) ack(seq uint64) bool {
 func (l *Lane) ackUpTo(seq uint64) {
 	l.mu.Lock()
 	for i := range l.pending {
-		if l.pending[i].n.ev.Seq > seq {
+		if l.pending[i].n.Event.Seq > seq {
 			break
 		}
-		l.seen.add(l.pending[i].n.id)
+		l.seen.add(l.pending[i].n.ID)
 		l.tick(i)
 	}
 	l.trim()
@@ -99,7 +99,7 @@ func (l *Lane) ackWait(seq uint64) <-chan struct{} {
 		return nil
 	}
 	saved := make(chan struct{}) // closed once
-	l.seen.add(l.pending[i].n.id)
+	l.seen.add(l.pending[i].n.ID)
 	l.settle(i)
 	l.saves = append(l.saves, saved)
 	l.mu.Unlock()
@@ -174,8 +174,8 @@ func (l *Lane) progress(durable uint64) progress {
 		}
 	}
 	for i := range l.pending {
-		if e := &l.pending[i]; e.done && !e.noted && e.n.class != event.ClassState {
-			p.ids = append(p.ids, e.n.id)
+		if e := &l.pending[i]; e.done && !e.noted && e.n.Class != event.ClassState {
+			p.ids = append(p.ids, e.n.ID)
 		}
 	}
 	return p
@@ -206,7 +206,7 @@ func (p *progress) saved(ok bool) {
 		clear(l.handled[len(kept):])
 		l.handled = kept
 		for i := range l.pending {
-			if _, is := noted[l.pending[i].n.id]; is {
+			if _, is := noted[l.pending[i].n.ID]; is {
 				l.pending[i].noted = true
 			}
 		}
@@ -235,9 +235,9 @@ func (l *Lane) takeOver(old *Lane, durable uint64) (cursor uint64) {
 		}
 	}
 	for _, p := range old.pending {
-		if p.done && p.n.class != event.ClassState {
-			l.before[p.n.id] = p.n.ev.Seq
-			l.handled = append(l.handled, handled{seq: p.n.ev.Seq, id: p.n.id})
+		if p.done && p.n.Class != event.ClassState {
+			l.before[p.n.ID] = p.n.Event.Seq
+			l.handled = append(l.handled, handled{seq: p.n.Event.Seq, id: p.n.ID})
 		}
 	}
 	return cursor

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -24,6 +25,8 @@ const (
 	inbox       = 1024
 	// maxSubjects bounds the state that is kept; a house has some dozens.
 	maxSubjects = 10_000
+	// lastRings are read at the start: more than a house has presses within a debounce.
+	lastRings = 64
 	// defaultRetain is how long the journal keeps events unless told otherwise.
 	defaultRetain = 30 * 24 * time.Hour
 )
@@ -60,7 +63,8 @@ type Options struct {
 type Bus struct {
 	opts    Options
 	log     *slog.Logger
-	journal *journal
+	journal *journal.Journal
+	ballast *journal.Ballast
 	start   time.Time // ages of this run count from here, by its monotonic reading
 	first   uint64    // numbers above it were given in this run
 
@@ -119,20 +123,20 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		state: map[string]*entry{}, subs: map[*Subscription]struct{}{}, names: map[string]*Subscription{}, parted: map[string][lanes]*Lane{},
 		routes: map[string][]*Subscription{}, watchers: map[chan JournalState]struct{}{}, dirty: map[*Lane]struct{}{},
 	}
-	j, err := openJournal(ctx, o.Journal)
+	j, err := journal.Open(ctx, o.Journal)
 	if err != nil {
 		return nil, err
 	}
-	b.journal = j
+	b.journal, b.ballast = j, j.Ballast(o.Ballast)
 	if err := b.load(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("bus: read journal: %w", err), j.close())
+		return nil, errors.Join(fmt.Errorf("bus: read journal: %w", err), j.Close())
 	}
 	return b, nil
 }
 
 // load takes up where the journal's last run ended.
 func (b *Bus) load(ctx context.Context) error {
-	last, lastID, err := b.journal.last(ctx)
+	last, lastID, err := b.journal.Last(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,14 +148,20 @@ func (b *Bus) load(ctx context.Context) error {
 		b.tails[i].floor, b.tails[i].durable = b.seq, b.seq
 	}
 	b.horizon.Store(max(b.start.UnixMilli(), idMillis(lastID)+1))
-	states, err := b.journal.states(ctx)
+	states, err := b.journal.States(ctx)
 	if err != nil {
 		return err
 	}
-	for _, e := range states {
-		b.state[e.ev.Subject] = e
+	for _, r := range states {
+		b.state[r.Event.Subject] = back(r)
 	}
-	b.presses, err = b.journal.lastPresses(ctx)
+	// The last press of each camera, so that a restart does not open its debounce.
+	rings, err := b.journal.Rings(ctx, lastRings)
+	for _, r := range rings {
+		if _, later := b.presses[r.Event.Camera]; !later && r.Event.Camera != "" && r.Event.Type == event.TypeRing {
+			b.presses[r.Event.Camera] = press{r.Event.Received, r.Event.Seq}
+		}
+	}
 	return err
 }
 
@@ -171,7 +181,7 @@ func (b *Bus) Serve(ctx context.Context) error {
 		s.end()
 	}
 	b.mu.Unlock()
-	return b.journal.close()
+	return b.journal.Close()
 }
 
 // Publish hands the event over and never waits for the disk. An error means that it
@@ -240,16 +250,16 @@ func (b *Bus) prepare(e *event.Event) (*entry, error) {
 	if err != nil || id.Version() != 7 {
 		return nil, fmt.Errorf("bus: publish %s: id %.40q is no UUIDv7", e.Subject, e.ID)
 	}
-	n := &entry{id: id, class: class, kind: laneOf(class), ev: *e}
-	n.ev.ID, n.ev.Seq, n.ev.Received, n.ev.TimeReplaced = id.String(), 0, time.Time{}, false
+	n := &entry{Row: journal.Row{ID: id, Class: class, Event: *e}, kind: laneOf(class)}
+	n.Event.ID, n.Event.Seq, n.Event.Received, n.Event.TimeReplaced = id.String(), 0, time.Time{}, false
 	if class == event.ClassDebug {
 		return n, nil
 	}
-	if n.body, err = event.Marshal(&n.ev); err != nil {
+	if n.Body, err = event.Marshal(&n.Event); err != nil {
 		return nil, fmt.Errorf("bus: publish %s: encode: %w", e.Subject, err)
 	}
-	if len(n.body) > event.MaxSize {
-		return nil, fmt.Errorf("bus: publish %s: %d bytes, at most %d", e.Subject, len(n.body), event.MaxSize)
+	if len(n.Body) > event.MaxSize {
+		return nil, fmt.Errorf("bus: publish %s: %d bytes, at most %d", e.Subject, len(n.Body), event.MaxSize)
 	}
 	return n, nil
 }
@@ -257,10 +267,10 @@ func (b *Bus) prepare(e *event.Event) (*entry, error) {
 // inJournal looks up ids that are older than the ring of ids reaches, as when a
 // publisher sends again after the hub's restart. Newer ones cost no look.
 func (b *Bus) inJournal(ctx context.Context, n *entry) (event.Result, bool) {
-	if n.class > event.ClassNormal || idMillis(n.id) >= b.horizon.Load() {
+	if n.Class > event.ClassNormal || idMillis(n.ID) >= b.horizon.Load() {
 		return event.Result{}, false
 	}
-	seq, err := b.journal.seqOf(ctx, n.id)
+	seq, err := b.journal.SeqOf(ctx, n.ID)
 	if err != nil { // not there, or not readable: then the taker's own dedupe must do
 		return event.Result{}, false
 	}

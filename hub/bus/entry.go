@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -24,16 +25,11 @@ func laneOf(c event.Class) int {
 	return normal
 }
 
-// entry is an event on its way. ev is complete once the loop has numbered it and is
-// not changed afterwards, so that takers share it without a lock.
+// entry is an event on its way. Its row is complete once the loop has numbered it
+// and is not changed afterwards, so that takers share it without a lock.
 type entry struct {
-	ev      event.Event
-	id      uuid.UUID
-	class   event.Class
-	kind    int
-	body    []byte        // encoded, without what the hub stamps; nil when read back
-	age     time.Duration // Bus.start to its receipt; of another run: not known, see ageAt
-	earlier bool          // received in an earlier run
+	journal.Row
+	kind int // its lane
 	// older: its id was made before this run began, so an earlier run may have handed
 	// it out, though the journal does not know it.
 	older bool
@@ -41,6 +37,9 @@ type entry struct {
 	superseded atomic.Bool
 	waiters    []waiter // who wants to know; Bus.mu, once the loop has it
 }
+
+// back makes an entry of what the journal gave back.
+func back(r *journal.Row) *entry { return &entry{Row: *r, kind: laneOf(r.Class)} }
 
 type waiter struct {
 	done      func(event.Result, error)
@@ -66,10 +65,10 @@ func answerAll(ws []waiter, r event.Result) {
 // ageAt is how long ago the event was received: by the monotonic clock, or by the
 // wall clock for an event of an earlier run.
 func (n *entry) ageAt(now time.Time, start time.Time) time.Duration {
-	if n.earlier {
-		return max(0, now.Sub(n.ev.Received))
+	if n.Earlier {
+		return max(0, now.Sub(n.Event.Received))
 	}
-	return max(0, now.Sub(start)-n.age)
+	return max(0, now.Sub(start)-n.Mono)
 }
 
 // What the tail may hold that is not in the journal yet, while the disk is full or
@@ -96,10 +95,10 @@ func (t *tail) pending() []*entry { return t.entries[t.written:] }
 // add appends, and returns the oldest entry not yet written where it had to go.
 func (t *tail) add(n *entry) (gone *entry) {
 	t.entries = append(t.entries, n)
-	t.bytes += len(n.body)
+	t.bytes += len(n.Body)
 	if len(t.pending()) > tailEvents || t.bytes > tailBytes {
 		gone = t.entries[t.written]
-		t.bytes -= len(gone.body)
+		t.bytes -= len(gone.Body)
 		t.entries = append(t.entries[:t.written], t.entries[t.written+1:]...)
 	}
 	return gone
@@ -107,16 +106,16 @@ func (t *tail) add(n *entry) (gone *entry) {
 
 // wrote marks all up to seq as durable and takes their waiters out.
 func (t *tail) wrote(seq uint64, each func(*entry)) {
-	for t.written < len(t.entries) && t.entries[t.written].ev.Seq <= seq {
+	for t.written < len(t.entries) && t.entries[t.written].Event.Seq <= seq {
 		n := t.entries[t.written]
-		t.bytes -= len(n.body)
+		t.bytes -= len(n.Body)
 		each(n)
 		t.written++
 	}
 	t.durable = max(t.durable, seq)
 	// Trimmed in steps, so that the copy is paid once in tailKept events.
 	if cut := t.written - tailKept; cut > tailKept {
-		t.floor = t.entries[cut-1].ev.Seq
+		t.floor = t.entries[cut-1].Event.Seq
 		t.entries = append(t.entries[:0:0], t.entries[cut:]...)
 		t.written -= cut
 	}
@@ -124,12 +123,12 @@ func (t *tail) wrote(seq uint64, each func(*entry)) {
 
 // search gives the index of the first entry whose seq is not below.
 func (t *tail) search(seq uint64) int {
-	return sort.Search(len(t.entries), func(i int) bool { return t.entries[i].ev.Seq >= seq })
+	return sort.Search(len(t.entries), func(i int) bool { return t.entries[i].Event.Seq >= seq })
 }
 
 // find gives the entry with this seq if it is not in the journal yet.
 func (t *tail) find(seq uint64) *entry {
-	if i := t.search(seq); i >= t.written && i < len(t.entries) && t.entries[i].ev.Seq == seq {
+	if i := t.search(seq); i >= t.written && i < len(t.entries) && t.entries[i].Event.Seq == seq {
 		return t.entries[i]
 	}
 	return nil

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -209,7 +209,7 @@ func TestFullDisk(t *testing.T) {
 	path := filepath.Join(dir, "journal.db")
 	b, stop := open(t, Options{Journal: path, Ballast: ballastSize})
 	s := subscribe(t, b, SubscribeOptions{Name: "rules", Filters: []string{"camera.*.ring"}})
-	ballast := func() bool { _, err := os.Stat(b.ballastPath()); return err == nil }
+	ballast := func() bool { _, err := os.Stat(b.ballast.Path()); return err == nil }
 	await(t, "ballast", ballast)
 	press := func(want event.Outcome) string {
 		t.Helper()
@@ -298,13 +298,7 @@ func TestFullDiskIsHelpedByRetention(t *testing.T) {
 	}
 	stop()
 	b, _ = open(t, Options{Journal: path, Retain: time.Nanosecond, Ballast: 1 << 20, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	count := func() (n int) {
-		if err := b.journal.pool.QueryRow(`SELECT count(*) FROM events`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	await(t, "expired", func() bool { return count() == 0 })
+	await(t, "expired", func() bool { return count(t, path) == 0 })
 	fill(t, filepath.Join(dir, "filler"))
 	for range 200 { // in the room of those that are gone
 		e := motion("yard")
@@ -313,27 +307,27 @@ func TestFullDiskIsHelpedByRetention(t *testing.T) {
 	}
 }
 
-func TestBallastIsTakenBackWhereThereIsNoRoom(t *testing.T) {
+func TestBallastOnlyWhereThereIsTwiceTheRoom(t *testing.T) {
 	dir, inside := onTmpfs(t)
 	if !inside {
 		return
 	}
-	path := filepath.Join(dir, "ballast")
-	if err := writeBallast(path, 2*tmpfsSize); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("got %v", err)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Fatalf("left behind: %v, %v", left, err)
-	}
-	if err := writeBallast(path, 1<<20); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
+	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	if n, err := io.Copy(io.Discard, f); n != 1<<20 || err != nil {
-		t.Fatalf("%d bytes, %v", n, err)
+	defer j.Close()
+	big, fits := j.Ballast(tmpfsSize/2+1), j.Ballast(1<<20)
+	if big.Keep() || big.Drop() {
+		t.Fatal("a ballast that takes more than half of the room was made")
+	}
+	if !fits.Keep() || !fits.Keep() {
+		t.Fatal("no ballast")
+	}
+	if st, err := os.Stat(fits.Path()); err != nil || st.Size() != 1<<20 {
+		t.Fatalf("%v, %v", st, err)
+	}
+	if !fits.Drop() || fits.Drop() {
+		t.Fatal("it goes once")
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -296,16 +297,16 @@ func killOne(t *testing.T, dir string) (rate float64, inWindow int) {
 	for _, l := range readNotes(dir, "answered") {
 		answered[l[0]] = true
 	}
-	j, err := openJournal(t.Context(), filepath.Join(dir, "journal.db"))
+	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal.db"))
 	if err != nil {
 		t.Fatalf("the journal after a kill: %v", err)
 	}
-	defer j.close()
+	defer j.Close()
 	for _, l := range readNotes(dir, "heard") {
 		if answered[l[0]] {
 			continue
 		}
-		if _, err := j.seqOf(t.Context(), uuid.MustParse(l[0])); err != nil {
+		if _, err := j.SeqOf(t.Context(), uuid.MustParse(l[0])); err != nil {
 			return rate, 1
 		}
 	}

@@ -84,13 +84,13 @@ func newLane(s *Subscription, kind, limit int) *Lane {
 	return &Lane{sub: s, kind: kind, limit: limit, wake: make(chan struct{}, 1), before: map[uuid.UUID]uint64{}}
 }
 
-func bySeq(x, y *entry) int { return cmp.Compare(x.ev.Seq, y.ev.Seq) }
+func bySeq(x, y *entry) int { return cmp.Compare(x.Event.Seq, y.Event.Seq) }
 
 // push takes an event from the loop, which holds Bus.mu.
 func (l *Lane) push(n *entry) {
 	l.mu.Lock()
 	if !l.live { // it reads on, and will come to this one
-		if n.class == event.ClassDebug {
+		if n.Class == event.ClassDebug {
 			l.skipped++
 		}
 		l.mu.Unlock()
@@ -101,7 +101,7 @@ func (l *Lane) push(n *entry) {
 	}
 	if l.queue.len()+l.open >= l.limit {
 		switch {
-		case n.class == event.ClassDebug:
+		case n.Class == event.ClassDebug:
 			l.skipped++
 			l.mu.Unlock()
 			return
@@ -125,7 +125,7 @@ func (l *Lane) cutOff(n *entry) {
 	l.cutOffs++
 	l.live = false
 	l.queue = fifo{}
-	l.replayTo = n.ev.Seq
+	l.replayTo = n.Event.Seq
 	open := l.open
 	l.notes = append(l.notes, func(log *slog.Logger) {
 		log.Warn("taker is slow, cut off and reading on from the journal", "lane", laneName(l.kind), "unanswered", open)
@@ -249,14 +249,14 @@ func (l *Lane) pop() *entry {
 		if !n.superseded.Load() {
 			return n
 		}
-		l.passOver(n.ev.Seq)
+		l.passOver(n.Event.Seq)
 	}
 	for l.queue.len() > 0 {
 		n := l.queue.pop()
 		if !n.superseded.Load() {
 			return n
 		}
-		l.passOver(n.ev.Seq)
+		l.passOver(n.Event.Seq)
 	}
 	return nil
 }
@@ -271,22 +271,22 @@ func (l *Lane) passOver(seq uint64) {
 
 // handOut notes the event as given; nil if the taker handled it before. mu is held.
 func (l *Lane) handOut(n *entry, now time.Time) *event.Delivery {
-	if _, did := l.before[n.id]; did {
-		l.before[n.id] = n.ev.Seq
-		l.passOver(n.ev.Seq)
+	if _, did := l.before[n.ID]; did {
+		l.before[n.ID] = n.Event.Seq
+		l.passOver(n.Event.Seq)
 		return nil
 	}
 	l.delivered++
 	if len(l.staged)+l.queue.len() > 0 { // for another caller
 		l.signal()
 	}
-	replay := n.ev.Seq != 0 && n.ev.Seq <= l.replayTo || n.older
-	d := &event.Delivery{Event: n.ev, Age: n.ageAt(now, l.sub.bus.start), Replay: replay, Attempt: 1}
-	if l.sub.opts.Tap || n.class == event.ClassDebug {
-		l.passOver(n.ev.Seq)
+	replay := n.Event.Seq != 0 && n.Event.Seq <= l.replayTo || n.older
+	d := &event.Delivery{Event: n.Event, Age: n.ageAt(now, l.sub.bus.start), Replay: replay, Attempt: 1}
+	if l.sub.opts.Tap || n.Class == event.ClassDebug {
+		l.passOver(n.Event.Seq)
 		return d
 	}
-	l.pos = max(l.pos, n.ev.Seq)
+	l.pos = max(l.pos, n.Event.Seq)
 	l.pending = append(l.pending, pend{n: n, attempt: 1, due: now.Add(l.sub.opts.AckWait)})
 	l.open++
 	if due := now.Add(l.sub.opts.AckWait); l.open == 1 || due.Before(l.soonest) {
@@ -318,7 +318,7 @@ func (l *Lane) again(now time.Time) *event.Delivery {
 		p.failed = false
 		p.due = now.Add(l.sub.opts.AckWait)
 		l.delivered++
-		found = &event.Delivery{Event: p.n.ev, Age: p.n.ageAt(now, l.sub.bus.start), Replay: true, Attempt: p.attempt}
+		found = &event.Delivery{Event: p.n.Event, Age: p.n.ageAt(now, l.sub.bus.start), Replay: true, Attempt: p.attempt}
 	}
 	l.trim()
 	l.soonest = l.nextDue()
@@ -336,7 +336,7 @@ func (l *Lane) fail(p *pend, now time.Time, why string) bool {
 		return true
 	}
 	l.gaveUp++
-	id, subject, attempts := p.n.ev.ID, p.n.ev.Subject, p.attempt
+	id, subject, attempts := p.n.Event.ID, p.n.Event.Subject, p.attempt
 	l.notes = append(l.notes, func(log *slog.Logger) {
 		log.Error("event given up", "event", id, "subject", subject, "attempts", attempts, "cause", why)
 	})
@@ -370,7 +370,7 @@ func (l *Lane) readOn(ctx context.Context) error {
 	pos, t := l.pos, &b.tails[l.kind]
 	if pos >= t.floor {
 		l.staged = t.after(pos, l.limit, func(n *entry) bool {
-			return !n.superseded.Load() && event.MatchAny(l.sub.opts.Filters, n.ev.Subject)
+			return !n.superseded.Load() && event.MatchAny(l.sub.opts.Filters, n.Event.Subject)
 		})
 		l.live = len(l.staged) == 0
 		l.mu.Unlock()
@@ -381,15 +381,23 @@ func (l *Lane) readOn(ctx context.Context) error {
 	l.mu.Unlock()
 	b.mu.Unlock()
 
-	found, looked, err := b.journal.replay(ctx, l.kind, pos, upto, b.first, l.sub.opts.Filters)
+	class := event.ClassNormal
+	if l.kind == critical {
+		class = event.ClassCritical
+	}
+	rows, looked, err := b.journal.Replay(ctx, class, pos, upto, b.first, l.sub.opts.Filters)
 	if err != nil {
 		return fmt.Errorf("bus: %s: read journal: %w", l.sub.opts.Name, cmp.Or(ctx.Err(), err))
+	}
+	found := make([]*entry, len(rows))
+	for i, r := range rows {
+		found[i] = back(r)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if l.kind == normal { // the latest values stand in memory
 		for _, n := range b.state {
-			if s := n.ev.Seq; s > pos && s <= looked && event.MatchAny(l.sub.opts.Filters, n.ev.Subject) {
+			if s := n.Event.Seq; s > pos && s <= looked && event.MatchAny(l.sub.opts.Filters, n.Event.Subject) {
 				found = append(found, n)
 			}
 		}

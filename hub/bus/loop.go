@@ -65,15 +65,15 @@ func (b *Bus) drain() {
 // out to the takers, into the tail for the journal.
 func (b *Bus) take(n *entry) {
 	now := time.Now()
-	n.age = now.Sub(b.start)
-	n.ev.Received = now
+	n.Mono = now.Sub(b.start)
+	n.Event.Received = now
 	// The start in terms of the clock as it is now: a clock that is set must not make old
 	// what is new, or the house would not ring.
-	n.older = idMillis(n.id) < now.Round(0).Add(-n.age).UnixMilli()
-	if off := n.ev.Time.Sub(now); !n.ev.Time.IsZero() && (off > maxClockError || off < -maxClockError) {
-		n.ev.Time, n.ev.TimeReplaced = now, true
+	n.older = idMillis(n.ID) < now.Round(0).Add(-n.Mono).UnixMilli()
+	if off := n.Event.Time.Sub(now); !n.Event.Time.IsZero() && (off > maxClockError || off < -maxClockError) {
+		n.Event.Time, n.Event.TimeReplaced = now, true
 	}
-	if n.class == event.ClassDebug {
+	if n.Class == event.ClassDebug {
 		b.mu.Lock()
 		b.count.published++
 		b.fanOut(n)
@@ -86,18 +86,18 @@ func (b *Bus) take(n *entry) {
 		return
 	}
 	b.mu.Lock()
-	if n.class == event.ClassState && !b.keepState(n) {
+	if n.Class == event.ClassState && !b.keepState(n) {
 		b.mu.Unlock()
 		n.answer(event.Result{Outcome: event.Rejected})
 		return
 	}
 	b.seq++
-	n.ev.Seq = b.seq
+	n.Event.Seq = b.seq
 	b.count.published++
 	b.fanOut(n)
-	res, answered := event.Result{Outcome: event.Accepted, Seq: n.ev.Seq}, n.waiters
+	res, answered := event.Result{Outcome: event.Accepted, Seq: n.Event.Seq}, n.waiters
 	switch {
-	case n.class == event.ClassState:
+	case n.Class == event.ClassState:
 		n.waiters = nil
 	case b.trouble.Stopped:
 		res.Outcome, n.waiters = event.AcceptedNotDurable, nil
@@ -115,30 +115,30 @@ func (b *Bus) take(n *entry) {
 	wake := n.kind == critical || !b.gathering || len(t.pending()) >= groupSize
 	b.mu.Unlock()
 
-	b.remember(n, place{n.ev.Seq, n.kind}, now)
+	b.remember(n, place{n.Event.Seq, n.kind}, now)
 	if wake {
 		signal(b.wake)
 	}
 	answerAll(answered, res)
 	if gone != nil {
-		answerAll(letGo, event.Result{Outcome: event.AcceptedNotDurable, Seq: gone.ev.Seq})
+		answerAll(letGo, event.Result{Outcome: event.AcceptedNotDurable, Seq: gone.Event.Seq})
 	}
 }
 
 // known tells whether the id was taken before, or the press belongs to one that was.
 func (b *Bus) known(n *entry, now time.Time) (place, bool) {
-	if p, ok := b.ids.at[n.id]; ok {
+	if p, ok := b.ids.at[n.ID]; ok {
 		return p, true
 	}
-	if n.ev.Type != event.TypeRing || n.ev.Camera == "" {
+	if n.Event.Type != event.TypeRing || n.Event.Camera == "" {
 		return place{}, false
 	}
-	last, ok := b.presses[n.ev.Camera]
+	last, ok := b.presses[n.Event.Camera]
 	if !ok {
 		return place{}, false
 	}
 	since := now.Sub(last.at)
-	if since >= 0 && since < b.opts.Debounce(n.ev.Camera) {
+	if since >= 0 && since < b.opts.Debounce(n.Event.Camera) {
 		return place{last.seq, critical}, true
 	}
 	return place{}, false
@@ -146,14 +146,14 @@ func (b *Bus) known(n *entry, now time.Time) (place, bool) {
 
 // takeAgain answers a repeat: at once where the first is in the journal, else with it.
 func (b *Bus) takeAgain(n *entry, p place) {
-	_, same := b.ids.at[n.id]
+	_, same := b.ids.at[n.ID]
 	if !same {
 		b.remember(n, p, time.Time{})
 	}
 	res := event.Result{Outcome: event.Duplicate, Seq: p.seq}
 	b.mu.Lock()
 	b.count.duplicates++
-	if first := b.tails[p.kind].find(p.seq); first != nil && n.class != event.ClassState {
+	if first := b.tails[p.kind].find(p.seq); first != nil && n.Class != event.ClassState {
 		if !b.trouble.Stopped {
 			for _, w := range n.waiters {
 				first.waiters = append(first.waiters, waiter{w.done, true})
@@ -172,12 +172,12 @@ func (b *Bus) takeAgain(n *entry, p place) {
 // remember keeps the id, and the press for its camera's debounce (zero time: it is
 // a repeat, and the debounce runs from the first).
 func (b *Bus) remember(n *entry, p place, pressed time.Time) {
-	if ms := b.ids.add(n.id, p); ms != 0 {
+	if ms := b.ids.add(n.ID, p); ms != 0 {
 		// An id from the future must not make every publisher look into the journal.
 		b.horizon.Store(max(b.horizon.Load(), min(ms+1, time.Now().UnixMilli())))
 	}
-	if n.ev.Type == event.TypeRing && n.ev.Camera != "" && !pressed.IsZero() {
-		b.presses[n.ev.Camera] = press{pressed, p.seq}
+	if n.Event.Type == event.TypeRing && n.Event.Camera != "" && !pressed.IsZero() {
+		b.presses[n.Event.Camera] = press{pressed, p.seq}
 	}
 }
 
@@ -188,20 +188,20 @@ type press struct {
 
 // keepState makes n the latest of its subject. False: there are too many subjects.
 func (b *Bus) keepState(n *entry) bool {
-	old, ok := b.state[n.ev.Subject]
+	old, ok := b.state[n.Event.Subject]
 	if ok {
 		old.superseded.Store(true)
 	} else if len(b.state) >= maxSubjects {
 		b.count.refused++
 		return false
 	}
-	b.state[n.ev.Subject] = n
+	b.state[n.Event.Subject] = n
 	return true
 }
 
 // fanOut hands the event to the takers whose filters match. Bus.mu is held.
 func (b *Bus) fanOut(n *entry) {
-	for _, s := range b.route(n.ev.Subject) {
+	for _, s := range b.route(n.Event.Subject) {
 		s.lanes[n.kind].push(n)
 	}
 }

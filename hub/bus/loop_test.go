@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
@@ -284,7 +285,7 @@ func TestBadEventsAreRefused(t *testing.T) {
 
 func TestNewerJournalIsRefusedUntouched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
-	db, err := store.Open(t.Context(), path, store.Room{Name: "bus", Steps: append(journalSteps(), `CREATE TABLE tomorrow (x)`)})
+	db, err := store.Open(t.Context(), path, store.Room{Name: "bus", Steps: append(journal.Steps(), `CREATE TABLE tomorrow (x)`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,9 +336,21 @@ func TestEndAnswersEveryPublisher(t *testing.T) {
 	if taken.Load() != answered.Load() {
 		t.Fatalf("%d taken, %d answered as durable", taken.Load(), answered.Load())
 	}
-	b, _ = open(t, Options{Journal: path})
-	var n int64
-	if err := b.journal.pool.QueryRow(`SELECT count(*) FROM events`).Scan(&n); err != nil || n != taken.Load() {
-		t.Fatalf("%d in the journal, %v; want %d", n, err, taken.Load())
+	if n := count(t, path); n != taken.Load() {
+		t.Fatalf("%d in the journal, want %d", n, taken.Load())
 	}
+}
+
+// count gives how many events the journal holds.
+func count(t testing.TB, path string) (n int64) {
+	t.Helper()
+	db, err := store.OpenSQLite(t.Context(), path, "query_only(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM events`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

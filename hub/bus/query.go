@@ -5,30 +5,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
-// Query asks for events; a zero field asks nothing.
-type Query struct {
-	Since, Until time.Time // by receipt; Until is not included
-	Camera       string
-	Types        []event.Type
-	Correlation  string
-	Before       uint64 // only numbers below it: for the next page
-	Limit        int    // 0: 100; at most 1,000
-}
-
-func (q *Query) takes(n *entry) bool {
-	e := &n.ev
-	return (q.Before == 0 || e.Seq < q.Before) &&
-		(q.Since.IsZero() || !e.Received.Before(q.Since)) && (q.Until.IsZero() || e.Received.Before(q.Until)) &&
-		(q.Camera == "" || e.Camera == q.Camera) && (q.Correlation == "" || e.Correlation == q.Correlation) &&
-		(len(q.Types) == 0 || slices.Contains(q.Types, e.Type))
-}
+// Query asks for events.
+type Query = journal.Query
 
 // Events gives events newest first, those not yet in the journal among them, and of
 // each state subject its latest value.
@@ -46,28 +31,30 @@ func (b *Bus) Events(ctx context.Context, q Query) ([]event.Event, error) {
 			if left == 0 {
 				break
 			}
-			if n.class != event.ClassState && q.takes(n) {
+			if n.Class != event.ClassState && q.Takes(&n.Event) {
 				found = append(found, n)
 				left--
 			}
 		}
 	}
 	for _, n := range b.state {
-		if q.takes(n) {
+		if q.Takes(&n.Event) {
 			found = append(found, n)
 		}
 	}
 	b.mu.Unlock()
-	stored, err := b.journal.search(ctx, q, b.first)
+	stored, err := b.journal.Search(ctx, q, b.first)
 	if err != nil {
 		return nil, fmt.Errorf("bus: read journal: %w", err)
 	}
-	found = append(found, stored...)
-	slices.SortFunc(found, func(x, y *entry) int { return cmp.Compare(y.ev.Seq, x.ev.Seq) })
-	found = slices.CompactFunc(found, func(x, y *entry) bool { return x.ev.Seq == y.ev.Seq })
+	for _, r := range stored {
+		found = append(found, back(r))
+	}
+	slices.SortFunc(found, func(x, y *entry) int { return cmp.Compare(y.Event.Seq, x.Event.Seq) })
+	found = slices.CompactFunc(found, func(x, y *entry) bool { return x.Event.Seq == y.Event.Seq })
 	out := make([]event.Event, 0, min(len(found), q.Limit))
 	for _, n := range found[:min(len(found), q.Limit)] {
-		out = append(out, n.ev)
+		out = append(out, n.Event)
 	}
 	return out, nil
 }
@@ -81,18 +68,21 @@ func (b *Bus) Event(ctx context.Context, id string) (event.Event, error) {
 	b.mu.Lock()
 	for i := range b.tails {
 		for _, n := range slices.Backward(b.tails[i].entries) {
-			if n.id == key {
+			if n.ID == key {
 				b.mu.Unlock()
-				return n.ev, nil
+				return n.Event, nil
 			}
 		}
 	}
 	b.mu.Unlock()
-	n, err := b.journal.byID(ctx, key, b.first)
+	n, err := b.journal.ByID(ctx, key, b.first)
 	if err != nil {
 		return event.Event{}, fmt.Errorf("bus: event %s: %w", id, err)
 	}
-	return n.ev, nil
+	if n == nil {
+		return event.Event{}, fmt.Errorf("%w: %s", ErrNotFound, id)
+	}
+	return n.Event, nil
 }
 
 // State gives the latest value of a subject of class state.
@@ -103,5 +93,5 @@ func (b *Bus) State(subject string) (event.Event, bool) {
 	if !ok {
 		return event.Event{}, false
 	}
-	return n.ev, true
+	return n.Event, true
 }

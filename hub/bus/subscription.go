@@ -96,7 +96,7 @@ func (b *Bus) Subscribe(o SubscribeOptions) (*Subscription, error) {
 	}
 	cursors, handled, err := map[int]uint64{}, []uuid.UUID(nil), error(nil)
 	if o.Name != "" {
-		if cursors, handled, err = b.journal.loadTaker(context.Background(), o.Name, time.Now()); err != nil {
+		if cursors, handled, err = b.journal.Taker(context.Background(), o.Name, time.Now()); err != nil {
 			b.mu.Lock()
 			delete(b.names, o.Name)
 			b.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *Subscription) begin(cursors map[int]uint64) error {
 	}
 	l := s.lanes[normal]
 	for _, n := range b.state {
-		if n.ev.Seq <= l.pos && event.MatchAny(s.opts.Filters, n.ev.Subject) {
+		if n.Event.Seq <= l.pos && event.MatchAny(s.opts.Filters, n.Event.Subject) {
 			l.staged = append(l.staged, n)
 		}
 	}

@@ -58,8 +58,8 @@ func (b *Bus) setTrouble(s JournalState) {
 // not durable. It tells whether room could be made, so that another try is worth it.
 func (b *Bus) stopped(cause error) (again bool) {
 	full := store.IsFull(cause)
-	if full && b.dropBallast() {
-		b.log.Warn("disk is full, gave up the ballast to go on writing the journal", "file", b.ballastPath())
+	if full && b.ballast.Drop() {
+		b.log.Warn("disk is full, gave up the ballast to go on writing the journal", "file", b.ballast.Path())
 		b.mu.Lock()
 		b.setTrouble(JournalState{Full: true, Code: CodeDiskFull, Cause: cause.Error(), Since: time.Now()})
 		b.mu.Unlock()
@@ -95,7 +95,7 @@ func (b *Bus) stopped(cause error) (again bool) {
 	signal(b.tidy)
 	b.releaseSaves()
 	for i, n := range tell {
-		answerAll(waiters[i], event.Result{Outcome: event.AcceptedNotDurable, Seq: n.ev.Seq})
+		answerAll(waiters[i], event.Result{Outcome: event.AcceptedNotDurable, Seq: n.Event.Seq})
 	}
 	return false
 }
@@ -129,7 +129,7 @@ func (b *Bus) abandon() {
 	}
 	b.mu.Unlock()
 	for i, n := range left {
-		answerAll(waiters[i], event.Result{Outcome: event.AcceptedNotDurable, Seq: n.ev.Seq})
+		answerAll(waiters[i], event.Result{Outcome: event.AcceptedNotDurable, Seq: n.Event.Seq})
 	}
 	b.releaseSaves()
 }

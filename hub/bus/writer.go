@@ -2,10 +2,9 @@ package bus
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/bus/journal"
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
@@ -24,9 +23,7 @@ const (
 // ahead of all else, and synced; the rest in groups.
 type writer struct {
 	b       *Bus
-	conn    *sql.Conn
-	stmts   statements
-	full    bool // synchronous=FULL is set on conn
+	file    *journal.Writer
 	retry   time.Time
 	probe   int // commits since groups were last tried
 	grouped bool
@@ -34,15 +31,11 @@ type writer struct {
 	copied  bool // the -wal was copied since the last group
 }
 
-type statements struct {
-	begin, commit, rollback, event, state, cursor, handled *sql.Stmt
-}
-
-func newWriter(b *Bus) *writer { return &writer{b: b} }
+func newWriter(b *Bus) *writer { return &writer{b: b, file: b.journal.Writer()} }
 
 // run writes until stop is closed, then once more what is left.
 func (w *writer) run(stop <-chan struct{}) {
-	defer w.disconnect()
+	defer w.file.Close()
 	ctx := context.Background()
 	for {
 		next, busy := w.step(ctx)
@@ -92,9 +85,9 @@ func (w *writer) step(ctx context.Context) (next time.Time, busy bool) {
 	switch {
 	case rings > 0:
 		return w.write(ctx, critical)
-	case w.conn != nil && w.b.walSize() >= walMost && !w.copied:
+	case !w.copied && w.b.journal.WALSize() >= journal.WALMost:
 		w.copied = true // once, whether a reader lets it come to the end or not
-		if err := checkpoint(ctx, w.conn, "PASSIVE"); err != nil {
+		if err := w.b.journal.Checkpoint(ctx, journal.Passive); err != nil {
 			w.b.log.Debug("checkpoint between groups", "cause", err)
 		}
 		return time.Time{}, true
@@ -212,7 +205,6 @@ func (w *writer) write(ctx context.Context, kind int) (next time.Time, busy bool
 			progressed[i].saved(false)
 		}
 		w.b.markAgain(progressed)
-		w.disconnect()
 		return w.failed(ctx, err)
 	}
 	w.emptied = false
@@ -233,15 +225,14 @@ func (w *writer) write(ctx context.Context, kind int) (next time.Time, busy bool
 
 // failed decides when to try again after a commit that did not go through.
 func (w *writer) failed(ctx context.Context, cause error) (next time.Time, busy bool) {
-	db := w.b.journal.db.SQL()
 	if store.IsFull(cause) && !w.emptied {
 		w.emptied = true // once for each success: the -wal's own room, where the file has some
-		if checkpoint(ctx, db, "PASSIVE") == nil {
+		if w.b.journal.Checkpoint(ctx, journal.Passive) == nil {
 			return time.Time{}, true
 		}
 	}
 	if w.b.stopped(cause) { // the ballast made room: for the file, and for the -wal after it
-		if err := checkpoint(ctx, db, "TRUNCATE"); err != nil {
+		if err := w.b.journal.Checkpoint(ctx, journal.Truncate); err != nil {
 			w.b.log.Debug("checkpoint on a full disk", "cause", err)
 		}
 		return time.Time{}, true
@@ -251,93 +242,63 @@ func (w *writer) failed(ctx context.Context, cause error) (next time.Time, busy 
 }
 
 // commit writes as much of the group as goes before a ring comes.
-func (w *writer) commit(ctx context.Context, kind int, group []*entry, durable [lanes]uint64) (repeats map[uint64]uint64, n int, done []progress, err error) {
-	if err := w.connect(ctx); err != nil {
-		return nil, 0, nil, err
-	}
-	if err := w.synchronous(ctx, kind == critical); err != nil {
-		return nil, 0, nil, err
-	}
-	if _, err := w.stmts.begin.ExecContext(ctx); err != nil {
-		return nil, 0, nil, err
-	}
-	defer func() {
-		if err != nil {
-			// On some errors SQLite has rolled back by itself; then this one has nothing to do.
-			_, _ = w.stmts.rollback.ExecContext(context.Background())
+func (w *writer) commit(ctx context.Context, kind int, group []*entry, durable [lanes]uint64) (repeats map[uint64]struct{}, n int, done []progress, err error) {
+	repeats = map[uint64]struct{}{}
+	err = w.file.Write(ctx, kind == critical, func(g *journal.Group) error {
+		for n = 0; n < len(group); n++ {
+			if kind == normal && n > 0 && w.b.rings.Load() > 0 {
+				break
+			}
+			if err := insert(ctx, g, group[n], repeats); err != nil {
+				return err
+			}
 		}
-	}()
-	for n = 0; n < len(group); n++ {
-		if kind == normal && n > 0 && w.b.rings.Load() > 0 {
-			break
+		if kind >= 0 && n > 0 {
+			durable[kind] = group[n-1].Event.Seq
 		}
-		if err := w.insert(ctx, group[n], &repeats); err != nil {
-			return nil, 0, nil, err
+		// A ring waits for no cursors but new ones: without them a taker that subscribed
+		// a moment ago would begin after the ring if the hub died now.
+		done = w.b.collect(durable, kind == critical)
+		for i := range done {
+			if err := save(ctx, g, &done[i]); err != nil {
+				return err
+			}
 		}
-	}
-	if kind >= 0 && n > 0 {
-		durable[kind] = group[n-1].ev.Seq
-	}
-	// A ring waits for no cursors but new ones: without them a taker that subscribed
-	// a moment ago would begin after the ring if the hub died now.
-	done = w.b.collect(durable, kind == critical)
-	for i := range done {
-		if err := w.save(ctx, &done[i]); err != nil {
-			return nil, 0, done, err
+		if w.b.opts.CommitDelay > 0 {
+			time.Sleep(w.b.opts.CommitDelay)
 		}
-	}
-	if w.b.opts.CommitDelay > 0 {
-		time.Sleep(w.b.opts.CommitDelay)
-	}
-	if hook := w.b.opts.beforeCommit; hook != nil {
-		if err := hook(); err != nil {
-			return nil, 0, done, err
+		if hook := w.b.opts.beforeCommit; hook != nil {
+			return hook()
 		}
-	}
-	if _, err := w.stmts.commit.ExecContext(ctx); err != nil {
-		return nil, 0, done, err
-	}
-	return repeats, n, done, nil
+		return nil
+	})
+	return repeats, n, done, err
 }
 
 // insert writes one event. repeats gets it if the journal knew its id.
-func (w *writer) insert(ctx context.Context, n *entry, repeats *map[uint64]uint64) error {
-	e := &n.ev
-	flags := 0
-	if e.TimeReplaced {
-		flags |= flagTimeReplaced
-	}
-	if n.class == event.ClassState {
+func insert(ctx context.Context, g *journal.Group, n *entry, repeats map[uint64]struct{}) error {
+	if n.Class == event.ClassState {
 		if n.superseded.Load() {
 			return nil
 		}
-		_, err := w.stmts.state.ExecContext(ctx, e.Subject, e.Seq, n.id[:], e.Received.UnixNano(), int64(n.age), flags, n.body)
-		return err
+		return g.State(ctx, &n.Row)
 	}
-	res, err := w.stmts.event.ExecContext(ctx, e.Seq, n.id[:], int(n.class), string(e.Type), e.Subject, e.Camera, e.Correlation,
-		e.Received.UnixNano(), int64(n.age), flags, n.body)
-	if err != nil {
-		return err
+	repeat, err := g.Event(ctx, &n.Row)
+	if repeat {
+		repeats[n.Event.Seq] = struct{}{}
 	}
-	if rows, err := res.RowsAffected(); err != nil || rows > 0 {
-		return err
-	}
-	if *repeats == nil {
-		*repeats = map[uint64]uint64{}
-	}
-	(*repeats)[e.Seq] = e.Seq
-	return nil
+	return err
 }
 
-func (w *writer) save(ctx context.Context, p *progress) error {
-	now := time.Now().UnixNano()
+func save(ctx context.Context, g *journal.Group, p *progress) error {
+	now := time.Now()
 	if p.write {
-		if _, err := w.stmts.cursor.ExecContext(ctx, p.taker, p.kind, p.cursor, now); err != nil {
+		if err := g.Cursor(ctx, p.taker, p.kind, p.cursor, now); err != nil {
 			return err
 		}
 	}
 	for _, id := range p.ids {
-		if _, err := w.stmts.handled.ExecContext(ctx, p.taker, id[:], now); err != nil {
+		if err := g.Handled(ctx, p.taker, id, now); err != nil {
 			return err
 		}
 	}
@@ -375,9 +336,9 @@ func (b *Bus) markAgain(ps []progress) {
 }
 
 // written marks the group as durable and answers its publishers.
-func (b *Bus) written(kind int, group []*entry, repeats map[uint64]uint64) {
+func (b *Bus) written(kind int, group []*entry, repeats map[uint64]struct{}) {
 	b.resumed()
-	if b.walSize() >= walTidy {
+	if b.journal.WALSize() >= journal.WALTidy {
 		signal(b.tidy)
 	}
 	if len(group) == 0 {
@@ -389,9 +350,9 @@ func (b *Bus) written(kind int, group []*entry, repeats map[uint64]uint64) {
 	}
 	var tell []told
 	b.mu.Lock()
-	b.tails[kind].wrote(group[len(group)-1].ev.Seq, func(n *entry) {
-		res := event.Result{Outcome: event.Durable, Seq: n.ev.Seq}
-		if _, is := repeats[n.ev.Seq]; is {
+	b.tails[kind].wrote(group[len(group)-1].Event.Seq, func(n *entry) {
+		res := event.Result{Outcome: event.Durable, Seq: n.Event.Seq}
+		if _, is := repeats[n.Event.Seq]; is {
 			res.Outcome = event.Duplicate
 			b.count.duplicates++
 		} else {
@@ -407,76 +368,4 @@ func (b *Bus) written(kind int, group []*entry, repeats map[uint64]uint64) {
 	for _, t := range tell {
 		answerAll(t.waiters, t.res)
 	}
-}
-
-// synchronous sets how a commit syncs: FULL for rings (they survive a power cut
-// too), NORMAL for the rest (they survive a kill at any moment).
-func (w *writer) synchronous(ctx context.Context, full bool) error {
-	if w.full == full {
-		return nil
-	}
-	mode := "NORMAL"
-	if full {
-		mode = "FULL"
-	}
-	if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous="+mode); err != nil {
-		return err
-	}
-	w.full = full
-	return nil
-}
-
-func (w *writer) connect(ctx context.Context) (err error) {
-	if w.conn != nil {
-		return nil
-	}
-	conn, err := w.b.journal.db.SQL().Conn(ctx)
-	if err != nil {
-		return err
-	}
-	w.conn, w.full = conn, false
-	// Checkpoints are made beside us or between groups: on a slow disk they take
-	// long, and a ring would wait. A -wal that was long is cut when it begins anew.
-	for _, p := range []string{"wal_autocheckpoint=0", fmt.Sprintf("journal_size_limit=%d", walTidy)} {
-		if _, err := conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
-			w.disconnect()
-			return err
-		}
-	}
-	for _, s := range []struct {
-		to  **sql.Stmt
-		sql string
-	}{
-		{&w.stmts.begin, `BEGIN IMMEDIATE`},
-		{&w.stmts.commit, `COMMIT`},
-		{&w.stmts.rollback, `ROLLBACK`},
-		{&w.stmts.event, `INSERT INTO events (seq, id, class, type, subject, camera, correlation, received, mono, flags, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`},
-		{&w.stmts.state, `INSERT INTO state (subject, seq, id, received, mono, flags, body) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, id = excluded.id, received = excluded.received,
-			mono = excluded.mono, flags = excluded.flags, body = excluded.body`},
-		{&w.stmts.cursor, `INSERT INTO cursors (taker, lane, seq, moved) VALUES (?, ?, ?, ?)
-			ON CONFLICT (taker, lane) DO UPDATE SET seq = excluded.seq, moved = excluded.moved`},
-		{&w.stmts.handled, `INSERT OR REPLACE INTO handled (taker, id, at) VALUES (?, ?, ?)`},
-	} {
-		if *s.to, err = conn.PrepareContext(ctx, s.sql); err != nil {
-			w.disconnect()
-			return fmt.Errorf("prepare: %w", err)
-		}
-	}
-	return nil
-}
-
-// disconnect lets the connection go, for a fresh one after an error.
-func (w *writer) disconnect() {
-	if w.conn == nil {
-		return
-	}
-	for _, s := range []*sql.Stmt{w.stmts.begin, w.stmts.commit, w.stmts.rollback, w.stmts.event, w.stmts.state, w.stmts.cursor, w.stmts.handled} {
-		if s != nil {
-			_ = s.Close()
-		}
-	}
-	_ = w.conn.Close()
-	w.conn, w.stmts = nil, statements{}
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package bus
+package journal
 
 // freeBytes is not known here; the ballast is tried and taken back.
 func freeBytes(string) (n int64, known bool) { return 0, false }

@@ -1,10 +1,11 @@
-package bus
+package journal
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,12 +15,12 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
-// journalSteps are the versions of the journal's schema. What the hub stamps stands
+// Steps are the versions of the journal's schema. What the hub stamps stands
 // in columns, the rest in body as event.Marshal made it.
 //
 // received is in ns since 1970, mono in ns since the start of the run that wrote the
 // row (for ages within that run), flags are flag bits.
-func journalSteps() []string {
+func Steps() []string {
 	return []string{`
 CREATE TABLE events (
 	seq INTEGER PRIMARY KEY, id BLOB NOT NULL, class INTEGER NOT NULL, type TEXT NOT NULL,
@@ -47,18 +48,30 @@ const flagTimeReplaced = 1
 // cursor does not yet cover.
 const handledFor = 10 * time.Minute
 
-// journal is the file: one connection writes (the writer's), a few read.
-type journal struct {
+// Journal is the file: one connection writes, a few read.
+type Journal struct {
 	path string
 	db   *store.DB
 	pool *sql.DB // readers
 }
 
+// Row is one event as the journal keeps it.
+type Row struct {
+	Event event.Event
+	ID    uuid.UUID
+	Class event.Class
+	Body  []byte // encoded, without what the hub stamps; nil when read back
+	// Mono is when it was received, in the run's monotonic time since the bus was opened.
+	Mono    time.Duration
+	Earlier bool // received in an earlier run: Mono says nothing
+}
+
 // readers bounds the connections that read: takers that catch up, and pages.
 const readers = 4
 
-func openJournal(ctx context.Context, path string) (*journal, error) {
-	db, err := store.Open(ctx, path, store.Room{Name: "bus", Steps: journalSteps()})
+// Open opens the file, or makes it; a newer one is refused and not touched.
+func Open(ctx context.Context, path string) (*Journal, error) {
+	db, err := store.Open(ctx, path, store.Room{Name: "bus", Steps: Steps()})
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +81,14 @@ func openJournal(ctx context.Context, path string) (*journal, error) {
 	}
 	pool.SetMaxOpenConns(readers)
 	pool.SetMaxIdleConns(readers)
-	return &journal{path: path, db: db, pool: pool}, nil
+	return &Journal{path: path, db: db, pool: pool}, nil
 }
 
-func (j *journal) close() error { return errors.Join(j.pool.Close(), j.db.Close()) }
+// Close closes the file.
+func (j *Journal) Close() error { return errors.Join(j.pool.Close(), j.db.Close()) }
 
-// last gives the highest seq that was ever written, and the id of the last event.
-func (j *journal) last(ctx context.Context) (seq uint64, id uuid.UUID, err error) {
+// Last gives the highest seq that was ever written, and the id of the last event.
+func (j *Journal) Last(ctx context.Context) (seq uint64, id uuid.UUID, err error) {
 	err = j.pool.QueryRowContext(ctx, `SELECT max(
 		coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT max(seq) FROM state), 0), coalesce((SELECT max(seq) FROM cursors), 0))`).Scan(&seq)
 	if err != nil {
@@ -91,8 +105,8 @@ func (j *journal) last(ctx context.Context) (seq uint64, id uuid.UUID, err error
 
 const eventColumns = `seq, id, received, mono, flags, body`
 
-// decode makes an entry of a row's columns. first: numbers above it are of this run.
-func decode(seq uint64, id []byte, received, mono, flags int64, body []byte, first uint64) (*entry, error) {
+// decode makes a Row of a row's columns. first: numbers above it are of this run.
+func decode(seq uint64, id []byte, received, mono, flags int64, body []byte, first uint64) (*Row, error) {
 	ev, err := event.Unmarshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("row %d: %w", seq, err)
@@ -101,18 +115,18 @@ func decode(seq uint64, id []byte, received, mono, flags int64, body []byte, fir
 	if flags&flagTimeReplaced != 0 {
 		ev.Time, ev.TimeReplaced = ev.Received, true
 	}
-	n := &entry{ev: ev, class: ev.Class(), kind: laneOf(ev.Class()), age: time.Duration(mono), earlier: seq <= first}
-	copy(n.id[:], id)
+	n := &Row{Event: ev, Class: ev.Class(), Mono: time.Duration(mono), Earlier: seq <= first}
+	copy(n.ID[:], id)
 	return n, nil
 }
 
-func (j *journal) query(ctx context.Context, first uint64, q string, args ...any) ([]*entry, error) {
+func (j *Journal) query(ctx context.Context, first uint64, q string, args ...any) ([]*Row, error) {
 	rows, err := j.pool.QueryContext(ctx, q, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var found []*entry
+	var found []*Row
 	for rows.Next() {
 		var seq uint64
 		var id, body sql.RawBytes
@@ -129,42 +143,28 @@ func (j *journal) query(ctx context.Context, first uint64, q string, args ...any
 	return found, rows.Err()
 }
 
-// states gives the latest value of every subject.
-func (j *journal) states(ctx context.Context) ([]*entry, error) {
+// States gives the latest value of every subject.
+func (j *Journal) States(ctx context.Context) ([]*Row, error) {
 	return j.query(ctx, 1<<62, `SELECT `+eventColumns+` FROM state`)
 }
 
-// lastPresses gives the newest ring of each camera, so that a restart does not open
-// the debounce. The newest 64 rings are enough of them.
-func (j *journal) lastPresses(ctx context.Context) (map[string]press, error) {
-	rings, err := j.query(ctx, 1<<62, `SELECT `+eventColumns+` FROM events WHERE class = 1 ORDER BY seq DESC LIMIT 64`)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]press{}
-	for _, n := range rings {
-		if _, later := found[n.ev.Camera]; !later && n.ev.Camera != "" && n.ev.Type == event.TypeRing {
-			found[n.ev.Camera] = press{n.ev.Received, n.ev.Seq}
-		}
-	}
-	return found, nil
+// Rings gives the newest rings, newest first.
+func (j *Journal) Rings(ctx context.Context, limit int) ([]*Row, error) {
+	return j.query(ctx, 1<<62, `SELECT `+eventColumns+` FROM events WHERE class = 1 ORDER BY seq DESC LIMIT ?`, limit)
 }
 
-func (j *journal) seqOf(ctx context.Context, id uuid.UUID) (seq uint64, err error) {
+// SeqOf gives the number of the event with this id.
+func (j *Journal) SeqOf(ctx context.Context, id uuid.UUID) (seq uint64, err error) {
 	err = j.pool.QueryRowContext(ctx, `SELECT seq FROM events WHERE id = ?`, id[:]).Scan(&seq)
 	return seq, err
 }
 
-// replayRows is how many rows a taker that catches up reads at once.
-const replayRows = 256
+// ReplayRows is how many rows a taker that catches up reads at once.
+const ReplayRows = 256
 
-// replay gives the events of a lane above seq and up to upto whose subject the
+// Replay gives the events of a class above seq and up to upto whose subject the
 // filters take, and the seq up to which it looked. State is not among them.
-func (j *journal) replay(ctx context.Context, kind int, seq, upto, first uint64, filters []string) (found []*entry, looked uint64, err error) {
-	class := event.ClassNormal
-	if kind == critical {
-		class = event.ClassCritical
-	}
+func (j *Journal) Replay(ctx context.Context, class event.Class, seq, upto, first uint64, filters []string) (found []*Row, looked uint64, err error) {
 	rows, err := j.pool.QueryContext(ctx, `SELECT subject, `+eventColumns+` FROM events
 		WHERE class = `+fmt.Sprint(int(class))+` AND seq > ? AND seq <= ? ORDER BY seq`, seq, upto)
 	if err != nil {
@@ -188,16 +188,16 @@ func (j *journal) replay(ctx context.Context, kind int, seq, upto, first uint64,
 		if err != nil {
 			return nil, seq, err
 		}
-		if found = append(found, n); len(found) == replayRows {
+		if found = append(found, n); len(found) == ReplayRows {
 			return found, looked, rows.Err()
 		}
 	}
 	return found, upto, rows.Err()
 }
 
-// loadTaker gives the cursors of a taker (absent: never subscribed) and the ids that
+// Taker gives the cursors of a taker (absent: never subscribed) and the ids that
 // it handled beyond them.
-func (j *journal) loadTaker(ctx context.Context, taker string, now time.Time) (cursors map[int]uint64, handled []uuid.UUID, err error) {
+func (j *Journal) Taker(ctx context.Context, taker string, now time.Time) (cursors map[int]uint64, handled []uuid.UUID, err error) {
 	rows, err := j.pool.QueryContext(ctx, `SELECT lane, seq, NULL FROM cursors WHERE taker = ?1
 		UNION ALL SELECT -1, 0, id FROM handled WHERE taker = ?1 AND at > ?2`, taker, now.Add(-handledFor).UnixNano())
 	if err != nil {
@@ -221,8 +221,26 @@ func (j *journal) loadTaker(ctx context.Context, taker string, now time.Time) (c
 	return cursors, handled, rows.Err()
 }
 
-// search is Events as SQL: newest first, without state.
-func (j *journal) search(ctx context.Context, q Query, first uint64) ([]*entry, error) {
+// Query asks for events; a zero field asks nothing.
+type Query struct {
+	Since, Until time.Time // by receipt; Until is not included
+	Camera       string
+	Types        []event.Type
+	Correlation  string
+	Before       uint64 // only numbers below it: for the next page
+	Limit        int    // 0: 100; at most 1,000
+}
+
+// Takes tells whether an event is among those asked for.
+func (q *Query) Takes(e *event.Event) bool {
+	return (q.Before == 0 || e.Seq < q.Before) &&
+		(q.Since.IsZero() || !e.Received.Before(q.Since)) && (q.Until.IsZero() || e.Received.Before(q.Until)) &&
+		(q.Camera == "" || e.Camera == q.Camera) && (q.Correlation == "" || e.Correlation == q.Correlation) &&
+		(len(q.Types) == 0 || slices.Contains(q.Types, e.Type))
+}
+
+// Search gives the events that q asks for, newest first, without state.
+func (j *Journal) Search(ctx context.Context, q Query, first uint64) ([]*Row, error) {
 	var where []string
 	var args []any
 	add := func(cond string, a ...any) { where, args = append(where, cond), append(args, a...) }
@@ -262,14 +280,15 @@ func (j *journal) search(ctx context.Context, q Query, first uint64) ([]*entry, 
 	return j.query(ctx, first, sqlText+` ORDER BY seq DESC LIMIT ?`, append(args, q.Limit)...)
 }
 
-func (j *journal) byID(ctx context.Context, id uuid.UUID, first uint64) (*entry, error) {
+// ByID gives the event or state with this id, nil if there is none.
+func (j *Journal) ByID(ctx context.Context, id uuid.UUID, first uint64) (*Row, error) {
 	found, err := j.query(ctx, first, `SELECT `+eventColumns+` FROM events WHERE id = ?1
 		UNION ALL SELECT `+eventColumns+` FROM state WHERE id = ?1`, id[:])
 	if err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, ErrNotFound
+		return nil, nil
 	}
 	return found[0], nil
 }
