@@ -56,7 +56,7 @@ func need(t *testing.T) tools {
 	if found.node, err = exec.LookPath("node"); err != nil {
 		missing("node", "apt install nodejs npm")
 	}
-	for _, name := range []string{"playwright-core", "axe-core"} {
+	for _, name := range []string{"playwright-core", "axe-core", "typescript"} {
 		if _, err := os.Stat(filepath.Join("node_modules", name, "package.json")); err != nil {
 			missing("node_modules/"+name, "npm ci in hub/web/browser")
 		}
@@ -64,13 +64,12 @@ func need(t *testing.T) tools {
 	return found
 }
 
+// built is the folder of the binary, made by TestMain.
+var built string
+
 // binary builds the hub once for all tests, as it is shipped.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "porchlight-browser-")
-	if err != nil {
-		return "", err
-	}
-	out := filepath.Join(dir, "porchlight")
+	out := filepath.Join(built, "porchlight")
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", out, "github.com/porchlight-hub/porchlight/hub")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -80,10 +79,13 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil && code == 0 {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if built, err = os.MkdirTemp("", "porchlight-browser-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(built)
 	os.Exit(code)
 }
 
@@ -261,6 +263,18 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.b)
+}
+
+// The modules are plain JavaScript whose types stand in comments; here they are checked.
+func TestModulesAreTyped(t *testing.T) {
+	node := need(t).node
+	static := filepath.Join("..", "static", "js")
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join("node_modules", "typescript", "bin", "tsc"),
+		"--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler",
+		"--lib", "es2023,dom,dom.iterable,webworker.asynciterable", filepath.Join(static, "main.js"), filepath.Join(static, "feed-worker.js"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func TestDemo(t *testing.T) {
