@@ -5,10 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
-
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/streams"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -20,9 +18,9 @@ func (i *instance) command(ctx context.Context, c *pb.Command) (*pb.Reply, error
 	l, st := i.life, i.st
 	i.mu.Unlock()
 	if l == nil {
-		f := fail(codeNotRunning, st.Fix, "plugin %s: it is %s", i.name, st.State)
+		f := fault.New(fault.NotRunning, st.Fix, "plugin %s: it is %s", i.name, st.State)
 		if st.Reason != "" {
-			f.reason += ": " + st.Reason
+			f.Reason += ": " + st.Reason
 		}
 		return nil, f
 	}
@@ -31,69 +29,12 @@ func (i *instance) command(ctx context.Context, c *pb.Command) (*pb.Reply, error
 		ctx, cancel = context.WithTimeout(ctx, commandWithin)
 		defer cancel()
 	}
-	r, err := l.streams.ask(ctx, c)
+	r, err := l.streams.Ask(ctx, c)
 	switch {
-	case errors.Is(err, errOver):
-		return nil, fail(codeNotRunning, "it is started again by itself", "plugin %s: it ended before it answered", i.name).because(err)
+	case errors.Is(err, streams.ErrOver):
+		return nil, fault.New(fault.NotRunning, "it is started again by itself", "plugin %s: it ended before it answered", i.name).Because(err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fail(codeSlow, "see its log", "plugin %s: no answer in time", i.name).because(err)
+		return nil, fault.New(fault.Slow, "see its log", "plugin %s: no answer in time", i.name).Because(err)
 	}
 	return r, err
-}
-
-// ask sends a command and waits for the one answer.
-func (s *streams) ask(ctx context.Context, c *pb.Command) (*pb.Reply, error) {
-	c = proto.CloneOf(c) // the caller may keep and send its own again
-	if c.Id == "" {
-		c.Id = uuid.NewString()
-	}
-	if deadline, ok := ctx.Deadline(); ok && c.Deadline == nil {
-		c.Deadline = durationpb.New(time.Until(deadline))
-	}
-	answer := make(chan *pb.Reply, 1)
-	s.mu.Lock()
-	if _, twice := s.pending[c.Id]; twice {
-		s.mu.Unlock()
-		return nil, errors.New("a command with this id is under way")
-	}
-	s.pending[c.Id] = answer
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.pending, c.Id)
-		s.mu.Unlock()
-	}()
-	if err := s.sendCommand(ctx, c); err != nil {
-		return nil, err
-	}
-	select {
-	case r := <-answer:
-		return r, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.over:
-		return nil, errOver
-	}
-}
-
-// sendCommand takes the urgent stream for sounds: they may not stand behind motion.
-func (s *streams) sendCommand(ctx context.Context, c *pb.Command) error {
-	switch c.C.(type) {
-	case *pb.Command_ChimePlay, *pb.Command_ChimeStop:
-		return s.urgent.put(ctx, s.over, &pb.UrgentFromHub{M: &pb.UrgentFromHub_Command{Command: c}})
-	}
-	return s.link.put(ctx, s.over, &pb.FromHub{M: &pb.FromHub_Command{Command: c}})
-}
-
-// answer hands a reply to who waits for it; one that nobody waits for is late.
-func (s *streams) answer(r *pb.Reply) {
-	s.mu.Lock()
-	waiting, ok := s.pending[r.GetId()]
-	delete(s.pending, r.GetId())
-	s.mu.Unlock()
-	if !ok {
-		s.late()
-		return
-	}
-	waiting <- r
 }

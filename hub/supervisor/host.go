@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/streams"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -31,19 +32,8 @@ type Host interface {
 	StateChanged(Status)
 }
 
-// Outbox writes to one life of one plugin. It fails for ever when that life ends.
-type Outbox interface {
-	// Deliver queues one event. Where the queue is full it waits until ctx ends, at
-	// most 2 s, and then answers an error with code E-PLUGIN-SLOW: the plugin does
-	// not read, and whoever feeds it cuts it off.
-	Deliver(ctx context.Context, urgent bool, d *pb.Deliver) error
-	Credit(urgent bool, n uint32) error
-}
+// Outbox writes to one life of one plugin; streams has the terms.
+type Outbox = streams.Outbox
 
 // Session is the host's side of one life.
-type Session interface {
-	// Ack may not block for long: it is called by the stream's reader.
-	Ack(urgent bool, a *pb.EventAck)
-	// Close: the streams are gone. Once.
-	Close()
-}
+type Session = streams.Session

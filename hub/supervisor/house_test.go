@@ -209,7 +209,7 @@ func open(t *testing.T, g *guest, change func(*Options)) *Supervisor {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if left, err := os.ReadDir(s.dir.path); err == nil {
+		if left, err := os.ReadDir(s.place.Path()); err == nil {
 			t.Errorf("left in the run directory: %v", left)
 		}
 	})

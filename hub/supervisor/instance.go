@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -30,7 +31,7 @@ type instance struct {
 	ladder   ladder
 	good     *Spec // the last that ran for provenAfter
 	distrust *Spec // the one that failed within provenAfter
-	why      *Failure
+	why      *fault.Failure
 	taken    Spec // the wish when the life began
 	lives    int
 	revision uint64 // of the config, over all lives
@@ -57,8 +58,8 @@ func newInstance(s *Supervisor, spec Spec) *instance {
 
 // ending is how a life ended.
 type ending struct {
-	failure *Failure // nil: it was asked to
-	tried   *Spec    // what it was given last; nil: what it was started with
+	failure *fault.Failure // nil: it was asked to
+	tried   *Spec          // what it was given last; nil: what it was started with
 }
 
 func (i *instance) serve(ctx context.Context) {
@@ -91,7 +92,7 @@ func (i *instance) guarded(ctx context.Context, spec Spec) (e ending) {
 	defer func() {
 		if r := recover(); r != nil {
 			i.s.log.Error("a rule of the supervisor was broken", "plugin", i.name, "panic", r, "stack", string(debug.Stack()))
-			e = ending{failure: fail(codeStart, "report it, with the log", "the hub's own mistake: %v", r)}
+			e = ending{failure: fault.New(fault.Start, "report it, with the log", "the hub's own mistake: %v", r)}
 		}
 	}()
 	return i.live(ctx, spec)
@@ -106,7 +107,7 @@ func (i *instance) after(ctx context.Context, spec Spec, e ending) {
 	if e.tried != nil {
 		spec = *e.tried
 	}
-	i.note("error", f.reason)
+	i.note("error", f.Reason)
 	if i.good != nil && i.distrust == nil && !(sameProcess(*i.good, spec) && sameConfig(*i.good, spec)) {
 		// The new one failed before it was proven: back to the one before.
 		i.distrust, i.why = &spec, f
@@ -114,22 +115,22 @@ func (i *instance) after(ctx context.Context, spec Spec, e ending) {
 		return
 	}
 	pause, again := time.Duration(0), false
-	if !f.blocked {
+	if !f.Blocked {
 		pause, again = i.ladder.next(i.s.o.Clock.Now(), spec.Restart)
 	}
-	state, reason := Backoff, f.reason
+	state, reason := Backoff, f.Reason
 	switch {
-	case f.blocked:
+	case f.Blocked:
 		state, pause = Blocked, slowTry
 	case !again:
 		state, pause = Failed, slowTry
-		reason = fmt.Sprintf("stopped after %d restarts within %s: %s", spec.Restart.Max, spec.Restart.Per, f.reason)
+		reason = fmt.Sprintf("stopped after %d restarts within %s: %s", spec.Restart.Max, spec.Restart.Per, f.Reason)
 	}
 	fired, stop := i.s.o.Clock.After(pause)
 	defer stop()
 	i.set(func(st *Status) {
 		*st = bare(st, state)
-		st.Code, st.Reason, st.Fix = f.code, reason, f.fix
+		st.Code, st.Reason, st.Fix = f.ID, reason, f.Fix
 		st.NextTry = i.s.o.Clock.Now().Add(pause)
 		st.Warning = spec.Optional
 		for _, l := range i.book.last(50) {
@@ -213,6 +214,16 @@ func (i *instance) wake() {
 
 // leave ends the instance; ended tells when.
 func (i *instance) leave() { i.once.Do(func() { close(i.quit) }) }
+
+// left tells whether the entry is gone from the config.
+func (i *instance) left() bool {
+	select {
+	case <-i.quit:
+		return true
+	default:
+		return false
+	}
+}
 
 // set changes the status and tells the host, in the order of the changes.
 func (i *instance) set(change func(*Status)) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -12,13 +13,15 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/child"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/streams"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
 // Deadlines of the unary calls.
 const (
-	describeWithin  = 5 * time.Second
 	checkWithin     = 5 * time.Second
 	configureWithin = 10 * time.Second
 	healthWithin    = 2 * time.Second
@@ -29,9 +32,9 @@ const (
 type life struct {
 	i       *instance
 	spec    Spec // what the process runs with now
-	p       *process
+	p       *child.Process
 	desc    *pb.Description
-	streams *streams
+	streams *streams.Streams
 	refused *Spec // a wish that this process did not take
 }
 
@@ -42,28 +45,28 @@ func (i *instance) live(ctx context.Context, spec Spec) ending {
 		st.Restarts = i.lives
 	})
 	i.lives++
-	dir, err := i.s.dir.instance(i.name)
+	dir, err := i.s.place.Instance(i.name)
 	if err != nil {
-		return ending{failure: fail(codeStart, "check the space and the permissions of the run directory", "instance directory: %v", err)}
+		return ending{failure: fault.New(fault.Start, "check the space and the permissions of the run directory", "instance directory: %v", err)}
 	}
-	defer i.s.dir.remove(dir)
-	p, f := i.s.start(ctx, spec, dir, i.line)
+	defer os.RemoveAll(dir)
+	p, f := i.s.place.Start(ctx, spec.want(), dir, i.line)
 	if f != nil {
 		return ending{failure: f}
 	}
 	defer func() {
-		p.end()
+		p.End()
 		i.mu.Lock()
-		i.st.DroppedLines += p.run.Dropped()
+		i.st.DroppedLines += p.Run.Dropped()
 		i.mu.Unlock()
 	}()
 	l := &life{i: i, spec: spec, p: p}
 	if f := l.introduce(ctx); f != nil {
 		return ending{failure: f}
 	}
-	i.s.o.Host.Started(i.name, dir, p.run.PID())
+	i.s.o.Host.Started(i.name, dir, p.Run.PID())
 	defer func() {
-		p.end() // the host may close media.sock only when the process is gone
+		p.End() // the host may close media.sock only when the process is gone
 		i.s.o.Host.Stopped(i.name)
 	}()
 	if f := l.configure(ctx, spec); f != nil {
@@ -73,8 +76,8 @@ func (i *instance) live(ctx context.Context, spec Spec) ending {
 }
 
 // introduce asks the plugin who it is.
-func (l *life) introduce(ctx context.Context) *Failure {
-	d, f := l.p.describe(ctx, l.i.s.o)
+func (l *life) introduce(ctx context.Context) *fault.Failure {
+	d, f := l.p.Describe(ctx, l.i.s.o.HubVersion, l.i.s.o.HubFeatures)
 	if f != nil {
 		return f
 	}
@@ -84,40 +87,24 @@ func (l *life) introduce(ctx context.Context) *Failure {
 	l.i.mu.Unlock()
 	l.i.set(func(st *Status) {
 		st.describe(d)
-		st.PID, st.State, st.Sandbox = l.p.run.PID(), Configuring, sandbox(l.p.run.Walled())
+		st.PID, st.State, st.Sandbox = l.p.Run.PID(), Configuring, sandbox(l.p.Run.Walled())
 	})
 	for _, m := range d.GetMissing() {
 		if m.GetFatal() {
-			return fail(codeMissing, m.GetFix(), "it lacks %s", m.GetWhat()).block()
+			return fault.New(fault.Missing, m.GetFix(), "it lacks %s", m.GetWhat()).Block()
 		}
 		l.i.note("warn", "it lacks "+m.GetWhat()+": "+m.GetFix())
 	}
 	return nil
 }
 
-func (p *process) describe(ctx context.Context, o Options) (*pb.Description, *Failure) {
-	ctx, cancel := context.WithTimeout(ctx, describeWithin)
-	defer cancel()
-	d, err := p.plugin.Describe(ctx, &pb.DescribeRequest{HubFeatures: o.HubFeatures, HubVersion: o.HubVersion})
-	if err != nil {
-		return nil, p.callFailed(codeDescribe, "describe", describeWithin, err)
-	}
-	if d.GetId() == "" || d.GetVersion() == "" {
-		return nil, fail(codeDescribe, "report it to the plugin's author", "its description has no id or no version").block()
-	}
-	if d.GetConfigSchema() != "" && !json.Valid([]byte(d.GetConfigSchema())) {
-		return nil, fail(codeDescribe, "report it to the plugin's author", "its config schema is not JSON").block()
-	}
-	return d, nil
-}
-
 // configure asks for the grant, lets the plugin check the config, and gives it.
-func (l *life) configure(ctx context.Context, spec Spec) *Failure {
+func (l *life) configure(ctx context.Context, spec Spec) *fault.Failure {
 	_, f := l.tryConfigure(ctx, spec)
 	return f
 }
 
-func (l *life) tryConfigure(ctx context.Context, spec Spec) (restart bool, f *Failure) {
+func (l *life) tryConfigure(ctx context.Context, spec Spec) (restart bool, f *fault.Failure) {
 	grant, err := l.i.s.o.Host.Grant(spec, l.desc)
 	if err != nil {
 		return false, grantFailure(err)
@@ -127,11 +114,11 @@ func (l *life) tryConfigure(ctx context.Context, spec Spec) (restart bool, f *Fa
 		config = "{}"
 	}
 	checkCtx, cancel := context.WithTimeout(ctx, checkWithin)
-	checked, err := l.p.plugin.Check(checkCtx, &pb.CheckRequest{Config: config, Devices: spec.Devices})
+	checked, err := l.p.Plugin.Check(checkCtx, &pb.CheckRequest{Config: config, Devices: spec.Devices})
 	cancel()
 	// A plugin in another language may have no Check.
 	if err != nil && status.Code(err) != codes.Unimplemented {
-		return false, l.p.callFailed(codeConfigure, "check of the config", checkWithin, err)
+		return false, l.p.CallFailed(fault.Configure, "check of the config", checkWithin, err)
 	}
 	if f := problems(checked.GetProblems()); f != nil {
 		return false, f
@@ -139,37 +126,37 @@ func (l *life) tryConfigure(ctx context.Context, spec Spec) (restart bool, f *Fa
 	l.i.revision++
 	ctx, cancel = context.WithTimeout(ctx, configureWithin)
 	defer cancel()
-	result, err := l.p.plugin.Configure(ctx, &pb.ConfigureRequest{
+	result, err := l.p.Plugin.Configure(ctx, &pb.ConfigureRequest{
 		Revision: l.i.revision, Config: config, Devices: spec.Devices, Grant: grant, Entry: spec.Name,
-		DataDir: l.i.s.dataDir(spec.Name), InstanceDir: l.p.dir,
+		DataDir: l.i.s.place.DataDir(spec.Name), InstanceDir: l.p.Dir,
 		HubName: l.i.s.o.HubName, Timezone: l.i.s.o.Timezone, HubFeatures: l.i.s.o.HubFeatures,
 	})
 	if err != nil {
-		return false, l.p.callFailed(codeConfigure, "configure", configureWithin, err)
+		return false, l.p.CallFailed(fault.Configure, "configure", configureWithin, err)
 	}
 	if f := problems(result.GetProblems()); f != nil {
 		return false, f
 	}
 	if e := result.GetError(); e.GetCode() != pb.Code_CODE_OK || e.GetMessage() != "" {
-		return false, fail(codeConfigure, "see its log", "it refused its configuration: %s", e.GetMessage())
+		return false, fault.New(fault.Configure, "see its log", "it refused its configuration: %s", e.GetMessage())
 	}
 	return result.GetOutcome() == pb.ConfigureResult_OUTCOME_RESTART_NEEDED, nil
 }
 
-func grantFailure(err error) *Failure {
-	f := fail(codePermission, "see `permissions` of its entry in the config", "not granted: %v", err).block().because(err)
+func grantFailure(err error) *fault.Failure {
+	f := fault.New(fault.Permission, "see `permissions` of its entry in the config", "not granted: %v", err).Block().Because(err)
 	var coded interface {
 		Code() string
 		Hint() string
 	}
 	if errors.As(err, &coded) {
-		f.code, f.fix, f.reason = coded.Code(), coded.Hint(), err.Error()
+		f.ID, f.Fix, f.Reason = coded.Code(), coded.Hint(), err.Error()
 	}
 	return f
 }
 
 // problems makes one failure of what a plugin found in its config.
-func problems(list []*pb.Problem) *Failure {
+func problems(list []*pb.Problem) *fault.Failure {
 	if len(list) == 0 {
 		return nil
 	}
@@ -191,70 +178,30 @@ func problems(list []*pb.Problem) *Failure {
 	if fix == "" {
 		fix = "mend it in the config; it is taken up when the file is saved"
 	}
-	return fail(codeConfig, fix, "it does not accept its config: %s", b.String()).block()
-}
-
-// callFailed explains a unary call that brought no answer.
-func (p *process) callFailed(code, what string, within time.Duration, err error) *Failure {
-	if f := p.died(200 * time.Millisecond); f != nil {
-		f.reason += " during " + what
-		return f.because(err)
-	}
-	switch status.Code(err) {
-	case codes.DeadlineExceeded:
-		return fail(code, "see its last log lines", "it did not answer %s within %s", what, within).because(err)
-	case codes.ResourceExhausted:
-		return failureOf(&streamError{what, err})
-	case codes.Unavailable:
-		return fail(codeConnect, "the plugin must serve gRPC with go-plugin's AutoMTLS; report it to its author", "%s: %s", what, status.Convert(err).Message()).because(err)
-	}
-	return fail(code, "see its last log lines", "%s: %s", what, status.Convert(err).Message()).because(err)
-}
-
-// died tells how the process ended, if it did within the time that a broken
-// connection is ahead of the kernel's word.
-func (p *process) died(within time.Duration) *Failure {
-	t := time.NewTimer(within)
-	defer t.Stop()
-	select {
-	case <-p.run.Exited():
-		return crash(p.run.Exit())
-	case <-t.C:
-		return nil
-	}
-}
-
-// exitPanic is how an SDK plugin ends that panicked, after its stack was logged.
-const exitPanic = 70
-
-func crash(e runner.Exit) *Failure {
-	if e.Code == exitPanic && e.Signal == 0 {
-		return fail(codeCrash, "report it to the plugin's author, with its last log lines", "it panicked (%s)", e)
-	}
-	return fail(codeCrash, "see its last log lines", "it ended with %s", e)
+	return fault.New(fault.Config, fix, "it does not accept its config: %s", b.String()).Block()
 }
 
 // connect opens the streams, asks for the first health and watches until the end.
 func (l *life) connect(ctx context.Context) ending {
-	l.streams = newStreams(l.i.s.o.Host, l.i.name, l.logged, l.late)
+	l.streams = streams.New(l.i.s.o.Host, l.i.name, l.logged, l.late)
 	// Not ended with ctx: while it stops politely the plugin still acknowledges and publishes.
 	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if err := l.streams.open(streamCtx, l.p); err != nil {
+	if err := l.streams.Open(streamCtx, l.p.Plugin); err != nil {
 		cancel()
-		return ending{failure: l.p.callFailed(codeLink, "opening its streams", connectTimeout, err)}
+		return ending{failure: l.p.CallFailed(fault.Link, "opening its streams", child.ConnectTimeout, err)}
 	}
 	l.expose(l)
 	defer func() {
 		l.expose(nil)
-		l.p.kill() // first: a call to a hung plugin ends no sooner
+		l.p.Kill() // first: a call to a hung plugin ends no sooner
 		cancel()
-		l.streams.close()
+		l.streams.Close()
 	}()
 	e := l.watch(ctx)
 	if e.failure == nil {
 		// Asked to end: politely first.
 		l.expose(nil)
-		l.stop()
+		l.stop(e.asked)
 	}
 	return e
 }
@@ -268,15 +215,15 @@ func (l *life) expose(to *life) {
 
 // stop gives the plugin its time to finish; the caller kills what is left. It does
 // not use the life's context, which may have ended already.
-func (l *life) stop() {
+func (l *life) stop(reason string) {
 	l.i.set(func(st *Status) { st.State = Stopping })
-	l.streams.drain("stop")
+	l.streams.Drain(reason)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	_, _ = l.p.plugin.Stop(ctx, &pb.StopRequest{Deadline: durationpb.New(stopWithin), Reason: "stop"})
-	l.p.run.Release()
+	_, _ = l.p.Plugin.Stop(ctx, &pb.StopRequest{Deadline: durationpb.New(stopWithin), Reason: reason})
+	l.p.Run.Release()
 	select {
-	case <-l.p.run.Exited():
+	case <-l.p.Run.Exited():
 	case <-ctx.Done():
 		l.i.note("warn", fmt.Sprintf("it did not end within %s and was killed", stopWithin))
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/streams"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -65,7 +67,7 @@ func TestRefusedConfigLeavesTheOldOneRunning(t *testing.T) {
 	spec.Config = config("wrong")
 	apply(t, s, spec)
 	g.untilState(t, "gate", Degraded)
-	if st, _ := s.Plugin("gate"); st.Code != codeConfig || st.PID != before.PID || !strings.Contains(st.Reason, "last good config") {
+	if st, _ := s.Plugin("gate"); st.Code != fault.Config || st.PID != before.PID || !strings.Contains(st.Reason, "last good config") {
 		t.Errorf("%+v", st)
 	}
 	if got := configOf(t, s, "gate"); got != string(config("a")) {
@@ -91,7 +93,7 @@ func TestFatalConfigGivesWayToTheLastGood(t *testing.T) {
 	spec.Config = config("fatal")
 	apply(t, s, spec)
 	st := g.untilState(t, "gate", Degraded)
-	if st.Code != codeCrash || !strings.Contains(st.Reason, "last good config") {
+	if st.Code != fault.Crash || !strings.Contains(st.Reason, "last good config") {
 		t.Errorf("%+v", st)
 	}
 	if got := configOf(t, s, "gate"); got != string(config("a")) {
@@ -119,7 +121,7 @@ func TestCrashTouchesOnlyTheOneThatCrashed(t *testing.T) {
 			crashed = st
 		}
 	}
-	if crashed.Code != codeCrash || !strings.Contains(crashed.Reason, "signal 9 (killed)") {
+	if crashed.Code != fault.Crash || !strings.Contains(crashed.Reason, "signal 9 (killed)") {
 		t.Errorf("%+v", crashed)
 	}
 }
@@ -143,7 +145,7 @@ func TestManyCrashesEndInFailedWithAWayBack(t *testing.T) {
 		clock.advance(g.last("gate").NextTry.Sub(clock.Now()))
 	}
 	st := g.untilState(t, "gate", Failed)
-	if st.Code != codeCrash || !strings.HasPrefix(st.Reason, "stopped after 3 restarts within 10m0s: it ended with exit code 9") || len(st.LastLog) == 0 {
+	if st.Code != fault.Crash || !strings.HasPrefix(st.Reason, "stopped after 3 restarts within 10m0s: it ended with exit code 9") || len(st.LastLog) == 0 {
 		t.Fatalf("%+v", st)
 	}
 	if pause := st.NextTry.Sub(clock.Now()); pause != slowTry {
@@ -160,13 +162,13 @@ func TestManyCrashesEndInFailedWithAWayBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.until(t, "backoff after Restart", func() bool { return lives() >= 6 && g.last("gate").State == Backoff })
-	if err := s.Restart(t.Context(), "nobody"); codeOf(err) != codeUnknown {
+	if err := s.Restart(t.Context(), "nobody"); codeOf(err) != fault.Unknown {
 		t.Error(err)
 	}
 }
 
 func codeOf(err error) string {
-	var f *Failure
+	var f *fault.Failure
 	if errors.As(err, &f) {
 		return f.Code()
 	}
@@ -225,13 +227,13 @@ func TestLateRepliesAreDroppedAndCounted(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := s.Command(ctx, "bell", play); codeOf(err) != codeSlow {
+	if _, err := s.Command(ctx, "bell", play); codeOf(err) != fault.Slow {
 		t.Fatal(err)
 	}
 	eventually(t, "the late reply to be counted", func() bool { st, _ := s.Plugin("bell"); return st.LateReplies == 1 })
 	apply(t, s, patient(Spec{Name: "good", Builtin: "good", Disabled: true}))
 	g.untilState(t, "good", Disabled)
-	if _, err := s.Command(t.Context(), "good", play); codeOf(err) != codeNotRunning {
+	if _, err := s.Command(t.Context(), "good", play); codeOf(err) != fault.NotRunning {
 		t.Fatal(err)
 	}
 }
@@ -273,7 +275,7 @@ func TestUnansweredPublishesStopTheReading(t *testing.T) {
 	var taken atomic.Int64
 	all := make(chan struct{})
 	g.publish = func(_ context.Context, _ string, urgent bool, _ *pb.Event, _ func(*pb.PublishResult)) {
-		if !urgent && taken.Add(1) == unanswered {
+		if !urgent && taken.Add(1) == streams.Unanswered {
 			close(all)
 		}
 	}
@@ -281,7 +283,7 @@ func TestUnansweredPublishesStopTheReading(t *testing.T) {
 	apply(t, s, patient(Spec{Name: "gate", Builtin: "flood"}))
 	<-all
 	g.untilState(t, "gate", Running)
-	if n := taken.Load(); n != unanswered {
+	if n := taken.Load(); n != streams.Unanswered {
 		t.Errorf("%d publishes taken in without an answer", n)
 	}
 }
@@ -295,10 +297,10 @@ func TestPluginThatDoesNotReadIsCutOff(t *testing.T) {
 	out, good := g.outbox("gate"), g.outbox("good")
 	big := &pb.Deliver{Event: &pb.Event{Id: strings.Repeat("x", 8<<10)}}
 	var err error
-	for n := 0; err == nil && n < 10*queued; n++ {
+	for n := 0; err == nil && n < 10*streams.Queued; n++ {
 		err = out.Deliver(t.Context(), false, big)
 	}
-	if codeOf(err) != codeSlow {
+	if codeOf(err) != fault.Slow {
 		t.Fatal(err)
 	}
 	if err := good.Deliver(t.Context(), true, &pb.Deliver{Event: &pb.Event{Seq: 7}}); err != nil {
@@ -316,7 +318,7 @@ func TestHubCallsOfOnePluginAreBounded(t *testing.T) {
 	g.call = func(context.Context) *pb.HubReply { <-release; return &pb.HubReply{} }
 	s := open(t, g, nil)
 	apply(t, s, patient(Spec{Name: "gate", Builtin: "calls"}))
-	g.until(t, "16 calls", func() bool { return g.running == callsAtOnce })
+	g.until(t, "16 calls", func() bool { return g.running == streams.CallsAtOnce })
 	g.untilState(t, "gate", Running)
 	close(release)
 	g.until(t, "the waiting ones", func() bool {
@@ -326,11 +328,11 @@ func TestHubCallsOfOnePluginAreBounded(t *testing.T) {
 				n++
 			}
 		}
-		return n >= callsAtOnce+callsWaiting && g.running == 0
+		return n >= streams.CallsAtOnce+streams.CallsWaiting && g.running == 0
 	})
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.most > callsAtOnce {
+	if g.most > streams.CallsAtOnce {
 		t.Errorf("%d calls at once", g.most)
 	}
 }
@@ -394,7 +396,7 @@ func TestPartsAndLimits(t *testing.T) {
 	small.Limits.Memory = 48 << 20
 	apply(t, s, patient(Spec{Name: "ill", Builtin: "ill"}), small, patient(Spec{Name: "strange", Builtin: "strange"}))
 	st := g.untilState(t, "ill", Degraded)
-	if st.Code != codeHealth || st.Reason != "camera gate: 401 unauthorized" || st.Fix != "check the password" || len(st.Parts) != 1 {
+	if st.Code != fault.Health || st.Reason != "camera gate: 401 unauthorized" || st.Fix != "check the password" || len(st.Parts) != 1 {
 		t.Errorf("%+v", st)
 	}
 	if st, _ := s.Plugin("ill"); st.Memory == 0 || st.RSS == 0 {
@@ -403,7 +405,7 @@ func TestPartsAndLimits(t *testing.T) {
 	eventually(t, "swells to be killed", func() bool {
 		clock.advance(sampleEvery)
 		st, _ := s.Plugin("swells")
-		return st.Code == codeMemory
+		return st.Code == fault.Memory
 	})
 	eventually(t, "unknown messages to be counted", func() bool {
 		clock.advance(time.Second)

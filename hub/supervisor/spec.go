@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/child"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -87,6 +88,14 @@ func (s Spec) withDefaults() Spec {
 	or(&s.Restart.First, 100*time.Millisecond)
 	or(&s.Restart.Longest, time.Minute)
 	return s
+}
+
+// want is what of it concerns the process.
+func (s Spec) want() child.Want {
+	return child.Want{
+		Name: s.Name, Builtin: s.Builtin, Path: s.Path, Binary: s.Binary, SHA256: s.SHA256, Reach: s.Reach, Sandbox: s.Sandbox,
+		Memory: s.Limits.Memory, Files: s.Limits.Files, FileSize: s.Limits.FileSize, Within: s.Limits.Start,
+	}
 }
 
 func or[T comparable](v *T, otherwise T) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 )
 
 func TestGoodPluginRunsAndStops(t *testing.T) {
@@ -65,7 +67,7 @@ func TestPluginSeesOnlyItsCage(t *testing.T) {
 			k, _, _ := strings.Cut(kv, "=")
 			allowed := []string{"PATH", "HOME", "LANG", "GOMEMLIMIT", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 			if name == "loud" {
-				allowed = append(allowed, audioVariables()...)
+				allowed = append(allowed, "XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR", "PIPEWIRE_REMOTE", "ALSA_CONFIG_PATH", "ALSA_CARD")
 			}
 			if !slices.Contains(allowed, k) && !strings.HasPrefix(k, "PLUGIN_") && !strings.HasPrefix(k, "PORCHLIGHT_") || k == "PORCHLIGHT_TOKEN" {
 				t.Errorf("%s: the environment holds %s", name, k)
@@ -80,13 +82,13 @@ func TestPluginSeesOnlyItsCage(t *testing.T) {
 		if v.Session != v.PID {
 			t.Errorf("%s: process group %d, pid %d", name, v.Session, v.PID)
 		}
-		want := map[string]uint64{"nofile": 256, "core": 0, "fsize": 64 << 20, "data": 512<<20 + dataSlack}
+		want := map[string]uint64{"nofile": 256, "core": 0, "fsize": 64 << 20, "data": 1 << 30}
 		for k, n := range want {
 			if v.Limits[k] != n {
 				t.Errorf("%s: limit %s is %d, want %d", name, k, v.Limits[k], n)
 			}
 		}
-		if v.Dir != s.dataDir(name) {
+		if v.Dir != s.place.DataDir(name) {
 			t.Errorf("%s: runs in %s", name, v.Dir)
 		}
 		for _, fd := range v.FDs {
@@ -132,39 +134,39 @@ func TestFailuresHaveReasons(t *testing.T) {
 		reason string // is in Reason
 		fix    string // is in Fix
 	}{
-		{"absent", Spec{Path: "/nowhere/at all"}, codeNotFound, Blocked, "/nowhere/at all: no such file", "path in the config"},
-		{"folder", Spec{Path: os.TempDir()}, codeNotExecutable, Blocked, "not a regular file", ""},
-		{"not executable", Spec{Path: file("my plugin", "#!/bin/sh\n", 0o644)}, codeNotExecutable, Blocked, "mode -rw-r--r--", "chmod +x '"},
-		{"other machine", Spec{Path: elf(func(b []byte) { b[18], b[19] = 0xf3, 0 })}, codeArch, Blocked, "made for linux/riscv64", "get the build"},
-		{"no program", Spec{Path: file("text", "just words", 0o755)}, codeArch, Blocked, "neither ELF nor a script", ""},
-		{"missing interpreter", Spec{Path: file("script", "#!/usr/bin/perl99 -w\n", 0o755)}, codeLoader, Blocked, "needs /usr/bin/perl99", "install"},
-		{"wrong hash", Spec{Path: pathPlugin(t, "good"), SHA256: strings.Repeat("0", 64)}, codeHash, Blocked, "expected 0000", ""},
-		{"no such bundled binary", Spec{Builtin: "x", Binary: "porchlight-nothing"}, codeNotFound, Blocked, "porchlight-nothing is in none of", "make run"},
-		{"sandbox required", Spec{Path: pathPlugin(t, "good"), Sandbox: "required"}, codeSandbox, Blocked, "only in part", "best-effort"},
-		{"noise", Spec{Builtin: "noise"}, codeNoise, Backoff, `"Hello, I am the front gate plugin, starting up"`, "log to stderr"},
-		{"noise without end of line", Spec{Builtin: "noise-unfinished", Limits: quick}, codeNoise, Backoff, `loading… loading…`, "log to stderr"},
-		{"noise without end", Spec{Builtin: "noise-endless"}, codeNoise, Backoff, `"xxxxx`, "log to stderr"},
-		{"silent", Spec{Builtin: "silent", Limits: quick}, codeHandshake, Backoff, "no handshake within 500ms", ""},
-		{"early exit", Spec{Builtin: "early-exit"}, codeEarlyExit, Backoff, "exit code 3", "log lines"},
-		{"next protocol", Spec{Builtin: "next-protocol"}, codeProtocol, Blocked, "speaks protocol version 99, the hub speaks 1", "update Porchlight"},
-		{"next handshake", Spec{Builtin: "next-handshake"}, codeProtocol, Blocked, "handshake version 7, the hub speaks 1", "update Porchlight"},
-		{"tcp", Spec{Builtin: "tcp"}, codeAddress, Blocked, "only a unix socket", ""},
-		{"socket elsewhere", Spec{Builtin: "elsewhere"}, codeAddress, Blocked, "not directly in the plugin's own directory", ""},
-		{"socket by a detour", Spec{Builtin: "dots"}, codeAddress, Blocked, "not directly in", ""},
-		{"link to a socket", Spec{Builtin: "link-to-socket"}, codeAddress, Blocked, "it is not a socket", ""},
-		{"no socket", Spec{Builtin: "no-socket"}, codeAddress, Blocked, "cannot be looked at", ""},
-		{"no TLS", Spec{Builtin: "no-tls"}, codeConnect, Backoff, "", "AutoMTLS"},
+		{"absent", Spec{Path: "/nowhere/at all"}, fault.NotFound, Blocked, "/nowhere/at all: no such file", "path in the config"},
+		{"folder", Spec{Path: os.TempDir()}, fault.NotExecutable, Blocked, "not a regular file", ""},
+		{"not executable", Spec{Path: file("my plugin", "#!/bin/sh\n", 0o644)}, fault.NotExecutable, Blocked, "mode -rw-r--r--", "chmod +x '"},
+		{"other machine", Spec{Path: elf(func(b []byte) { b[18], b[19] = 0xf3, 0 })}, fault.WrongArch, Blocked, "made for linux/riscv64", "get the build"},
+		{"no program", Spec{Path: file("text", "just words", 0o755)}, fault.WrongArch, Blocked, "neither ELF nor a script", ""},
+		{"missing interpreter", Spec{Path: file("script", "#!/usr/bin/perl99 -w\n", 0o755)}, fault.Loader, Blocked, "needs /usr/bin/perl99", "install"},
+		{"wrong hash", Spec{Path: pathPlugin(t, "good"), SHA256: strings.Repeat("0", 64)}, fault.Hash, Blocked, "expected 0000", ""},
+		{"no such bundled binary", Spec{Builtin: "x", Binary: "porchlight-nothing"}, fault.NotFound, Blocked, "porchlight-nothing is in none of", "make run"},
+		{"sandbox required", Spec{Path: pathPlugin(t, "good"), Sandbox: "required"}, fault.Sandbox, Blocked, "only in part", "best-effort"},
+		{"noise", Spec{Builtin: "noise"}, fault.Noise, Backoff, `"Hello, I am the front gate plugin, starting up"`, "log to stderr"},
+		{"noise without end of line", Spec{Builtin: "noise-unfinished", Limits: quick}, fault.Noise, Backoff, `loading… loading…`, "log to stderr"},
+		{"noise without end", Spec{Builtin: "noise-endless"}, fault.Noise, Backoff, `"xxxxx`, "log to stderr"},
+		{"silent", Spec{Builtin: "silent", Limits: quick}, fault.Handshake, Backoff, "no handshake within 500ms", ""},
+		{"early exit", Spec{Builtin: "early-exit"}, fault.EarlyExit, Backoff, "exit code 3", "log lines"},
+		{"next protocol", Spec{Builtin: "next-protocol"}, fault.Protocol, Blocked, "speaks protocol version 99, the hub speaks 1", "update Porchlight"},
+		{"next handshake", Spec{Builtin: "next-handshake"}, fault.Protocol, Blocked, "handshake version 7, the hub speaks 1", "update Porchlight"},
+		{"tcp", Spec{Builtin: "tcp"}, fault.Address, Blocked, "only a unix socket", ""},
+		{"socket elsewhere", Spec{Builtin: "elsewhere"}, fault.Address, Blocked, "not directly in the plugin's own directory", ""},
+		{"socket by a detour", Spec{Builtin: "dots"}, fault.Address, Blocked, "not directly in", ""},
+		{"link to a socket", Spec{Builtin: "link-to-socket"}, fault.Address, Blocked, "it is not a socket", ""},
+		{"no socket", Spec{Builtin: "no-socket"}, fault.Address, Blocked, "cannot be looked at", ""},
+		{"no TLS", Spec{Builtin: "no-tls"}, fault.Connect, Backoff, "", "AutoMTLS"},
 		{"dies after the handshake", Spec{Builtin: "dies-after-handshake"}, "", Backoff, "", ""},
-		{"no description", Spec{Builtin: "describe-empty"}, codeDescribe, Blocked, "no id or no version", ""},
-		{"description hangs", Spec{Builtin: "describe-hangs"}, codeDescribe, Backoff, "did not answer describe within 5s", ""},
-		{"lacks a device", Spec{Builtin: "lacks-card", Optional: true}, codeMissing, Blocked, "a sound card", "plug one in"},
-		{"wrong config", Spec{Builtin: "good", Config: json.RawMessage(`{"host":"wrong"}`)}, codeConfig, Blocked, "/host: no such host", "write the camera's address"},
-		{"dies when configured", Spec{Builtin: "configure-dies"}, codeCrash, Backoff, "exit code 5 during configure", ""},
-		{"crash", Spec{Builtin: "crashes"}, codeCrash, Backoff, "exit code 9", ""},
-		{"panic", Spec{Builtin: "panics"}, codeCrash, Backoff, "exit code 2", ""},
-		{"hangs up", Spec{Builtin: "hangs-up"}, codeLink, Backoff, "ended its connection", ""},
-		{"huge message", Spec{Builtin: "huge"}, codeMessage, Backoff, "over the limit", "media.sock"},
-		{"freezes", Spec{Builtin: "freezes", Health: Health{Every: 200 * time.Millisecond, Misses: 3}}, codeHang, Backoff, "no sign of life", ""},
+		{"no description", Spec{Builtin: "describe-empty"}, fault.Describe, Blocked, "no id or no version", ""},
+		{"description hangs", Spec{Builtin: "describe-hangs"}, fault.Describe, Backoff, "did not answer describe within 5s", ""},
+		{"lacks a device", Spec{Builtin: "lacks-card", Optional: true}, fault.Missing, Blocked, "a sound card", "plug one in"},
+		{"wrong config", Spec{Builtin: "good", Config: json.RawMessage(`{"host":"wrong"}`)}, fault.Config, Blocked, "/host: no such host", "write the camera's address"},
+		{"dies when configured", Spec{Builtin: "configure-dies"}, fault.Crash, Backoff, "exit code 5 during configure", ""},
+		{"crash", Spec{Builtin: "crashes"}, fault.Crash, Backoff, "exit code 9", ""},
+		{"panic", Spec{Builtin: "panics"}, fault.Crash, Backoff, "exit code 2", ""},
+		{"hangs up", Spec{Builtin: "hangs-up"}, fault.Link, Backoff, "ended its connection", ""},
+		{"huge message", Spec{Builtin: "huge"}, fault.Message, Backoff, "over the limit", "media.sock"},
+		{"freezes", Spec{Builtin: "freezes", Health: Health{Every: 200 * time.Millisecond, Misses: 3}}, fault.Hang, Backoff, "no sign of life", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGuest()

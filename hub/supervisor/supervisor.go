@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/child"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/launch"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
@@ -35,16 +36,15 @@ type Options struct {
 	HubFeatures   []string
 	Mask          func(string) string // makes secrets unreadable in plugins' log lines
 	Clock         Clock
+
+	noWalls bool // tests only: as on a machine without PID namespaces
 }
 
 // Supervisor owns all plugin processes of a hub.
 type Supervisor struct {
-	o       Options
-	log     *slog.Logger
-	self    *os.File // the hub's binary
-	beside  string   // its directory
-	dir     *rundir
-	starter *runner.Starter
+	o     Options
+	log   *slog.Logger
+	place *child.Place
 
 	mu        sync.Mutex
 	instances map[string]*instance
@@ -67,26 +67,12 @@ func New(o Options) (*Supervisor, error) {
 	}
 	s := &Supervisor{o: o, log: o.Log.With("part", "supervisor"), instances: map[string]*instance{}}
 	var err error
-	if o.Exe != "" {
-		s.self, err = os.Open(o.Exe)
-		s.beside = filepath.Dir(o.Exe)
-	} else {
-		s.self, err = runner.OpenSelf()
-		if path, err := os.Executable(); err == nil {
-			s.beside = filepath.Dir(path)
-		}
-	}
+	s.place, err = child.Open(child.Options{
+		Exe: o.Exe, RunDir: o.RunDir, DataDir: o.PluginDataDir, PluginPath: o.PluginPath, NoWalls: o.noWalls, Log: s.log,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("supervisor: open the hub's binary: %w", err)
-	}
-	if s.dir, err = openRunDir(o.RunDir, s.log); err != nil {
-		s.self.Close()
 		return nil, err
 	}
-	if err := runner.Adopt(); err != nil {
-		s.log.Warn("orphans of plugins cannot be adopted; a grandchild may outlive its plugin", "err", err)
-	}
-	s.starter = runner.NewStarter(true)
 	return s, nil
 }
 
@@ -96,9 +82,7 @@ func (s *Supervisor) Close() {
 		s.mu.Lock()
 		s.closed = true
 		s.mu.Unlock()
-		s.starter.Close()
-		s.dir.close()
-		s.self.Close()
+		s.place.Close()
 	})
 }
 
@@ -259,17 +243,17 @@ func (s *Supervisor) Command(ctx context.Context, plugin string, c *pb.Command) 
 // Describe starts a plugin for its description only, beside any that runs.
 func (s *Supervisor) Describe(ctx context.Context, spec Spec) (*pb.Description, error) {
 	spec = spec.withDefaults()
-	dir, err := os.MkdirTemp(s.dir.path, "d")
+	dir, err := os.MkdirTemp(s.place.Path(), "d")
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: describe %s: %w", spec.Name, err)
 	}
 	defer os.RemoveAll(dir)
-	p, f := s.start(ctx, spec, dir, func(runner.Line) {})
+	p, f := s.place.Start(ctx, spec.want(), dir, func(runner.Line) {})
 	if f != nil {
 		return nil, fmt.Errorf("plugin %s: %w", spec.Name, f)
 	}
-	defer p.end()
-	d, f := p.describe(ctx, s.o)
+	defer p.End()
+	d, f := p.Describe(ctx, s.o.HubVersion, s.o.HubFeatures)
 	if f != nil {
 		return nil, fmt.Errorf("plugin %s: %w", spec.Name, f)
 	}
@@ -281,18 +265,9 @@ func (s *Supervisor) instance(name string) (*instance, error) {
 	defer s.mu.Unlock()
 	i, ok := s.instances[name]
 	if !ok {
-		return nil, fail(codeUnknown, "`porchlight plugins ls` shows all", "no plugin is called %q", name)
+		return nil, fault.New(fault.Unknown, "`porchlight plugins ls` shows all", "no plugin is called %q", name)
 	}
 	return i, nil
-}
-
-func (s *Supervisor) dataDir(name string) string {
-	// A name from the config has passed its schema; Base keeps even another one inside.
-	dir, err := filepath.Abs(filepath.Join(s.o.PluginDataDir, filepath.Base(name)))
-	if err != nil {
-		return filepath.Join(s.o.PluginDataDir, filepath.Base(name))
-	}
-	return dir
 }
 
 // Exec is the launcher's main: `porchlight plugin exec`.

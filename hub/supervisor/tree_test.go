@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/child"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/launch"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
@@ -44,7 +46,7 @@ func sleepers(dir string) (pids []int) {
 func childOf(t *testing.T, s *Supervisor) (pid int) {
 	t.Helper()
 	eventually(t, "a grandchild", func() bool {
-		pids := sleepers(s.dir.path)
+		pids := sleepers(s.place.Path())
 		if len(pids) == 1 {
 			pid = pids[0]
 		}
@@ -60,19 +62,17 @@ func TestDeathIsSeenThoughAGrandchildHoldsStderr(t *testing.T) {
 		for _, walls := range []bool{true, false} {
 			t.Run(fmt.Sprint(mode, " namespace ", walls), func(t *testing.T) {
 				g := newGuest()
-				s := open(t, g, func(o *Options) { o.Clock = newFakeClock() })
-				s.starter.Close()
-				s.starter = runner.NewStarter(walls)
+				s := open(t, g, func(o *Options) { o.Clock, o.noWalls = newFakeClock(), !walls })
 				apply(t, s, patient(Spec{Name: "gate", Builtin: mode}))
 				g.untilState(t, "gate", Running)
 				child := childOf(t, s)
 				if !walls {
-					s.instances["gate"].life.p.run.Look() // the sampler's, which the clock of this test holds
+					s.instances["gate"].life.p.Run.Look() // the sampler's, which the clock of this test holds
 				}
 				if _, err := s.Command(t.Context(), "gate", &pb.Command{C: &pb.Command_Action{Action: &pb.Action{Name: "crash"}}}); err == nil {
 					t.Error("a crash answered")
 				}
-				if st := g.untilState(t, "gate", Backoff); st.Code != codeCrash {
+				if st := g.untilState(t, "gate", Backoff); st.Code != fault.Crash {
 					t.Errorf("%+v", st)
 				}
 				eventually(t, "the grandchild to go", func() bool { return gone(child) })
@@ -112,7 +112,7 @@ func TestStoppedProcessIsFoundAndKilled(t *testing.T) {
 	for _, st := range g.states["gate"] {
 		codes = append(codes, st.Code)
 	}
-	if !slices.Contains(codes, codeHang) {
+	if !slices.Contains(codes, fault.Hang) {
 		t.Error(codes)
 	}
 	if !gone(pid) {
@@ -266,7 +266,7 @@ func TestRestartsLeaveNothing(t *testing.T) {
 		t.Errorf("%d descriptors, %d before", now, open)
 	}
 	eventually(t, "one child to be left", func() bool { return len(childrenOf(t, os.Getpid())) <= 1 })
-	entries, err := os.ReadDir(filepath.Join(s.dir.path, "gate"))
+	entries, err := os.ReadDir(filepath.Join(s.place.Path(), "gate"))
 	if err != nil || len(entries) > 2 {
 		t.Errorf("instance directory: %v, %v", entries, err)
 	}
@@ -297,8 +297,8 @@ func TestLayerThatFailsIsNamedAndNothingRuns(t *testing.T) {
 	defer target.File.Close()
 	r := bareRunner(t, target, func(p *launch.Policy) { p.Dir = "/nowhere" }, nil)
 	err = r.Start(t.Context())
-	f := explainStart(r, Spec{}, err)
-	if f.Code() != codeLaunch || !f.blocked || !strings.Contains(f.reason, `"working directory"`) {
+	f := child.Explain(r, time.Second, err)
+	if f.Code() != fault.Launch || !f.Blocked || !strings.Contains(f.Reason, `"working directory"`) {
 		t.Fatal(err, f)
 	}
 	if !gone(r.PID()) {

@@ -8,7 +8,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/child"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
+	"github.com/porchlight-hub/porchlight/hub/supervisor/streams"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -52,20 +55,23 @@ func (l *life) watch(ctx context.Context) ending {
 	defer func() { stopHealth(); stopSample(); w.stopProven(); stopHealthy() }()
 	w.sample(began)
 	for {
-		var f *Failure
+		var f *fault.Failure
 		select {
 		case <-ctx.Done():
-			return ending{}
-		case <-l.p.run.Exited():
-			f = crash(l.p.run.Exit())
-		case err := <-l.streams.broken:
-			if f = l.p.died(200 * time.Millisecond); f == nil {
-				f = failureOf(err)
+			if l.i.left() {
+				return ending{asked: "removed"}
+			}
+			return ending{asked: "shutdown"}
+		case <-l.p.Run.Exited():
+			f = child.Crash(l.p.Run.Exit())
+		case err := <-l.streams.Broken():
+			if f = l.p.Died(200 * time.Millisecond); f == nil {
+				f = streams.FailureOf(err)
 			}
 		case <-l.i.knock:
-			var again bool
-			if again, f = w.wish(ctx); again {
-				return ending{}
+			var asked string
+			if asked, f = w.wish(ctx); asked != "" {
+				return ending{asked: asked}
 			}
 			w.ask(ctx)
 		case a := <-w.answers:
@@ -97,36 +103,36 @@ func (w *watcher) ask(ctx context.Context) {
 	w.asking = true
 	// No longer than the interval, so that the misses are counted at its pace.
 	within := min(healthWithin, w.spec.Health.Every)
-	w.streams.work.Go(func() {
+	w.streams.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, within)
 		defer cancel()
-		report, err := w.p.plugin.Health(ctx, &pb.HealthRequest{})
+		report, err := w.p.Plugin.Health(ctx, &pb.HealthRequest{})
 		w.answers <- healthAnswer{report, err}
 	})
 }
 
 // heard judges an answer, or its absence.
-func (w *watcher) heard(a healthAnswer) *Failure {
+func (w *watcher) heard(a healthAnswer) *fault.Failure {
 	w.asking = false
 	if a.err != nil && status.Code(a.err) != codes.Unimplemented {
 		w.misses++
 		if w.misses >= w.spec.Health.Misses {
-			return fail(codeHang, "see its last log lines; a plugin must answer Health while it works",
+			return fault.New(fault.Hang, "see its last log lines; a plugin must answer Health while it works",
 				"it gave no sign of life for %s and was killed", time.Duration(w.misses)*w.spec.Health.Every)
 		}
 		if w.misses >= 2 {
-			w.degrade(codeHealth, fmt.Sprintf("it answers late: %d of %d", w.misses, w.spec.Health.Misses), "")
+			w.degrade(fault.Health, fmt.Sprintf("it answers late: %d of %d", w.misses, w.spec.Health.Misses), "")
 		}
 		return nil
 	}
 	w.misses = 0
 	if !w.ran {
 		w.ran = true
-		w.i.note("info", fmt.Sprintf("running, pid %d", w.p.run.PID()))
+		w.i.note("info", fmt.Sprintf("running, pid %d", w.p.Run.PID()))
 	}
 	w.i.set(func(st *Status) {
 		st.parts(a.report)
-		st.UnknownMessages = w.streams.unknown.Load()
+		st.UnknownMessages = w.streams.Unknown()
 		st.State, st.Code, st.Reason, st.Fix = Running, "", "", ""
 		w.judge(st)
 	})
@@ -140,16 +146,16 @@ func (w *watcher) judge(st *Status) {
 	}
 	for _, p := range st.Parts {
 		if p.State != "ok" {
-			set(codeHealth, p.Name+": "+p.Reason, p.Fix)
+			set(fault.Health, p.Name+": "+p.Reason, p.Fix)
 			break
 		}
 	}
 	if !w.overSince.IsZero() && w.i.s.o.Clock.Now().Sub(w.overSince) >= cpuDegraded {
-		set(codeCPU, fmt.Sprintf("it uses %.0f %% of a core, its limit is %d %%", st.CPU, w.spec.Limits.CPU), "raise limits.cpu, or see what it works on")
+		set(fault.CPU, fmt.Sprintf("it uses %.0f %% of a core, its limit is %d %%", st.CPU, w.spec.Limits.CPU), "raise limits.cpu, or see what it works on")
 	}
 	// The config comes last: it is what a person can mend.
 	if why := w.i.why; why != nil {
-		set(why.code, "it runs with its last good config: "+why.reason, why.fix)
+		set(why.ID, "it runs with its last good config: "+why.Reason, why.Fix)
 	}
 }
 
@@ -157,64 +163,65 @@ func (w *watcher) degrade(code, reason, fix string) {
 	w.i.set(func(st *Status) { st.State, st.Code, st.Reason, st.Fix = Degraded, code, reason, fix })
 }
 
-// wish looks at what somebody wants: true: this process ends and another begins.
-func (w *watcher) wish(ctx context.Context) (again bool, f *Failure) {
+// wish looks at what somebody wants. asked: this process ends for that reason, and
+// another begins.
+func (w *watcher) wish(ctx context.Context) (asked string, f *fault.Failure) {
 	i := w.i
 	i.mu.Lock()
 	wish, restart := i.wish, i.restart
 	i.mu.Unlock()
 	if restart {
-		return true, nil
+		return "restart", nil
 	}
 	if w.refused != nil && sameProcess(*w.refused, wish) && sameConfig(*w.refused, wish) {
-		return false, nil
+		return "", nil
 	}
 	if i.distrust != nil && sameProcess(*i.distrust, wish) && sameConfig(*i.distrust, wish) {
-		return false, nil
+		return "", nil
 	}
 	if !sameProcess(w.spec, wish) {
-		return true, nil
+		return "config", nil
 	}
 	if sameConfig(w.spec, wish) {
 		i.why, w.refused, i.distrust = nil, nil, nil
 		w.spec = wish
-		return false, nil
+		return "", nil
 	}
 	restart, f = w.tryConfigure(ctx, wish)
 	switch {
-	case f != nil && (f.code == codeConfig || f.code == codePermission):
+	case f != nil && (f.ID == fault.Config || f.ID == fault.Permission):
 		// It said no and goes on with what it has.
 		i.why, w.refused = f, &wish
-		i.note("error", f.reason)
-		return false, nil
+		i.note("error", f.Reason)
+		return "", nil
 	case f != nil:
 		w.spec = wish
-		return false, f
+		return "", f
 	case restart:
-		return true, nil
+		return "config", nil
 	}
 	i.why, w.refused, i.distrust = nil, nil, nil
 	w.spec = wish
 	w.stopProven()
 	w.proven, w.stopProven = i.s.o.Clock.After(provenAfter)
-	return false, nil
+	return "", nil
 }
 
 // sample measures the process and keeps its memory and CPU within the limits.
-func (w *watcher) sample(now time.Time) *Failure {
-	w.p.run.Look()
-	u, ok := w.p.run.Measure()
+func (w *watcher) sample(now time.Time) *fault.Failure {
+	w.p.Run.Look()
+	u, ok := w.p.Run.Measure()
 	if !ok {
 		return nil
 	}
 	cpu := w.cpu(u, now)
 	w.i.set(func(st *Status) { st.CPU, st.Memory, st.RSS = cpu, u.PSS, u.RSS })
 	if u.PSS > w.spec.Limits.Memory {
-		return fail(codeMemory, "raise limits.memory, or report it to the plugin's author",
+		return fault.New(fault.Memory, "raise limits.memory, or report it to the plugin's author",
 			"it used %d MiB of memory, its limit is %d MiB, and was killed", u.PSS>>20, w.spec.Limits.Memory>>20)
 	}
 	if !w.overSince.IsZero() && now.Sub(w.overSince) >= cpuRestart {
-		return fail(codeCPU, "raise limits.cpu, or see what it works on",
+		return fault.New(fault.CPU, "raise limits.cpu, or see what it works on",
 			"it used %.0f %% of a core for %s, its limit is %d %%", cpu, now.Sub(w.overSince).Round(time.Second), w.spec.Limits.CPU)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package supervisor
+package child
 
 import (
 	"fmt"
@@ -21,18 +21,18 @@ func audioVariables() []string {
 	return []string{"XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR", "PIPEWIRE_REMOTE", "ALSA_CONFIG_PATH", "ALSA_CARD"}
 }
 
-func environment(spec Spec, dataDir string) []string {
+func environment(w Want, dataDir string) []string {
 	env := []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",
 		"HOME=" + dataDir,
 		"LANG=C.UTF-8",
-		"PORCHLIGHT_ENTRY=" + spec.Name,
+		"PORCHLIGHT_ENTRY=" + w.Name,
 		"PORCHLIGHT_DATA_DIR=" + dataDir,
-		fmt.Sprintf("GOMEMLIMIT=%d", spec.Limits.Memory/10*9),
+		fmt.Sprintf("GOMEMLIMIT=%d", w.Memory/10*9),
 	}
 	// Time zone and trust of this machine are no secrets, and nothing works without.
 	pass := []string{"TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-	if slices.Contains(spec.Reach, "audio") {
+	if slices.Contains(w.Reach, "audio") {
 		pass = append(pass, audioVariables()...)
 		// Where PULSE_COOKIE is not set the sound server's cookie lies in the user's own home.
 		if _, set := os.LookupEnv("PULSE_COOKIE"); !set {
@@ -62,10 +62,10 @@ func pulseCookie() string {
 	return ""
 }
 
-func limitsOf(spec Spec) launch.Limits {
+func limitsOf(w Want) launch.Limits {
 	return launch.Limits{
-		Files:    uint64(spec.Limits.Files),
-		FileSize: uint64(spec.Limits.FileSize),
-		Data:     uint64(spec.Limits.Memory) + dataSlack,
+		Files:    uint64(w.Files),
+		FileSize: uint64(w.FileSize),
+		Data:     uint64(w.Memory) + dataSlack,
 	}
 }

@@ -1,4 +1,4 @@
-package supervisor
+package streams
 
 import (
 	"context"
@@ -12,32 +12,34 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+	"github.com/porchlight-hub/porchlight/sdk/proto/pluginv1grpc"
 )
 
 const (
-	// unanswered is how many publishes of one stream the hub takes in before it has
+	// Unanswered is how many publishes of one stream the hub takes in before it has
 	// written their results: more than the protocol's 256 credits, so that only a
 	// plugin that ignores them, or does not read, is stopped by it.
-	unanswered = 512
-	// queued is how many deliveries, commands and answers wait for one stream.
-	queued = 256
+	Unanswered = 512
+	// Queued is how many deliveries, commands and answers wait for one stream.
+	Queued = 256
 	// patience with a full queue.
 	patience = 2 * time.Second
-	// callsAtOnce run of one plugin; callsWaiting more are kept, others refused.
-	callsAtOnce  = 16
-	callsWaiting = 64
+	// CallsAtOnce run of one plugin; CallsWaiting more are kept, others refused.
+	CallsAtOnce  = 16
+	CallsWaiting = 64
 )
 
 // lane writes to one stream. What comes first is what the plugin waits for.
 type lane[T any] struct {
-	results chan T        // size unanswered: a place was taken for each before it was asked for
-	other   chan T        // size queued
-	places  chan struct{} // size unanswered: publishes that have no written result yet
+	results chan T        // size Unanswered: a place was taken for each before it was asked for
+	other   chan T        // size Queued
+	places  chan struct{} // size Unanswered: publishes that have no written result yet
 }
 
 func newLane[T any]() *lane[T] {
-	return &lane[T]{results: make(chan T, unanswered), other: make(chan T, queued), places: make(chan struct{}, unanswered)}
+	return &lane[T]{results: make(chan T, Unanswered), other: make(chan T, Queued), places: make(chan struct{}, Unanswered)}
 }
 
 // write sends until ctx ends or the stream breaks.
@@ -64,7 +66,7 @@ func (l *lane[T]) write(ctx context.Context, send func(T) error) error {
 func (l *lane[T]) put(ctx context.Context, over <-chan struct{}, m T) error {
 	select {
 	case <-over:
-		return errOver
+		return ErrOver
 	case l.other <- m:
 		return nil
 	default:
@@ -75,23 +77,23 @@ func (l *lane[T]) put(ctx context.Context, over <-chan struct{}, m T) error {
 	case l.other <- m:
 		return nil
 	case <-over:
-		return errOver
+		return ErrOver
 	case <-ctx.Done():
-		return slow().because(ctx.Err())
+		return slow().Because(ctx.Err())
 	case <-t.C:
 		return slow()
 	}
 }
 
-// errOver: the life to which something was to be written has ended.
-var errOver = errors.New("the plugin has ended")
+// ErrOver: the life to which something was to be written has ended.
+var ErrOver = errors.New("the plugin has ended")
 
-func slow() *Failure {
-	return fail(codeSlow, "see the plugin's log; `porchlight plugins restart` ends what it hangs in", "the plugin does not read what it is sent")
+func slow() *fault.Failure {
+	return fault.New(fault.Slow, "see the plugin's log; `porchlight plugins restart` ends what it hangs in", "the plugin does not read what it is sent")
 }
 
-// streams are the two of one life.
-type streams struct {
+// Streams are the two of one life.
+type Streams struct {
 	host   Host
 	name   string
 	log    func(*pb.Log)
@@ -104,30 +106,31 @@ type streams struct {
 
 	unknown atomic.Uint64
 	calls   atomic.Int64
-	running chan struct{} // size callsAtOnce
+	running chan struct{} // size CallsAtOnce
 
 	mu      sync.Mutex
 	session Session
 	pending map[string]chan *pb.Reply // each of size 1: one answer
 }
 
-func newStreams(host Host, name string, log func(*pb.Log), late func()) *streams {
-	return &streams{
+// New makes the queues; log takes log messages, late is told of each late reply.
+func New(host Host, name string, log func(*pb.Log), late func()) *Streams {
+	return &Streams{
 		host: host, name: name, log: log, late: late,
 		urgent: newLane[*pb.UrgentFromHub](), link: newLane[*pb.FromHub](),
 		over: make(chan struct{}), broken: make(chan error, 2),
-		running: make(chan struct{}, callsAtOnce), pending: map[string]chan *pb.Reply{},
+		running: make(chan struct{}, CallsAtOnce), pending: map[string]chan *pb.Reply{},
 	}
 }
 
-// open begins both streams; they end with ctx. The host hears of it before the
+// Open begins both streams; they end with ctx. The host hears of it before the
 // first message is read.
-func (s *streams) open(ctx context.Context, p *process) error {
-	urgent, err := p.plugin.Urgent(ctx)
+func (s *Streams) Open(ctx context.Context, plugin pluginv1grpc.PluginClient) error {
+	urgent, err := plugin.Urgent(ctx)
 	if err != nil {
 		return err
 	}
-	link, err := p.plugin.Link(ctx)
+	link, err := plugin.Link(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,9 +145,9 @@ func (s *streams) open(ctx context.Context, p *process) error {
 	return nil
 }
 
-// close ends the host's session and waits for all goroutines; the context of open
+// Close ends the host's session and waits for all goroutines; the context of Open
 // must have ended.
-func (s *streams) close() {
+func (s *Streams) Close() {
 	close(s.over)
 	s.mu.Lock()
 	session := s.session
@@ -155,6 +158,15 @@ func (s *streams) close() {
 	s.work.Wait()
 }
 
+// Broken says why a stream ended; the life is over then.
+func (s *Streams) Broken() <-chan error { return s.broken }
+
+// Unknown counts messages that this version does not know.
+func (s *Streams) Unknown() uint64 { return s.unknown.Load() }
+
+// Go runs f beside the streams; Close waits for it.
+func (s *Streams) Go(f func()) { s.work.Go(f) }
+
 // notEOF: Send on a broken stream answers EOF (grpc.ClientStream); the reader's
 // status says why.
 func notEOF(err error) error {
@@ -164,7 +176,7 @@ func notEOF(err error) error {
 	return err
 }
 
-func (s *streams) report(stream string, err error) {
+func (s *Streams) report(stream string, err error) {
 	if err == nil {
 		return
 	}
@@ -183,15 +195,15 @@ func (e *streamError) Error() string { return e.stream + ": " + e.err.Error() }
 func (e *streamError) Unwrap() error { return e.err }
 
 // failureOf a broken stream, for the owner.
-func failureOf(err error) *Failure {
+func FailureOf(err error) *fault.Failure {
 	if status.Code(errors.Unwrap(err)) == codes.ResourceExhausted {
-		return fail(codeMessage, "pictures and other large things go over media.sock; report it to the plugin's author",
-			"it sent a message over the limit: %s", status.Convert(errors.Unwrap(err)).Message()).because(err)
+		return fault.New(fault.Message, "pictures and other large things go over media.sock; report it to the plugin's author",
+			"it sent a message over the limit: %s", status.Convert(errors.Unwrap(err)).Message()).Because(err)
 	}
-	return fail(codeLink, "see its last log lines", "it ended its connection while it went on running (%v)", err).because(err)
+	return fault.New(fault.Link, "see its last log lines", "it ended its connection while it went on running (%v)", err).Because(err)
 }
 
-func (s *streams) readUrgent(ctx context.Context, in grpc.BidiStreamingClient[pb.UrgentFromHub, pb.UrgentFromPlugin]) error {
+func (s *Streams) readUrgent(ctx context.Context, in grpc.BidiStreamingClient[pb.UrgentFromHub, pb.UrgentFromPlugin]) error {
 	for {
 		m, err := in.Recv()
 		if err != nil {
@@ -214,7 +226,7 @@ func (s *streams) readUrgent(ctx context.Context, in grpc.BidiStreamingClient[pb
 	}
 }
 
-func (s *streams) readLink(ctx context.Context, in grpc.BidiStreamingClient[pb.FromHub, pb.FromPlugin]) error {
+func (s *Streams) readLink(ctx context.Context, in grpc.BidiStreamingClient[pb.FromHub, pb.FromPlugin]) error {
 	for {
 		m, err := in.Recv()
 		if err != nil {
@@ -245,7 +257,7 @@ func (s *streams) readLink(ctx context.Context, in grpc.BidiStreamingClient[pb.F
 
 // publish hands one event to the host. It waits for a place, and the host may let it
 // wait longer: both stop the reading of this stream, and so its sender.
-func publish[T any](ctx context.Context, s *streams, l *lane[T], p *pb.Publish, urgent bool, wrap func(*pb.PublishResult) T) bool {
+func publish[T any](ctx context.Context, s *Streams, l *lane[T], p *pb.Publish, urgent bool, wrap func(*pb.PublishResult) T) bool {
 	if p.GetEvent() == nil {
 		s.unknown.Add(1)
 		return true
@@ -263,12 +275,12 @@ func publish[T any](ctx context.Context, s *streams, l *lane[T], p *pb.Publish, 
 }
 
 // call runs a hub call beside the reading.
-func (s *streams) call(ctx context.Context, c *pb.HubCall) {
+func (s *Streams) call(ctx context.Context, c *pb.HubCall) {
 	reply := func(r *pb.HubReply) {
 		r.Id = c.GetId()
 		_ = s.link.put(ctx, s.over, &pb.FromHub{M: &pb.FromHub_Reply{Reply: r}})
 	}
-	if s.calls.Add(1) > callsAtOnce+callsWaiting {
+	if s.calls.Add(1) > CallsAtOnce+CallsWaiting {
 		s.calls.Add(-1)
 		// Not put: the reader does not wait for a plugin that floods it.
 		select {
@@ -297,7 +309,7 @@ func (s *streams) call(ctx context.Context, c *pb.HubCall) {
 }
 
 // Deliver queues one event for the plugin.
-func (s *streams) Deliver(ctx context.Context, urgent bool, d *pb.Deliver) error {
+func (s *Streams) Deliver(ctx context.Context, urgent bool, d *pb.Deliver) error {
 	if urgent {
 		return s.urgent.put(ctx, s.over, &pb.UrgentFromHub{M: &pb.UrgentFromHub_Deliver{Deliver: d}})
 	}
@@ -305,7 +317,7 @@ func (s *streams) Deliver(ctx context.Context, urgent bool, d *pb.Deliver) error
 }
 
 // Credit lets the plugin publish n more.
-func (s *streams) Credit(urgent bool, n uint32) error {
+func (s *Streams) Credit(urgent bool, n uint32) error {
 	c := &pb.Credit{Publishes: n}
 	if urgent {
 		return s.urgent.put(context.Background(), s.over, &pb.UrgentFromHub{M: &pb.UrgentFromHub_Credit{Credit: c}})
@@ -313,8 +325,8 @@ func (s *streams) Credit(urgent bool, n uint32) error {
 	return s.link.put(context.Background(), s.over, &pb.FromHub{M: &pb.FromHub_Credit{Credit: c}})
 }
 
-// drain tells the plugin to publish nothing new. Best effort: Stop follows.
-func (s *streams) drain(reason string) {
+// Drain tells the plugin to publish nothing new. Best effort: Stop follows.
+func (s *Streams) Drain(reason string) {
 	select {
 	case s.link.other <- &pb.FromHub{M: &pb.FromHub_Drain{Drain: &pb.Drain{Reason: reason}}}:
 	default:

@@ -1,4 +1,4 @@
-package supervisor
+package child
 
 import (
 	"encoding/hex"
@@ -19,15 +19,15 @@ import (
 // directory come h<pid>-<number>, the instance's name (24) and the socket's (17).
 const maxRunDir = 45
 
-// rundir is the directory of this hub's instances: <root>/h<pid>-<number>, with a lock that
+// runDir is the directory of this hub's instances: <root>/h<pid>-<number>, with a lock that
 // tells the next hub whether this one lives.
-type rundir struct {
+type runDir struct {
 	path string
 	lock *os.File
 }
 
 // openRunDir makes it, and clears away what dead hubs left below root.
-func openRunDir(root string, log *slog.Logger) (*rundir, error) {
+func openRunDir(root string, log *slog.Logger) (*runDir, error) {
 	if root == "" {
 		root = os.Getenv("XDG_RUNTIME_DIR")
 	}
@@ -72,7 +72,7 @@ func openRunDir(root string, log *slog.Logger) (*rundir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: run directory: lock: %w", err)
 	}
-	return &rundir{path: dir, lock: lock}, nil
+	return &runDir{path: dir, lock: lock}, nil
 }
 
 // privateDir makes dir and refuses one that another user could have prepared.
@@ -126,21 +126,19 @@ func sweep(root string, log *slog.Logger) {
 	}
 }
 
-func (d *rundir) close() {
+func (d *runDir) close() {
 	_ = os.RemoveAll(d.path)
 	_ = d.lock.Close()
 }
 
 // instance makes the directory of one life, empty and 0700.
-func (d *rundir) instance(name string) (string, error) {
+func (d *runDir) instance(name string) (string, error) {
 	dir := filepath.Join(d.path, shortName(name))
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
 	return dir, os.Mkdir(dir, 0o700)
 }
-
-func (d *rundir) remove(instance string) { _ = os.RemoveAll(instance) }
 
 // shortName keeps a name that is short and plain, and hashes any other.
 func shortName(name string) string {
