@@ -84,14 +84,24 @@ func finish(m Manifest, f *ast.File, ps Problems) (Manifest, error) {
 		if p.Line > 0 || f == nil {
 			continue
 		}
-		if at, err := yaml.PathString("$." + p.Path); err == nil {
-			if n, err := at.FilterFile(f); err == nil && n != nil {
-				ps[i].Line, ps[i].Column = position(n)
-			}
-		}
+		ps[i].Line, ps[i].Column = place(f, p.Path)
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	return m, ps
+}
+
+// place finds a path in the text; 0 where it is not there, or the reader panics on it.
+func place(f *ast.File, path string) (line, column int) {
+	defer func() { _ = recover() }() // the place is a kindness, not worth a crash
+	at, err := yaml.PathString("$." + path)
+	if err != nil {
+		return 0, 0
+	}
+	n, err := at.FilterFile(f)
+	if err != nil || n == nil {
+		return 0, 0
+	}
+	return position(n)
 }
 
 // unsaid are the problems of meaning, but for keys of which the reading complained already.
@@ -118,6 +128,12 @@ func parse(b []byte) (m Manifest, f *ast.File, ps Problems) {
 	if tooDeep(b) {
 		return m, nil, Problems{{Path: File, Message: fmt.Sprintf("nested deeper than %d", maxDepth)}}
 	}
+	defer func() {
+		// The YAML reader panics on some texts that are wrong (a tag or an anchor without a value).
+		if v := recover(); v != nil {
+			ps = append(ps, Problem{Path: File, Message: fmt.Sprintf("the YAML cannot be read: %v", v)})
+		}
+	}()
 	f, err := parser.ParseBytes(b, 0)
 	if err != nil {
 		return m, nil, Problems{syntax(err)}
