@@ -19,7 +19,7 @@ await run({
     await live(page);
     writeFileSync(file, bad);
     for (const p of [page, other]) {
-      const bar = p.locator(".bar-bad").first();
+      const bar = p.locator("[data-part=banner] .bar-bad").first();
       await until("the banner", async () => (await bar.count()) && (await bar.textContent()).includes(`:${line}:`));
       must(/sound/.test(await bar.textContent()), `the right word: ${await bar.textContent()}`);
     }
