@@ -59,6 +59,7 @@ func newInstance(s *Supervisor, spec Spec) *instance {
 // ending is how a life ended.
 type ending struct {
 	failure *fault.Failure // nil: it was asked to
+	asked   string         // why it was: shutdown, removed, restart, config
 	tried   *Spec          // what it was given last; nil: what it was started with
 }
 
