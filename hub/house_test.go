@@ -62,7 +62,7 @@ func arrows() []arrow {
 // onlyBy says who alone may import a package.
 func onlyBy() map[string][]string {
 	return map[string][]string{
-		"sdk/wire": {"sdk", "sdk/plugintest", "sdk/plugintest/...", "hub/supervisor", "hub/supervisor/..."},
+		"sdk/wire": {"sdk", "sdk/internal/...", "sdk/plugintest", "sdk/plugintest/...", "hub/supervisor", "hub/supervisor/..."},
 		"plugins":  {"hub/cli"},
 		"hub/app":  {"hub/cli", "hub/hubtest"},
 		"hub/cli":  {"hub"},

@@ -90,6 +90,7 @@ type Hub struct {
 	holdMu sync.Mutex
 	holds  map[holdKey]func()
 
+	ran     atomic.Bool // Serve was called
 	applied atomic.Bool // the plugins know what they shall be
 	serving atomic.Bool // the bus takes events
 }
@@ -123,6 +124,9 @@ func (h *Hub) open(ctx context.Context) error {
 	if h.db, err = store.Open(ctx, filepath.Join(h.opts.DataDir, "hub.db")); err != nil {
 		return err
 	}
+	if h.access, err = access.Open(ctx, h.db, access.Options{Log: h.log}); err != nil {
+		return err
+	}
 	if h.bus, err = bus.Open(ctx, bus.Options{Journal: filepath.Join(h.opts.DataDir, "journal.db"),
 		Debounce: h.debounce, Log: h.log.With("part", "bus"), CommitDelay: h.opts.CommitDelay}); err != nil {
 		return err
@@ -151,6 +155,13 @@ func (h *Hub) close() error {
 	var errs []error
 	if ln := h.takeListener(); ln != nil {
 		errs = append(errs, ln.Close())
+	}
+	if h.bus != nil && !h.ran.Load() { // it closes its journal at the end of Serve
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := h.bus.Serve(ended); !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
 	}
 	if h.db != nil {
 		errs = append(errs, h.db.Close())
@@ -186,6 +197,7 @@ func (h *Hub) Addr() net.Addr { return h.addr }
 // Serve runs the hub until ctx ends, then stops it in order: plugins first, so
 // that what they still publish is kept.
 func (h *Hub) Serve(ctx context.Context) error {
+	h.ran.Store(true)
 	defer h.close()
 	h.tree = suture.New("hub", suture.Spec{EventHook: h.supervised, Timeout: stopWithin})
 	ctx, fail := context.WithCancelCause(ctx)

@@ -63,9 +63,9 @@ func (m mediaDesk) PublishToken(plugin, camera, stream string, _ []av.Track) (st
 }
 
 func (m mediaDesk) ReadToken(plugin string, r host.MediaRead) (host.MediaGrant, error) {
-	until := media.RingEnd
-	if r.Follow {
-		until = media.Never
+	until := media.Never
+	if r.Start.From == av.FromSecondsBack && !r.Follow {
+		until = media.RingEnd
 	}
 	if r.Start.From == 0 {
 		r.Start.From = av.FromKeyFrame

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,8 +90,21 @@ func (p pluginSide) Log(string, *pb.Log) {} // the supervisor keeps the lines
 
 func (p pluginSide) Repair(plugin string, r *pb.Repair) { p.h.host.Repair(plugin, r) }
 
-// StateChanged makes a plugin's state an event of the house.
+// StateChanged makes a plugin's state an event of the house, and tells the log what
+// an owner wants to read tomorrow.
 func (p pluginSide) StateChanged(st supervisor.Status) {
+	switch st.State {
+	case supervisor.Backoff, supervisor.Degraded:
+		p.h.log.Warn("plugin is "+string(st.State), "plugin", st.Name, "code", st.Code, "reason", st.Reason)
+	case supervisor.Failed, supervisor.Blocked:
+		level := slog.LevelError
+		if st.Optional {
+			level = slog.LevelWarn
+		}
+		p.h.log.Log(context.Background(), level, "plugin is "+string(st.State), "plugin", st.Name, "code", st.Code, "reason", st.Reason, "fix", st.Fix)
+	case supervisor.Running:
+		p.h.log.Info("plugin is running", "plugin", st.Name, "pid", st.PID)
+	}
 	e := event.Event{ID: event.NewID(), Type: event.TypePlugin, Subject: "plugin." + st.Name + ".state", Observed: time.Now(),
 		Data: event.PluginState{Plugin: st.Name, State: string(st.State), Code: st.Code, Reason: st.Reason}}
 	select {

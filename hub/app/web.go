@@ -7,7 +7,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/house"
@@ -15,9 +14,6 @@ import (
 
 func (h *Hub) openWeb(ctx context.Context) error {
 	var err error
-	if h.access, err = access.Open(ctx, h.db, access.Options{Log: h.log}); err != nil {
-		return err
-	}
 	zone := time.Local
 	if name := h.opts.Config.Hub.Timezone; name != "" {
 		if zone, err = time.LoadLocation(name); err != nil {
@@ -28,7 +24,7 @@ func (h *Hub) openWeb(ctx context.Context) error {
 	h.web, err = web.New(web.Deps{
 		Rooms: api.Rooms{
 			Cameras: house.Cameras(h.registry, h.media), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
-			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: house.Plugins(h.super), Config: h.state,
+			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs()}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
 			Explain:  house.Explain(), Ready: h.ready,
 		},

@@ -65,6 +65,9 @@ func (h *Host) Connected(plugin string, out Outbox) (*Session, error) {
 			return nil, err
 		}
 	}
+	s.mu.Lock()
+	s.next = max(s.next, 1) // 0 is the manifest's own, also where it has none
+	s.mu.Unlock()
 	h.mu.Lock()
 	h.sessions[plugin] = s
 	h.mu.Unlock()

@@ -82,7 +82,7 @@ func Dir(tb testing.TB, yaml string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { if os.Getenv("KEEP") == "" { os.RemoveAll(dir) } })
+	tb.Cleanup(func() { os.RemoveAll(dir) })
 	if err := os.WriteFile(filepath.Join(dir, "porchlight.yaml"), []byte(yaml), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -93,6 +93,14 @@ func Dir(tb testing.TB, yaml string) string {
 func Start(tb testing.TB, bin, dir string, args ...string) *Hub {
 	tb.Helper()
 	h := Launch(tb, bin, dir, args...)
+	h.WaitReady()
+	return h
+}
+
+// WaitReady waits for the setup link and the admin socket.
+func (h *Hub) WaitReady() {
+	tb := h.tb
+	tb.Helper()
 	select {
 	case h.SetupURL = <-h.ready:
 	case <-h.exited:
@@ -108,7 +116,6 @@ func Start(tb testing.TB, bin, dir string, args ...string) *Hub {
 		h.Client = c
 		return true
 	})
-	return h
 }
 
 var setupLink = regexp.MustCompile(`https?://\S+/setup\?token=\S+`)
@@ -116,8 +123,14 @@ var setupLink = regexp.MustCompile(`https?://\S+/setup\?token=\S+`)
 // Launch starts the binary and does not wait for it to be ready.
 func Launch(tb testing.TB, bin, dir string, args ...string) *Hub {
 	tb.Helper()
-	h := &Hub{Dir: dir, DataDir: filepath.Join(dir, "data"), exited: make(chan struct{}), ready: make(chan string, 1), tb: tb}
-	h.cmd = exec.Command(bin, append([]string{"run", "--config", filepath.Join(dir, "porchlight.yaml")}, args...)...)
+	return LaunchCommand(tb, dir, exec.Command(bin, append([]string{"run", "--config", filepath.Join(dir, "porchlight.yaml")}, args...)...))
+}
+
+// LaunchCommand starts a command that runs the binary on the config in dir, in
+// surroundings of its own.
+func LaunchCommand(tb testing.TB, dir string, cmd *exec.Cmd) *Hub {
+	tb.Helper()
+	h := &Hub{Dir: dir, DataDir: filepath.Join(dir, "data"), exited: make(chan struct{}), ready: make(chan string, 1), tb: tb, cmd: cmd}
 	h.cmd.Dir = dir
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/hubtest"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/api/client"
 )
 
@@ -28,9 +28,10 @@ const (
 // scene is a house of one publisher with eight doorbells, two takers and a chime,
 // each a process of its own that notes what it does.
 type scene struct {
-	t                         *testing.T
-	dir                       string
-	sent, one, two, bell, end string
+	t                    *testing.T
+	dir                  string
+	sent, one, two, bell string
+	begin, end           string // files: while the first is there and the second is not, the bells ring
 }
 
 // notes are the lines of a file, split into words.
@@ -52,14 +53,16 @@ func newScene(t *testing.T) *scene {
 	noter := hubtest.Build(t, "./hub/hubtest/testdata/noter")
 	s := &scene{t: t}
 	s.dir = hubtest.Dir(t, "version: 1\n")
-	s.sent, s.one, s.two, s.bell, s.end = filepath.Join(s.dir, "sent"), filepath.Join(s.dir, "one"), filepath.Join(s.dir, "two"), filepath.Join(s.dir, "bell"), filepath.Join(s.dir, "end")
+	for name, file := range map[string]*string{"sent": &s.sent, "one": &s.one, "two": &s.two, "bell": &s.bell, "begin": &s.begin, "end": &s.end} {
+		*file = filepath.Join(s.dir, name)
+	}
 	var y strings.Builder
 	plugin := func(name, notes, permissions, more string) {
 		fmt.Fprintf(&y, "  %s:\n    path: %s\n    permissions: {%s}\n    config: {notes: %s%s}\n", name, noter, permissions, notes, more)
 		y.WriteString("    limits: {health: {every: 200ms, misses: 5}, restart: {max: 1000, per: 10m, first: 10ms, longest: 100ms}, rates: {critical: {per_second: 10000, burst: 10000}}}\n")
 	}
 	y.WriteString("plugins:\n")
-	plugin("bells", s.sent, `publish: ["camera.*.ring"]`, ", every: "+killEvery+", until: "+s.end)
+	plugin("bells", s.sent, `publish: ["camera.*.ring"]`, ", every: "+killEvery+", after: "+s.begin+", until: "+s.end)
 	plugin("one", s.one, `subscribe: ["camera.*.ring"]`, "")
 	plugin("two", s.two, `subscribe: ["camera.*.ring"]`, "")
 	plugin("chime", s.bell, `publish: []`, "")
@@ -84,7 +87,20 @@ func (s *scene) count(file, word string) int {
 	return n
 }
 
-// rate waits until the bells have rung so many times more.
+// start lets the bells ring once every taker is subscribed: from there on nothing may
+// be missing.
+func (s *scene) start(list func() ([]api.Plugin, error)) {
+	s.t.Helper()
+	hubtest.Eventually(s.t, "all plugins run", func() bool {
+		plugins, err := list()
+		return err == nil && len(plugins) == 4 && !slices.ContainsFunc(plugins, func(p api.Plugin) bool { return p.State != "running" })
+	})
+	if err := os.WriteFile(s.begin, nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ring waits until the bells have rung so many times more.
 func (s *scene) ring(more int) {
 	want := s.count(s.sent, "sent") + more
 	hubtest.Eventually(s.t, fmt.Sprintf("%d rings more", more), func() bool { return s.count(s.sent, "sent") >= want })
@@ -187,12 +203,15 @@ func TestKilledHubLosesNoPress(t *testing.T) {
 	perRound := killRings / killRounds
 	for round := range killRounds {
 		h := hubtest.Launch(t, bin, s.dir)
+		if round == 0 {
+			h.WaitReady()
+			s.start(func() ([]api.Plugin, error) { return h.Client.Plugins(t.Context()) })
+		}
 		from := s.count(s.sent, "sent")
 		began := time.Now()
 		s.ring(perRound)
 		if round%2 == 1 { // every second kill follows close upon a hand-out
-			last := s.count(s.one, "began")
-			hubtest.Eventually(t, "a ring is handed out", func() bool { return s.count(s.one, "began") > last })
+			s.nextHandOut()
 		} else {
 			pause(time.Duration(rand.IntN(20_000)) * time.Microsecond)
 		}
@@ -212,6 +231,25 @@ func TestKilledHubLosesNoPress(t *testing.T) {
 	s.noReplaySounded(h)
 }
 
+// nextHandOut returns within microseconds of a taker's next note. It spins: any tick
+// would be longer than a commit.
+func (s *scene) nextHandOut() {
+	s.t.Helper()
+	size := func() int64 {
+		st, err := os.Stat(s.one)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return st.Size()
+	}
+	deadline := time.Now().Add(hubtest.Within)
+	for was := size(); size() == was; {
+		if time.Now().After(deadline) {
+			s.t.Fatal("no ring is handed out")
+		}
+	}
+}
+
 // betweenFanOutAndCommit is 1 where a taker had a ring at the kill whose sender was
 // never told that it is durable.
 func (s *scene) betweenFanOutAndCommit() int {
@@ -225,25 +263,33 @@ func (s *scene) betweenFanOutAndCommit() int {
 	return 0
 }
 
-// noReplaySounded asks the traces: a ring that the rule took as a replay was not played.
+// noReplaySounded asks the traces: a ring that the rule took as a replay is not asked
+// of any chime afterwards.
 func (s *scene) noReplaySounded(h *hubtest.Hub) {
 	s.t.Helper()
-	played := ids(notes(s.t, s.bell), "played")
-	list, err := h.Client.Events(s.t.Context(), hubtestQuery("hop"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	replays := 0
-	for _, e := range list.Events {
-		if !strings.Contains(string(e.Data), "shown, not rung") {
-			continue
+	skipped := map[string]bool{}
+	asked := map[string]bool{}
+	for cursor := ""; ; {
+		list, err := h.Client.Events(s.t.Context(), client.Query{Kinds: []string{"hop", "rule"}, Limit: 500, Cursor: cursor})
+		if err != nil {
+			s.t.Fatal(err)
 		}
-		replays++
-		if played[e.Correlation] > 0 && !strings.Contains(string(e.Data), "replayed") {
-			s.t.Errorf("ring %s was too old and sounded", e.Correlation)
+		for _, e := range list.Events { // newest first
+			switch {
+			case e.Type == "rule":
+				asked[e.Correlation] = true
+			case strings.Contains(string(e.Data), "shown, not rung"):
+				skipped[e.Correlation] = true
+				if asked[e.Correlation] {
+					s.t.Errorf("ring %s was shown after a restart and rung after that", e.Correlation)
+				}
+			}
+		}
+		if cursor = list.Next; cursor == "" {
+			break
 		}
 	}
-	s.t.Logf("%d sounded; %d of the last hops tell of rings that were shown, not rung", len(played), replays)
+	s.t.Logf("%d rings were rung, %d were shown after a restart and not rung", len(asked), len(skipped))
 }
 
 // TestKilledPluginsLoseNoPress kills and stops the takers and the publisher while
@@ -255,18 +301,22 @@ func TestKilledPluginsLoseNoPress(t *testing.T) {
 	bin := hubtest.Binary(t)
 	s := newScene(t)
 	h := hubtest.Start(t, bin, s.dir)
+	s.start(func() ([]api.Plugin, error) { return h.Client.Plugins(t.Context()) })
 	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}
-	victims := []string{s.one, s.sent, s.two, s.bell}
+	victims := []string{"one", "bells", "two", "chime"}
 	const rounds = 16
 	for round := range rounds {
 		s.ring(100)
-		file := victims[round%len(victims)]
-		pid := lastPID(t, file)
+		victim := victims[round%len(victims)]
+		pid := runningPID(t, h, victim)
 		sig := signals[round/len(victims)%len(signals)]
 		if err := syscall.Kill(pid, sig); err != nil {
-			t.Fatalf("signal %s to %s: %v", sig, filepath.Base(file), err)
+			t.Fatalf("signal %s to %s: %v", sig, victim, err)
 		}
-		hubtest.Eventually(t, filepath.Base(file)+" is started again", func() bool { return lastPID(t, file) != pid })
+		hubtest.Eventually(t, victim+" is started again", func() bool {
+			p, err := h.Client.Plugin(t.Context(), victim)
+			return err == nil && p.State == "running" && p.PID != pid
+		})
 	}
 	if h.PID == 0 || syscall.Kill(h.PID, 0) != nil {
 		t.Fatal("the hub is gone")
@@ -284,20 +334,14 @@ func TestKilledPluginsLoseNoPress(t *testing.T) {
 	}
 }
 
-// lastPID is the process that noted its start last.
-func lastPID(t *testing.T, file string) int {
+// runningPID asks the hub: inside its namespace a plugin has another number.
+func runningPID(t *testing.T, h *hubtest.Hub, plugin string) int {
 	t.Helper()
-	lines := notes(t, file)
-	for _, l := range slices.Backward(lines) {
-		if l[0] == "start" {
-			pid, err := strconv.Atoi(l[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return pid
-		}
+	p, err := h.Client.Plugin(t.Context(), plugin)
+	if err != nil || p.PID <= 1 {
+		t.Fatalf("plugin %s has no process: %+v %v", plugin, p, err)
 	}
-	return 0
+	return p.PID
 }
 
 // pause lets a random moment pass: where the kill falls is the point of the test.
@@ -305,8 +349,4 @@ func pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	<-timer.C
-}
-
-func hubtestQuery(kind string) client.Query {
-	return client.Query{Kinds: []string{kind}, Limit: 500}
 }

@@ -21,6 +21,8 @@ type settings struct {
 	Every string `json:"every"`
 	// Motion rings nothing: it floods with motion as fast as it can, so many in all.
 	Motion int `json:"motion"`
+	// After is a file; publishing begins when it is there.
+	After string `json:"after"`
 	// Until is a file; publishing ends when it is there.
 	Until string `json:"until"`
 }
@@ -72,18 +74,20 @@ func (n *noter) Run(ctx context.Context, hub *sdk.Hub) error {
 	}
 	return hub.Each(ctx, func(ctx context.Context, d sdk.Device) error {
 		for range sdk.Every(ctx, every) {
-			if n.over() {
+			if there(n.set.Until) {
 				return nil
 			}
-			n.ring(ctx, hub, d.ID)
+			if n.set.After == "" || there(n.set.After) {
+				n.ring(ctx, hub, d.ID)
+			}
 		}
 		return nil
 	})
 }
 
-func (n *noter) over() bool {
-	_, err := os.Stat(n.set.Until)
-	return n.set.Until != "" && err == nil
+func there(file string) bool {
+	_, err := os.Stat(file)
+	return file != "" && err == nil
 }
 
 func (n *noter) ring(ctx context.Context, hub *sdk.Hub, camera string) {

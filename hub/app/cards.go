@@ -1,0 +1,40 @@
+package app
+
+import (
+	"github.com/porchlight-hub/porchlight/hub/host"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+)
+
+// cards shows a plugin's open repair cards among its parts: pages and command line
+// tell them in the same place as what the plugin says of itself.
+type cards struct {
+	room
+	repairs *host.Repairs
+}
+
+// room has a name of its own because an embedded Plugins would hide its method Plugins.
+type room = api.Plugins
+
+func (c cards) Plugins() []api.Plugin {
+	list := c.room.Plugins()
+	for i := range list {
+		c.add(&list[i])
+	}
+	return list
+}
+
+func (c cards) Plugin(name string) (api.Plugin, bool) {
+	p, ok := c.room.Plugin(name)
+	if ok {
+		c.add(&p)
+	}
+	return p, ok
+}
+
+func (c cards) add(p *api.Plugin) {
+	for _, r := range c.repairs.List() {
+		if r.Owner == p.Name {
+			p.Parts = append(p.Parts, api.Part{Name: r.Title, State: "degraded", Reason: r.Effect, Fix: r.Fix, Since: r.Since})
+		}
+	}
+}
