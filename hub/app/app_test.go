@@ -1,0 +1,170 @@
+package app_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/hub/app"
+	"github.com/porchlight-hub/porchlight/hub/hubtest"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/api/client"
+	"github.com/porchlight-hub/porchlight/plugins"
+)
+
+// inProcess runs a hub in this process, where the race detector watches it, with
+// real plugin children of the real binary.
+func inProcess(t *testing.T, yaml string) (dir string, c *client.Client) {
+	t.Helper()
+	dir = hubtest.Dir(t, hubtest.Config(yaml))
+	o := app.Options{File: filepath.Join(dir, "porchlight.yaml"), DataDir: filepath.Join(dir, "data"), Loaded: time.Now(),
+		Exe: hubtest.Binary(t), Version: "test", Log: slog.New(slog.DiscardHandler)}
+	o.LoadOptions.Schemas = map[string]config.PluginSchema{}
+	for _, e := range plugins.Bundled() {
+		m := e.Manifest()
+		o.Bundled = append(o.Bundled, app.Bundled{Name: e.Name, Binary: e.Binary, Manifest: m})
+		o.LoadOptions.Builtins = append(o.LoadOptions.Builtins, e.Name)
+		o.LoadOptions.Schemas[e.Name] = config.PluginSchema{Config: m.ConfigSchema, Device: m.DeviceSchema}
+	}
+	o.Config, o.Problems = config.Load(o.File, o.LoadOptions)
+	if o.Config == nil {
+		t.Fatal(config.Text(o.Problems, ""))
+	}
+	hub, err := app.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1) // one result
+	go func() { ended <- hub.Serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("hub ended: %v", err)
+		}
+	})
+	hubtest.Eventually(t, "admin socket", func() bool {
+		c, err = client.Dial(t.Context(), o.DataDir)
+		return err == nil
+	})
+	t.Cleanup(c.Close)
+	return dir, c
+}
+
+func state(t *testing.T, c *client.Client, name string) api.Plugin {
+	t.Helper()
+	p, err := c.Plugin(t.Context(), name)
+	if err != nil {
+		return api.Plugin{}
+	}
+	return p
+}
+
+func online(t *testing.T, c *client.Client) []string {
+	t.Helper()
+	list, err := c.Cameras(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, cam := range list {
+		if cam.Online && len(cam.Streams) > 0 {
+			out = append(out, cam.ID)
+		}
+	}
+	return out
+}
+
+const porch = `
+cameras:
+  porch: {name: Porch, kind: doorbell, plugin: demo}
+chimes:
+  tabs: {builtin: browser}
+`
+
+// TestHouse walks through a day of a house, in one process.
+func TestHouse(t *testing.T) {
+	dir, c := inProcess(t, porch)
+	hubtest.Eventually(t, "the porch is online", func() bool { return slices.Equal(online(t, c), []string{"porch"}) })
+
+	id, err := c.Ring(t.Context(), "porch", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hubtest.Eventually(t, "the trace is whole", func() bool {
+		tr, err := c.Trace(t.Context(), id)
+		if err != nil {
+			return false
+		}
+		var who []string
+		for _, h := range tr.Hops {
+			who = append(who, h.Who)
+		}
+		return slices.Contains(who, "plugin demo") && slices.Contains(who, "bus") && slices.Contains(who, "rule Ring the house") &&
+			slices.Contains(who, "chime tabs") && slices.Contains(who, "journal")
+	})
+
+	// A killed plugin comes back with its picture, and nothing rings by itself.
+	old := state(t, c, "demo").PID
+	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	hubtest.Eventually(t, "the demo is back with its picture", func() bool {
+		p := state(t, c, "demo")
+		return p.PID != old && p.State == "running" && len(online(t, c)) == 1
+	})
+	rings, err := c.Events(t.Context(), client.Query{Kinds: []string{"ring"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rings.Events) != 1 {
+		t.Errorf("%d rings, want the one that was rung", len(rings.Events))
+	}
+
+	// A typo changes nothing and is told with its place; the mended file starts what differs.
+	pid := state(t, c, "demo").PID
+	save(t, dir, hubtest.Config(strings.Replace(porch, "kind: doorbell", "knid: doorbell", 1)))
+	hubtest.Eventually(t, "the typo is told", func() bool {
+		cfg, err := c.Config(t.Context())
+		return err == nil && !cfg.Valid && slices.ContainsFunc(cfg.Problems, func(p api.ConfigProblem) bool {
+			return p.Line == 5 && p.Suggestion == "kind"
+		})
+	})
+	if p := state(t, c, "demo"); p.PID != pid || len(online(t, c)) != 1 {
+		t.Errorf("a bad save touched the demo: %+v", p)
+	}
+	save(t, dir, hubtest.Config(porch+"plugins:\n  second: {builtin: demo}\n")+"")
+	hubtest.Eventually(t, "the second plugin runs", func() bool {
+		cfg, err := c.Config(t.Context())
+		return err == nil && cfg.Valid && state(t, c, "second").State == "running"
+	})
+	if p := state(t, c, "demo"); p.PID != pid {
+		t.Errorf("the demo was restarted by an edit that did not concern it")
+	}
+	save(t, dir, hubtest.Config("chimes:\n  tabs: {builtin: browser}\n"))
+	hubtest.Eventually(t, "the house is empty", func() bool {
+		list, err := c.Plugins(t.Context())
+		return err == nil && len(list) == 0
+	})
+	if syscall.Kill(pid, 0) == nil {
+		t.Error("the demo's process is still there")
+	}
+}
+
+func save(t *testing.T, dir, yaml string) {
+	t.Helper()
+	file := filepath.Join(dir, "porchlight.yaml")
+	if err := os.WriteFile(file+".new", []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+}
