@@ -1,16 +1,20 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/api/client"
 )
 
 func configCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show the YAML", Args: noArgs}
-	cmd.AddCommand(configValidate(g), configShow(g))
+	cmd.AddCommand(configValidate(g), configShow(g), configStatus(g))
 	return cmd
 }
 
@@ -67,11 +71,10 @@ func configShow(g *globals) *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s", config.Defaults())
 				return nil
 			}
-			file, err := g.fileOrFlag(args)
-			if err != nil {
-				return err
+			c, problems := config.Parse("demo", []byte(config.DemoYAML()), loadOptions())
+			if file, err := g.fileOrFlag(args); err == nil { // without a file it is the demo that would run
+				c, problems = config.Load(file, loadOptions())
 			}
-			c, problems := config.Load(file, loadOptions())
 			if c == nil {
 				fmt.Fprint(cmd.ErrOrStderr(), config.Text(problems, ""))
 				return saidError{config.AsError(problems)}
@@ -92,4 +95,40 @@ func configShow(g *globals) *cobra.Command {
 	cmd.Flags().BoolVar(&sources, "sources", false, "where each key was set")
 	cmd.MarkFlagsMutuallyExclusive("effective", "defaults", "sources")
 	return cmd
+}
+
+func configStatus(g *globals) *cobra.Command {
+	return reads(g, &cobra.Command{
+		Use:   "status",
+		Short: "Show what the running hub says of its file",
+		Args:  noArgs,
+		RunE: g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, _ []string) error {
+			got, err := c.Config(ctx)
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if g.json {
+				return printJSON(w, got.ConfigState)
+			}
+			if got.Demo {
+				fmt.Fprintln(w, "the demo runs; there is no file")
+				return nil
+			}
+			fmt.Fprintf(w, "%s, in force since %s\n", got.File, got.Loaded.Local().Format(time.DateTime))
+			if len(got.Problems) > 0 {
+				fmt.Fprint(w, config.Text(problems(got.Problems), ""))
+			}
+			return nil
+		}),
+	})
+}
+
+func problems(list []api.ConfigProblem) []config.Problem {
+	out := make([]config.Problem, 0, len(list))
+	for _, p := range list {
+		out = append(out, config.Problem{File: p.File, Line: p.Line, Column: p.Column, Severity: config.Severity(p.Severity), Code: p.Code,
+			Message: p.Message, Excerpt: p.Excerpt, Suggestion: p.Suggestion, Hint: p.Hint, Path: p.Path})
+	}
+	return out
 }

@@ -60,6 +60,15 @@ func printPlugins(w io.Writer, list []api.Plugin) {
 		if p.Fix != "" {
 			fmt.Fprintf(w, "%s: to mend it: %s\n", p.Name, p.Fix)
 		}
+		for _, part := range p.Parts {
+			if part.State == "ok" || part.Reason == "" {
+				continue
+			}
+			fmt.Fprintf(w, "%s: %s: %s\n", p.Name, part.Name, part.Reason)
+			if part.Fix != "" {
+				fmt.Fprintf(w, "%s: to mend it: %s\n", p.Name, part.Fix)
+			}
+		}
 	}
 }
 
