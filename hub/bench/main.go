@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// bench is one run.
+type bench struct {
+	ctx   context.Context
+	quick bool
+	root  string // of the repository
+	dir   string // of this run; short, since sockets have long names
+	ctl   *control
+	page  *page
+
+	bin, plugin, peer string // programs
+}
+
+func main() {
+	root := flag.String("root", "../..", "the repository")
+	out := flag.String("out", "", "file to write; empty: standard output")
+	quick := flag.Bool("quick", false, "a minute's run, whose figures are rough")
+	only := flag.String("only", "", "one of: hop, chime, flood, start, live, build")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *root, *out, *only, *quick); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, root, out, only string, quick bool) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "plb")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{ctx: ctx, quick: quick, root: root, dir: dir}
+	if b.ctl, err = newControl(filepath.Join(dir, "ctl")); err != nil {
+		return err
+	}
+	defer b.ctl.Close()
+	if err := b.build(); err != nil {
+		return err
+	}
+	b.page = newPage(root, dir, quick)
+	for _, row := range []struct {
+		name string
+		run  func() error
+	}{{"start", b.start}, {"hop", b.hop}, {"chime", b.chime}, {"flood", b.flood}, {"live", b.live}, {"build", b.cold}} {
+		if only != "" && only != row.name {
+			continue
+		}
+		began := time.Now()
+		if err := row.run(); err != nil {
+			return fmt.Errorf("%s: %w", row.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "bench: %s done in %s\n", row.name, time.Since(began).Round(time.Second))
+	}
+	text := b.page.String()
+	if out == "" {
+		_, err = fmt.Print(text)
+		return err
+	}
+	return os.WriteFile(out, []byte(text), 0o644)
+}
+
+// seconds gives the long or the quick duration of a part.
+func (b *bench) seconds(full, quick float64) time.Duration {
+	if b.quick {
+		full = quick
+	}
+	return time.Duration(full * float64(time.Second))
+}
+
+// rounds gives the long or the quick count of a part.
+func (b *bench) rounds(full, quick int) int {
+	if b.quick {
+		return quick
+	}
+	return full
+}
