@@ -3,7 +3,7 @@
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { Person, api, live, must, note, rings, run, until } from "./lib.mjs";
+import { Person, api, live, must, note, rested, rings, run, until } from "./lib.mjs";
 
 const source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -36,6 +36,7 @@ for (const colorScheme of ["light", "dark"]) {
       await page.locator(".menu summary").click();
       await check(page, "menu");
       await page.keyboard.press("Escape");
+      await rested(page);
       await page.locator("main [data-act=ring]").click();
       await until("the overlay", () => rings(page).count());
       await check(page, "ring overlay");

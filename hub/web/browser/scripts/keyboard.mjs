@@ -1,6 +1,6 @@
 // Without a mouse: all that a page does can be done with Tab, Enter, Space and Escape.
 
-import { Person, live, must, note, rings, run, until, url } from "./lib.mjs";
+import { Person, live, must, note, rested, rings, run, until, url } from "./lib.mjs";
 
 const focus = (page) =>
   page.evaluate(() => {
@@ -56,6 +56,7 @@ await run({
     await page.keyboard.press("Space");
     await live(page);
     await reach(page, /^Ring the doorbell$/);
+    await rested(page);
     await page.keyboard.press("Enter");
     await until("the overlay", () => rings(page).count());
     must((await focus(page)).name === "Not now", "the overlay takes the focus");

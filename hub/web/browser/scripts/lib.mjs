@@ -123,3 +123,11 @@ export async function api(page, path, method = "GET", body) {
     [path, method, body],
   );
 }
+
+/** The bell takes presses within 3 s for one; this waits until it would take another. */
+export async function rested(page) {
+  await until("the bell is rested", async () => {
+    const { events } = await api(page, "/events?kind=ring&limit=1");
+    return events.length === 0 || Date.now() - new Date(events[0].received).getTime() > 3_500;
+  });
+}

@@ -1,6 +1,6 @@
 // A ring in two tabs: both show it, one sounds; what one dismisses is gone in both.
 
-import { Person, api, live, must, note, rings, run, until } from "./lib.mjs";
+import { Person, api, live, must, note, rested, rings, run, until } from "./lib.mjs";
 
 // Counts what is really asked of Web Audio.
 const count = () => {
@@ -31,6 +31,7 @@ async function twoTabs(init) {
 async function ringAndSee({ person, first, second }) {
   // The little sound that says "sound is on" has been heard by now, or is cut short.
   const before = [await begun(first), await begun(second)];
+  await rested(first);
   await first.getByRole("button", { name: "Ring the doorbell" }).click();
   for (const page of [first, second]) {
     await until("the overlay", () => rings(page).count());
@@ -76,6 +77,19 @@ await run({
       return m && m[1];
     });
     must(streams === "1", `${streams} streams for one browser`);
+    await person.leave();
+  },
+  async "a press too soon is answered"() {
+    const person = await Person.arrive();
+    const page = await person.open("/");
+    await until("connected", () => page.evaluate(() => document.documentElement.dataset.link === "up"));
+    await rested(page);
+    const button = page.getByRole("button", { name: "Ring the doorbell" });
+    await button.click();
+    await until("the overlay", () => rings(page).count());
+    await page.keyboard.press("Escape");
+    await button.click();
+    await until("a word", () => page.getByText("rang a moment ago").count());
     await person.leave();
   },
   async "an old ring is not shown again"() {

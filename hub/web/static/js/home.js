@@ -34,12 +34,17 @@ function onClicks(acts) {
   });
 }
 
+// A ring is back here in some milliseconds; one that is not in this time (ms) was taken
+// for the same press as the last.
+const ringWithin = 2_000;
+
 /**
  * @param {import("./parts.js").Parts} parts
+ * @param {EventTarget} feed
  */
-export function home(parts) {
+export function home(parts, feed) {
   onClicks({
-    ring: (b) => send(`${cameraPath(b.dataset.camera ?? "")}/ring`, { test: true }),
+    ring: (b) => ring(b.dataset.camera ?? "", feed),
     quiet: async () => {
       await send("/quiet", { for: "1h" });
       parts.draw("quiet");
@@ -75,6 +80,30 @@ export function home(parts) {
   checklist();
   // A clipboard needs a secure context; without one the button would only fail.
   for (const button of all("[data-act]")) button.hidden = button.dataset.act === "copy" && !navigator.clipboard;
+}
+
+/**
+ * @param {string} camera
+ * @param {EventTarget} feed
+ */
+async function ring(camera, feed) {
+  const heard = new Promise((resolve) => {
+    const end = new AbortController();
+    const done = (/** @type {boolean} */ yes) => {
+      end.abort();
+      resolve(yes);
+    };
+    const hear = (/** @type {Event} */ e) => {
+      const { name, data } = /** @type {CustomEvent} */ (e).detail;
+      if (name === "event" && data.type === "ring" && data.camera === camera) done(true);
+    };
+    feed.addEventListener("feed", hear, { signal: end.signal });
+    setTimeout(() => done(false), ringWithin);
+  });
+  await send(`${cameraPath(camera)}/ring`, { test: true });
+  if (!(await heard) && document.documentElement.dataset.link === "up") {
+    toast("It rang a moment ago: the bell takes presses within a few seconds for one.");
+  }
 }
 
 /** @param {string} camera */

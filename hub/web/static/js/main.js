@@ -13,7 +13,7 @@ const feed = new Feed();
 const parts = new Parts(feed);
 new Overlay(feed);
 new Sound(feed);
-home(parts);
+home(parts, feed);
 for (const el of all("[data-player]")) new Player(el, feed);
 for (const select of all("[data-submit]")) {
   select.addEventListener("change", () => /** @type {HTMLSelectElement} */ (select).form?.requestSubmit());
