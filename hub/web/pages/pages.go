@@ -126,7 +126,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 	var b bytes.Buffer
 	if err := set.ExecuteTemplate(&b, name, f); err != nil {
 		p.log.Error("page not drawn", "page", page, "part", name, "err", err)
-		http.Error(w, "This page could not be drawn. E-WEB-PAGE", http.StatusInternalServerError)
+		http.Error(w, "This page could not be drawn. E-API-INTERNAL", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()

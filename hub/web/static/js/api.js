@@ -44,7 +44,7 @@ export async function send(path, body = {}, method = "POST") {
       credentials: "same-origin",
     });
   } catch {
-    throw new Refusal("The hub does not answer.", "E-WEB-UNREACHABLE", 0);
+    throw new Refusal("The hub does not answer.", "", 0);
   }
   if (answer.ok) return answer.status === 204 ? undefined : answer.json().catch(() => undefined);
   throw await refusal(answer);
