@@ -76,6 +76,8 @@ type Bus struct {
 	horizon atomic.Int64 // ids made before it (ms) may be in the journal and not in ids
 	rings   atomic.Int32 // taken and not in the journal: the writer breaks off a group for them
 
+	finishWAL atomic.Bool // housekeeping has copied the -wal, and the writer is to copy the rest
+
 	ids     *idRing          // of the loop alone
 	presses map[string]press // last ring taken, by camera; of the loop alone
 	tidy    chan struct{}    // size 1: housekeeping is wanted now

@@ -25,6 +25,7 @@ func (b *Bus) housekeep(stop <-chan struct{}) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	var expired time.Time
+	var copied int64             // the -wal's size when it was last copied
 	trouble := map[string]bool{} // told already, until it works again
 	tell := func(what string, err error) {
 		if err != nil && !trouble[what] && ctx.Err() == nil {
@@ -39,8 +40,11 @@ func (b *Bus) housekeep(stop <-chan struct{}) {
 			tell("delete old events", b.journal.Expire(ctx, now, now.Add(-b.opts.Retain)))
 		}
 		b.keepBallast()
-		if b.journal.WALSize() >= journal.WALTidy {
+		if size := b.journal.WALSize(); size >= journal.WALTidy && size != copied {
+			copied = size
 			tell("checkpoint", b.journal.Checkpoint(ctx, journal.Passive))
+			b.finishWAL.Store(true)
+			signal(b.wake)
 		}
 		select {
 		case <-stop:

@@ -85,7 +85,8 @@ func (w *writer) step(ctx context.Context) (next time.Time, busy bool) {
 	switch {
 	case rings > 0:
 		return w.write(ctx, critical)
-	case !w.copied && w.b.journal.WALSize() >= journal.WALMost:
+	case w.b.finishWAL.Swap(false) || !w.copied && w.b.journal.WALSize() >= journal.WALMost:
+		// With us at rest it comes to the end, and the -wal begins anew.
 		w.copied = true // once, whether a reader lets it come to the end or not
 		if err := w.b.journal.Checkpoint(ctx, journal.Passive); err != nil {
 			w.b.log.Debug("checkpoint between groups", "cause", err)
@@ -253,7 +254,7 @@ func (w *writer) commit(ctx context.Context, kind int, group []*entry, durable [
 				return err
 			}
 		}
-		if kind >= 0 && n > 0 {
+		if n > 0 {
 			durable[kind] = group[n-1].Event.Seq
 		}
 		// A ring waits for no cursors but new ones: without them a taker that subscribed

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,21 +12,22 @@ import (
 )
 
 const (
-	// WALTidy is the size of the -wal from which it is to be copied into the file
-	// beside the writer; WALMost the one from which the writer copies it before it
-	// goes on. On a small disk the -wal is what would fill it.
+	// WALTidy is the size of the -wal from which it is to be copied into the file,
+	// beside the writer and then the rest by the writer; from WALMost the writer
+	// copies it before it goes on. On a small disk the -wal is what would fill it.
 	WALTidy = 4 << 20
 	WALMost = 16 << 20
 	// expireRows are deleted in one transaction, so that a ring waits for a few ms at most.
 	expireRows = 500
 )
 
-// Expire deletes events received before then, oldest first, in small steps.
+// Expire deletes events received before then (but for the last 63), oldest first, in small steps.
 func (j *Journal) Expire(ctx context.Context, now, then time.Time) error {
 	db := j.db.SQL()
 	for {
-		res, err := db.ExecContext(ctx, `DELETE FROM events WHERE seq IN (
-			SELECT seq FROM events WHERE received < ? ORDER BY received LIMIT ?)`, then.UnixNano(), expireRows)
+		res, err := db.ExecContext(ctx, `DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE received < ?1
+			AND seq <= (SELECT seq FROM events WHERE seq % 64 = 0 AND received < ?1 ORDER BY received DESC LIMIT 1)
+			ORDER BY seq LIMIT ?2)`, then.UnixNano(), expireRows)
 		if err != nil {
 			return err
 		}
@@ -37,8 +39,19 @@ func (j *Journal) Expire(ctx context.Context, now, then time.Time) error {
 	return err
 }
 
-// WALSize is the size of the -wal in bytes.
+// frameSize is a page of SQLite's default size with its header in the -wal.
+const frameSize = 4096 + 24
+
+// WALSize is how much of the -wal is in use, in bytes. The file may be longer: it is
+// written over from its beginning once all was copied, which syncs faster than to
+// let it grow anew.
 func (j *Journal) WALSize() int64 {
+	if j.shm != nil {
+		var frames [4]byte // mxFrame, in the machine's own order (walformat, section 2.2)
+		if _, err := j.shm.ReadAt(frames[:], 16); err == nil {
+			return int64(binary.NativeEndian.Uint32(frames[:])) * frameSize
+		}
+	}
 	st, err := os.Stat(j.path + "-wal")
 	if err != nil {
 		return 0

@@ -123,7 +123,7 @@ func (w *Writer) connect(ctx context.Context) (err error) {
 	w.conn, w.full = conn, false
 	// Checkpoints are made beside us or between groups: on a slow disk they take
 	// long, and a ring would wait. A -wal that was long is cut when it begins anew.
-	for _, p := range []string{"wal_autocheckpoint=0", fmt.Sprintf("journal_size_limit=%d", WALTidy)} {
+	for _, p := range []string{"wal_autocheckpoint=0", fmt.Sprintf("journal_size_limit=%d", WALMost)} {
 		if _, err := conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
 			w.Close()
 			return err
@@ -137,7 +137,7 @@ func (w *Writer) connect(ctx context.Context) (err error) {
 		{&w.stmts.commit, `COMMIT`},
 		{&w.stmts.rollback, `ROLLBACK`},
 		{&w.stmts.event, `INSERT INTO events (seq, id, class, type, subject, camera, correlation, received, mono, flags, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`},
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`},
 		{&w.stmts.state, `INSERT INTO state (subject, seq, id, received, mono, flags, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, id = excluded.id, received = excluded.received,
 			mono = excluded.mono, flags = excluded.flags, body = excluded.body`},
