@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http/httptest"
+	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -90,6 +91,24 @@ func TestTokensAreKnown(t *testing.T) {
 	for _, m := range regexp.MustCompile(`var\((--[a-z0-9-]+)\)`).FindAllStringSubmatch(css, -1) {
 		if !strings.Contains(css, m[1]+":") {
 			t.Errorf("%s is not defined", m[1])
+		}
+	}
+}
+
+// The browser's sounds are the speaker's: each recipe's length and loudness.
+func TestSoundsAreTheSpeakers(t *testing.T) {
+	b, err := os.ReadFile("../../../plugins/speaker/sound/RECIPES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	js := regexp.MustCompile(`\s+`).ReplaceAllString(string(New().files["js/recipes.js"].plain), " ")
+	sounds := regexp.MustCompile(`(?m)^## (\w+) .*\n\nlength ([\d.]+) s, scale ([\d.]+)$`).FindAllStringSubmatch(string(b), -1)
+	if len(sounds) < 5 {
+		t.Fatalf("%d recipes read, want them all", len(sounds))
+	}
+	for _, s := range sounds {
+		if want := s[1] + ": { length: " + s[2] + ", scale: " + s[3] + ","; !strings.Contains(js, want) {
+			t.Errorf("recipes.js lacks %q", want)
 		}
 	}
 }

@@ -19,6 +19,11 @@ export class Parts {
       this.#happened(name, data);
     });
     setInterval(() => tick(), 15_000);
+    // What no event tells of (a log) is looked at anew every so many seconds.
+    for (const el of all("[data-every]")) {
+      setInterval(() => document.visibilityState === "visible" && this.draw(el.dataset.part ?? ""), Number(el.dataset.every) * 1000);
+    }
+    for (const el of all(".log")) el.scrollTop = el.scrollHeight;
     tick();
   }
 
@@ -66,8 +71,15 @@ async function redraw(part) {
     const focus = /** @type {HTMLElement | null} */ (document.activeElement);
     const key = focus && el.contains(focus) ? focus.dataset.key ?? focus.getAttribute("href") : undefined;
     const open = new Set(all("details[open]", el).map((d) => d.dataset.key));
+    const log = el.querySelector(".log");
+    const atEnd = !log || log.scrollTop + log.clientHeight > log.scrollHeight - 30;
+    const scrolled = log?.scrollTop ?? 0;
+    const same = el.innerHTML === fresh.innerHTML;
+    if (same) continue; // nothing to announce, nothing to lose
     el.replaceChildren(...[...fresh.childNodes].map((n) => document.importNode(n, true)));
     for (const d of all("details", el)) if (d.dataset.key && open.has(d.dataset.key)) d.setAttribute("open", "");
+    const list = el.querySelector(".log");
+    if (list) list.scrollTop = atEnd ? list.scrollHeight : scrolled;
     if (key) all("a, button", el).find((b) => b.dataset.key === key || b.getAttribute("href") === key)?.focus();
     el.dispatchEvent(new CustomEvent("redrawn", { bubbles: true }));
   }

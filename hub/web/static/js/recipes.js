@@ -1,38 +1,57 @@
 // @ts-check
-// What each sound is made of. A sound is a list of strikes; a strike is a start (s), a
-// pitch (Hz), a loudness, and a body: the partials that ring, as [ratio, gain, decay s].
+// What each sound is made of: the same numbers as the speaker plugin's (see
+// plugins/speaker/sound/RECIPES.md), so that a chime is the same chime wherever it
+// sounds. A note is a struck voice; a voice is a sum of sine partials.
 
-/** @typedef {{at: number, hz: number, to?: number, gain: number, body: number[][], wave?: OscillatorType}} Strike */
-/** @typedef {{at: number, gain: number, hz: number, decay: number}} Knock */
+/** [ratio to the note's pitch, gain, seconds until it fell to 1/e] */
+/** @typedef {[number, number, number]} Partial */
+/** @typedef {{attack: number, partials: Partial[]}} Voice */
+/** @typedef {{at: number, hz: number, to?: number, glide?: number, gain: number, voice: Voice}} Note */
+/** @typedef {{length: number, scale: number, notes: Note[]}} Recipe */
 
-// Struck bars and tubes ring in ratios that are no whole numbers; the high ones die first.
-const bar = [[1, 1, 1.5], [2.756, 0.28, 0.7], [5.404, 0.12, 0.3], [8.933, 0.04, 0.12]];
-const tube = [[0.5, 0.25, 2.6], [1, 1, 2.4], [2, 0.5, 1.4], [2.99, 0.28, 0.9], [4.1, 0.12, 0.5], [5.4, 0.06, 0.3]];
-const disc = [[1, 1, 4.5], [1.47, 0.55, 3.4], [2.09, 0.5, 2.6], [2.56, 0.35, 1.9], [3.71, 0.18, 1.1], [5.13, 0.1, 0.6]];
-const pure = [[1, 1, 0.09]];
+/** @type {Voice} */
+const tube = { attack: 0.003, partials: [[1, 1, 1.05], [2, 0.55, 0.8], [3, 0.28, 0.42], [4.2, 0.16, 0.22], [5.4, 0.09, 0.12], [0.5, 0.12, 0.9]] };
+/** @type {Voice} */
+const bar = { attack: 0.002, partials: [[1, 1, 0.62], [2.76, 0.3, 0.2], [5.4, 0.12, 0.08]] };
+/** @type {Voice} */
+const dome = { attack: 0.001, partials: [[1, 1, 0.55], [1.52, 0.42, 0.38], [2.31, 0.36, 0.26], [3.27, 0.2, 0.14], [4.41, 0.1, 0.08]] };
+/** @type {Voice} */
+const wood = { attack: 0.002, partials: [[1, 1, 0.3], [4, 0.26, 0.09], [9.2, 0.08, 0.03]] };
+/** @type {Voice} */
+const plate = { attack: 0.02, partials: [[1, 1, 2.4], [1.48, 0.62, 1.9], [1.98, 0.55, 1.6], [2.62, 0.38, 1.1], [3.31, 0.28, 0.8], [4.17, 0.16, 0.5], [0.5, 0.3, 2.6]] };
+/** @type {Voice} */
+const board = { attack: 0.001, partials: [[1, 1, 0.045], [1.72, 0.6, 0.032], [2.9, 0.35, 0.018], [5.3, 0.2, 0.008]] };
+/** @type {Voice} */
+const whistle = { attack: 0.012, partials: [[1, 1, 0.085], [2, 0.08, 0.05]] };
 
-const note = { B3: 246.94, E4: 329.63, Fs4: 369.99, Gs4: 415.3, E5: 659.26, C5: 523.25 };
+/**
+ * The same voice at several pitches, one after another.
+ * @param {Voice} voice
+ * @param {number} every seconds
+ * @param {number[]} pitches Hz
+ * @param {number} [gain]
+ * @returns {Note[]}
+ */
+function series(voice, every, pitches, gain = 1) {
+  return pitches.map((hz, i) => ({ at: every * i, hz, gain, voice }));
+}
 
-/** @type {Record<string, {strikes?: Strike[], knocks?: Knock[]}>} */
+/** @type {Record<string, Recipe>} */
 const recipes = {
-  ding_dong: {
-    strikes: [
-      { at: 0, hz: note.E5, gain: 0.9, body: bar },
-      { at: 0.55, hz: note.C5, gain: 0.9, body: bar },
-    ],
-  },
-  westminster: {
-    strikes: [note.Gs4, note.Fs4, note.E4, note.B3].map((hz, i) => ({ at: i * 0.6, hz, gain: 0.7, body: tube })),
-  },
+  ding_dong: { length: 2.6, scale: 0.3756, notes: series(tube, 0.55, [659.255, 523.251]) },
+  westminster: { length: 4.6, scale: 0.3808, notes: series(tube, 0.72, [415.305, 369.994, 329.628, 246.942]) },
   chirp: {
-    strikes: [0, 0.13, 0.26, 0.62, 0.75].map((at) => ({ at, hz: 2350, to: 3300, gain: 0.45, body: pure })),
+    length: 1.25,
+    scale: 0.7653,
+    notes: [0, 0.11, 0.22, 0.49, 0.6].map((at, i) => ({ at, hz: 2100 + 120 * (i % 3), to: 3150 + 90 * (i % 3), glide: 0.07, gain: 1, voice: whistle })),
   },
-  gong: { strikes: [{ at: 0, hz: 110, gain: 0.9, body: disc }] },
-  bell: {
-    strikes: [0, 0.42, 0.84].map((at) => ({ at, hz: 1046.5, gain: 0.5, body: bar })),
-  },
-  knock: {
-    knocks: [0, 0.2, 0.4].map((at, i) => ({ at, gain: i === 2 ? 1 : 0.8, hz: 190, decay: 0.09 })),
+  gong: { length: 4.5, scale: 0.3323, notes: series(plate, 0, [131]) },
+  knock: { length: 1.1, scale: 0.6343, notes: series(board, 0.2, [185, 185, 185]) },
+  doorbell_classic: { length: 1.9, scale: 0.2962, notes: series(dome, 0.055, Array.from({ length: 18 }, (_, i) => (i % 2 ? 1568 : 1480)), 0.8) },
+  marimba: {
+    length: 1.5,
+    scale: 0.3543,
+    notes: [...series(wood, 0.13, [523.251, 659.255, 783.991, 1046.502]), { at: 0.52, hz: 1046.502, gain: 0.35, voice: bar }],
   },
 };
 

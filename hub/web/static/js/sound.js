@@ -12,6 +12,8 @@ const touched = "porchlight-touched"; // an earlier page of this tab was touched
 const longestQueue = 10;
 // The hub waits 3 s for the word that a page sounds (ms).
 const latestReport = 2_000;
+// A sound's end goes down to silence in this time (s).
+const fade = 0.12;
 
 export class Sound {
   /** @type {AudioContext | undefined} */
@@ -155,18 +157,18 @@ export class Sound {
     // A little ahead: making the notes takes a moment, and one in the past is cut short.
     const begun = ctx.currentTime;
     const start = Math.max(begun + 0.04, this.#busyUntil);
-    const { strikes = [], knocks = [] } = recipe(name);
+    const { length, scale, notes } = recipe(name);
+    const end = start + length;
     const out = ctx.createGain();
-    // Loudness is heard by powers: half the number shall sound half as loud.
-    out.gain.value = Math.pow(Math.min(100, Math.max(0, volume)) / 100, 1.7) * 0.5;
-    const soft = ctx.createDynamicsCompressor(); // keeps several partials from clipping
-    out.connect(soft).connect(ctx.destination);
-    this.#last = soft;
-    let end = start;
-    for (const s of strikes) end = Math.max(end, strike(ctx, out, start, s));
-    for (const k of knocks) end = Math.max(end, knock(ctx, out, start, k));
+    const loud = scale * Math.pow(Math.min(100, Math.max(0, volume)) / 100, 2);
+    out.gain.setValueAtTime(loud, start);
+    out.gain.setValueAtTime(loud, end - fade);
+    out.gain.linearRampToValueAtTime(0, end);
+    out.connect(ctx.destination);
+    this.#last = out;
+    for (const note of notes) strike(ctx, out, start, end, note);
     this.#busyUntil = end + 0.15;
-    setTimeout(() => soft.disconnect(), (end - ctx.currentTime + 1) * 1000);
+    setTimeout(() => out.disconnect(), (end - ctx.currentTime + 1) * 1000);
     return start - begun;
   }
 }
@@ -182,51 +184,22 @@ function wasTouched() {
 /**
  * @param {AudioContext} ctx
  * @param {AudioNode} out
- * @param {number} start
- * @param {import("./recipes.js").Strike} s
+ * @param {number} start of the sound
+ * @param {number} end of the sound
+ * @param {import("./recipes.js").Note} note
  */
-function strike(ctx, out, start, s) {
-  const at = start + s.at;
-  let end = at;
-  for (const [ratio, gain, decay] of s.body) {
-    const osc = ctx.createOscillator();
+function strike(ctx, out, start, end, { at, hz, to, glide, gain, voice }) {
+  const begin = start + at;
+  for (const [ratio, share, decay] of voice.partials) {
+    const tone = ctx.createOscillator();
     const env = ctx.createGain();
-    osc.type = s.wave ?? "sine";
-    osc.frequency.setValueAtTime(s.hz * ratio, at);
-    if (s.to) osc.frequency.exponentialRampToValueAtTime(s.to * ratio, at + decay);
-    env.gain.setValueAtTime(0.0001, at);
-    env.gain.exponentialRampToValueAtTime(gain * s.gain, at + 0.004);
-    env.gain.exponentialRampToValueAtTime(0.0001, at + decay);
-    osc.connect(env).connect(out);
-    osc.start(at);
-    osc.stop(at + decay + 0.02);
-    end = Math.max(end, at + decay);
+    tone.frequency.setValueAtTime(hz * ratio, begin);
+    if (to && glide) tone.frequency.linearRampToValueAtTime(to * ratio, begin + glide);
+    env.gain.setValueAtTime(0, begin);
+    env.gain.linearRampToValueAtTime(gain * share, begin + voice.attack);
+    env.gain.setTargetAtTime(0, begin + voice.attack, decay);
+    tone.connect(env).connect(out);
+    tone.start(begin);
+    tone.stop(Math.min(end, begin + voice.attack + 8 * decay)); // by then it is at a 3000th
   }
-  return end;
-}
-
-/**
- * A knuckle on wood: a short noise through the door's own pitch.
- * @param {AudioContext} ctx
- * @param {AudioNode} out
- * @param {number} start
- * @param {import("./recipes.js").Knock} k
- */
-function knock(ctx, out, start, k) {
-  const at = start + k.at;
-  const frames = Math.ceil(ctx.sampleRate * k.decay);
-  const noise = ctx.createBuffer(1, frames, ctx.sampleRate);
-  const data = noise.getChannelData(0);
-  for (let i = 0; i < frames; i++) data[i] = (Math.random() * 2 - 1) * Math.pow(1 - i / frames, 3);
-  const source = ctx.createBufferSource();
-  source.buffer = noise;
-  const door = ctx.createBiquadFilter();
-  door.type = "bandpass";
-  door.frequency.value = k.hz;
-  door.Q.value = 2.2;
-  const env = ctx.createGain();
-  env.gain.value = k.gain * 6; // the filter leaves little of the noise
-  source.connect(door).connect(env).connect(out);
-  source.start(at);
-  return at + k.decay;
 }
