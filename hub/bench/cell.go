@@ -17,13 +17,16 @@ type cell struct {
 	loads     []string // parts that make the load
 	loadKind  string   // empty: none
 	perSecond float64  // of all loads together
+
+	server int // pid of the process in the middle; 0: its cost does not matter
 }
 
 // measured is what came of it, over all rounds.
 type measured struct {
 	delivered, acked times
 	lost, refused    int
-	loadDone, wanted int // events of the load
+	loadDone, wanted int           // events of the load
+	cpu              time.Duration // of the server, from the load's begin to its end
 	why              string
 }
 
@@ -40,6 +43,7 @@ func (b *bench) run(c cell, m *measured, d time.Duration) error {
 		return err
 	}
 	var loads []<-chan part.Answer
+	before := cpuTime(c.server)
 	if c.loadKind != "" {
 		for _, name := range c.loads {
 			w, err := b.ctl.send(name, part.Order{Op: "load", Bus: c.bus, Kind: c.loadKind,
@@ -68,6 +72,7 @@ func (b *bench) run(c cell, m *measured, d time.Duration) error {
 			return b.ctx.Err()
 		}
 	}
+	m.cpu += cpuTime(c.server) - before
 	if c.loadKind != "" {
 		m.wanted += int(c.perSecond * (ramp + d + settle).Seconds())
 	}
@@ -108,7 +113,7 @@ func (m *measured) sound() string {
 type peers struct {
 	children []*child
 	buses    []string
-	parts    int
+	servers  map[string]int // pid, by bus
 }
 
 func (p *peers) end() {
@@ -117,24 +122,26 @@ func (p *peers) end() {
 	}
 }
 
-func (b *bench) startPeer(p *peers, speaks bool, args ...string) (string, error) {
+// startPeer starts one and gives its first line, where it speaks, and its pid.
+func (b *bench) startPeer(p *peers, speaks bool, args ...string) (line string, pid int, err error) {
 	c, err := b.startChild(speaks, args...)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	// The last started ends first: parts before what they are connected to.
 	p.children = append([]*child{c}, p.children...)
-	return c.first, nil
+	return c.first, c.cmd.Process.Pid, nil
 }
 
 // relays starts the bare relays.
 func (b *bench) relays(p *peers, kinds ...string) error {
 	for _, kind := range kinds {
-		addr, err := b.startPeer(p, true, "relay", kind, fmt.Sprintf("%s/%s%d", b.dir, kind, now()))
+		addr, pid, err := b.startPeer(p, true, "relay", kind, fmt.Sprintf("%s/%s%d", b.dir, kind, now()))
 		if err != nil {
 			return err
 		}
 		p.buses = append(p.buses, kind+"="+kind+"="+addr)
+		p.servers[kind] = pid
 	}
 	return nil
 }
@@ -142,7 +149,7 @@ func (b *bench) relays(p *peers, kinds ...string) error {
 // join starts parts of the peers, each on all buses that were started before.
 func (b *bench) join(p *peers, names ...string) error {
 	for _, n := range names {
-		if _, err := b.startPeer(p, false, append([]string{"part", b.ctl.socket(), n}, p.buses...)...); err != nil {
+		if _, _, err := b.startPeer(p, false, append([]string{"part", b.ctl.socket(), n}, p.buses...)...); err != nil {
 			return err
 		}
 	}

@@ -48,17 +48,18 @@ func (b *bench) chime() error {
 		return h.failed(err)
 	}
 	defer h.stop()
-	p := &peers{}
+	p := &peers{servers: map[string]int{}}
 	defer p.end()
 	if err := b.relays(p, "raw"); err != nil {
 		return err
 	}
 	for _, sync := range []string{"default", "always"} {
-		url, err := b.startPeer(p, true, "jetstream", fmt.Sprintf("%s/js-%s", b.dir, sync), sync)
+		url, pid, err := b.startPeer(p, true, "jetstream", fmt.Sprintf("%s/js-%s", b.dir, sync), sync)
 		if err != nil {
 			return err
 		}
 		p.buses = append(p.buses, "js-"+sync+"=jetstream="+url)
+		p.servers["js-"+sync] = pid
 	}
 	var peerLoads []string
 	for _, n := range loads {
@@ -82,9 +83,9 @@ func (b *bench) chime() error {
 	for range b.rounds(2, 1) {
 		for _, k := range kinds {
 			for _, bus := range buses {
-				c := cell{bell: "bell-peer", taker: "taker-peer", bus: bus, loads: peerLoads}
+				c := cell{bell: "bell-peer", taker: "taker-peer", bus: bus, loads: peerLoads, server: p.servers[bus]}
 				if bus == "hub" {
-					c.bell, c.taker, c.loads = "bell", "chime", loads
+					c.bell, c.taker, c.loads, c.server = "bell", "chime", loads, h.cmd.Process.Pid
 				}
 				c.kind, c.gap, c.loadKind, c.perSecond = part.Ring, pressGap, k.kind, k.perSecond
 				if err := b.run(c, got[k.name][bus], b.seconds(5, 1)); err != nil {
@@ -115,6 +116,14 @@ func (b *bench) chimeRows(kinds []load, buses []string, got map[string]map[strin
 				b.page.add(row{what: fmt.Sprintf("%s, p%.0f", k.name, q*100), peerName: strings.ReplaceAll(against, "js-", "JetStream, sync "),
 					peer: ms(g[against].delivered.at(q)), floor: ms(g["raw"].delivered.at(q)), ours: ms(g["hub"].delivered.at(q)), unit: "ms", goal: goal, miss: miss})
 			}
+		}
+	}
+	for _, k := range kinds[1:] {
+		g := got[k.name]
+		each := func(bus string) float64 { return float64(g[bus].cpu.Microseconds()) / float64(max(1, g[bus].loadDone)) }
+		for _, against := range []string{"js-default", "js-always"} {
+			b.page.add(row{what: k.name + ", processor of the hub an event", peerName: strings.ReplaceAll(against, "js-", "JetStream, sync "),
+				peer: each(against), floor: each("raw"), ours: each("hub"), unit: "µs", goal: none})
 		}
 	}
 	for _, k := range kinds {

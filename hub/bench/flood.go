@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -67,7 +68,7 @@ func (b *bench) flood() error {
 		if q == 0.99 {
 			goal = 2
 		}
-		b.page.add(row{what: "press to Play under the flood, p" + number(q*100), peerName: "at rest", peer: ms(idle.delivered.at(q)), floor: none, ours: ms(under.delivered.at(q)), unit: "ms", goal: goal,
+		b.page.add(row{what: fmt.Sprintf("press to Play under the flood, p%.0f", q*100), peerName: "at rest", peer: ms(idle.delivered.at(q)), floor: none, ours: ms(under.delivered.at(q)), unit: "ms", goal: goal,
 			miss: "The broken plugin's own process takes the processor time that the tail lacks, as far as this can be told from outside."})
 	}
 	who := "nobody"

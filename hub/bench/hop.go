@@ -35,7 +35,7 @@ func (b *bench) hop() error {
 		return h.failed(err)
 	}
 	defer h.stop()
-	p := &peers{}
+	p := &peers{servers: map[string]int{}}
 	defer p.end()
 	if err := b.relays(p, "raw", "grpc"); err != nil {
 		return err
@@ -86,7 +86,6 @@ func (b *bench) hopRows(hubRing, hubMotion, raw, grpc *measured, full, normal ti
 		miss: "An answer also crosses two processes each way, which the bare insert does not, and where a sync is cheap that weighs more than the sync."})
 	b.page.add(row{what: "ring: publish to acknowledged (synced), p99", peerName: "insert, synchronous=FULL", peer: ms(full.p99()), floor: ms(grpc.acked.p99()), ours: ms(hubRing.acked.p99()), unit: "ms", goal: none})
 	b.page.add(row{what: "motion: publish to acknowledged", peerName: "insert, synchronous=NORMAL", peer: ms(normal.p50()), floor: rtt, ours: ms(hubMotion.acked.p50()), unit: "ms", goal: none})
-	b.page.say("Motions are committed in groups: a lone one waits up to 5 ms for company, so that thousands a second cost one commit each 5 ms. Nobody who is told of a motion waits for that.")
 	for name, m := range map[string]*measured{"ring, hub": hubRing, "motion, hub": hubMotion, "raw": raw, "gRPC": grpc} {
 		// A taker of the peers hears rings only.
 		if s := m.sound(); s != "" {

@@ -129,6 +129,7 @@ func (h *house) launch(b *bench) error {
 	}
 	cmd.Stdout, cmd.Stderr = w, w
 	h.cmd, h.link = cmd, make(chan string, 1)
+	h.out.Reset() // nobody reads between two launches
 	h.launched = now()
 	err = cmd.Start()
 	w.Close()
