@@ -74,15 +74,20 @@ type loader struct {
 	faults []tree.Fault
 	later  []string // paths of blocks that are ignored
 	drop   []string // paths of entries that this version leaves out
+	page   *tree.Page
 }
 
 func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Config, []Problem) {
 	l := &loader{opts: opts, file: name, own: own}
-	normal, faults := tree.Normal(name, src)
+	return l.run(src)
+}
+
+func (l *loader) run(src []byte) (*Config, []Problem) {
+	normal, faults := tree.Normal(l.file, src)
 	if l.faults = faults; len(faults) > 0 {
 		return nil, l.finish(normal)
 	}
-	if l.root, l.faults = tree.Read(name, normal); l.root == nil {
+	if l.root, l.faults = tree.Read(l.file, normal); l.root == nil {
 		return nil, l.finish(normal)
 	}
 	if l.root.Kind != tree.Map {
@@ -92,7 +97,7 @@ func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Conf
 	}
 	l.root.HideSecrets()
 	l.override()
-	l.check(own, l.root, "")
+	l.check(l.own, l.root, "")
 	l.checkMeaning()
 	l.warnLater()
 	problems := l.finish(normal)
@@ -101,10 +106,22 @@ func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Conf
 	}
 	c, err := l.decode()
 	if err != nil {
-		return nil, append(problems, Problem{File: name, Severity: Error, Code: "E-CFG-VALUE", Message: err.Error()})
+		return nil, append(problems, Problem{File: l.file, Severity: Error, Code: "E-CFG-VALUE", Message: err.Error()})
 	}
 	c.source = slices.Clone(src)
 	return c, problems
+}
+
+// Masked is the text of a file as a page may show it, line by line the same, with
+// secrets masked and comments left out; also of a file that is not valid.
+func Masked(path string, opts Options) (string, error) {
+	src, err := readFile(path)
+	if err != nil {
+		return "", fmt.Errorf("config: %w", err)
+	}
+	l := &loader{opts: opts, file: path, own: ownSchema()}
+	l.run(src)
+	return l.page.Masked(), nil
 }
 
 func (l *loader) errorAt(p Position, width int, path, code, format string, args ...any) {
@@ -125,7 +142,7 @@ func (l *loader) check(s *schema.Schema, part *tree.Node, base string) {
 
 // finish orders the problems by place and adds their excerpts.
 func (l *loader) finish(normal string) []Problem {
-	page := tree.NewPage(normal, l.root, l.known)
+	l.page = tree.NewPage(normal, l.root, l.known)
 	slices.SortStableFunc(l.faults, func(a, b tree.Fault) int {
 		return cmp.Or(a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column, cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Message, b.Message))
 	})
@@ -142,7 +159,7 @@ func (l *loader) finish(normal string) []Problem {
 			p.Severity = Warning
 		}
 		if p.File == l.file {
-			p.Excerpt = page.Excerpt(f.Pos, f.Width)
+			p.Excerpt = l.page.Excerpt(f.Pos, f.Width)
 		}
 		if !slices.Contains(out, p) {
 			out = append(out, p)

@@ -82,6 +82,21 @@ func (p *Page) Excerpt(at Position, width int) string {
 	return fmt.Sprintf("%5d | %s\n      | %s%s", at.Line, shown, strings.Repeat(" ", from), strings.Repeat("^", to-from))
 }
 
+// Masked is the whole text, each line as an excerpt would show it: without the
+// values of secrets and without comments.
+func (p *Page) Masked() string {
+	out := make([]string, len(p.lines))
+	for i, line := range p.lines {
+		if p.words == nil {
+			out[i] = maskUnread(line, p.known)
+		} else {
+			out[i], _ = maskRead(line, i+1, p.words, 0)
+		}
+		out[i] = Visible(out[i])
+	}
+	return strings.Join(out, "\n")
+}
+
 // Visible replaces what would move a terminal's cursor or hide text: control
 // and format characters become a question mark, tabs a space.
 func Visible(s string) string {

@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
 // cards shows a plugin's open repair cards among its parts: pages and command line
@@ -10,7 +11,12 @@ import (
 type cards struct {
 	room
 	repairs *host.Repairs
+	// granted tells what a plugin may do, once it was started.
+	granted func(plugin string) (manifest.Permissions, bool)
 }
+
+// Permissions of a plugin, for its card.
+func (c cards) Permissions(plugin string) (manifest.Permissions, bool) { return c.granted(plugin) }
 
 // room has a name of its own because an embedded Plugins would hide its method Plugins.
 type room = api.Plugins

@@ -60,6 +60,15 @@ func (s *configState) Effective() []byte {
 	return c.Effective()
 }
 
+// Source is the text of the config's file as a page may show it.
+func (s *configState) Source(file string) (string, bool) {
+	if file == "" || file != s.file {
+		return "", false
+	}
+	text, err := config.Masked(file, s.options)
+	return text, err == nil
+}
+
 // Validate checks a text as a save would, and changes nothing.
 func (s *configState) Validate(_ context.Context, yaml []byte) []api.ConfigProblem {
 	_, problems := config.Parse("porchlight.yaml", yaml, s.options)

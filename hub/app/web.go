@@ -24,7 +24,7 @@ func (h *Hub) openWeb(ctx context.Context) error {
 	h.web, err = web.New(web.Deps{
 		Rooms: api.Rooms{
 			Cameras: house.Cameras(h.registry, h.media), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
-			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs()}, Config: h.state,
+			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs(), h.host.Permissions}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
 			Explain:  house.Explain(), Ready: h.ready,
 		},

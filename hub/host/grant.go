@@ -68,9 +68,20 @@ func (h *Host) Grant(plugin string, bundled bool, permissions json.RawMessage, d
 		g.Secrets = []string{"own"}
 	}
 	n.mu.Lock()
-	n.grant = g
+	n.grant, n.permissions = g, p
 	n.mu.Unlock()
 	return g, nil
+}
+
+// Permissions is what the plugin was granted when it was last started.
+func (h *Host) Permissions(plugin string) (manifest.Permissions, bool) {
+	n, ok := h.entry(plugin)
+	if !ok {
+		return manifest.Permissions{}, false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.permissions, n.grant != nil
 }
 
 // both is what two sets of permissions have in common. A key that the owner did

@@ -14,6 +14,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/sdk/event"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -92,8 +93,10 @@ type Host struct {
 // entry is the state of one plugin entry; it outlives the process.
 type entry struct {
 	Entry
-	grant   *pb.Grant
-	buckets [5]*rate.Limiter // by class
+	grant *pb.Grant
+	// permissions are the grant in the manifest's own words, for people.
+	permissions manifest.Permissions
+	buckets     [5]*rate.Limiter // by class
 	// pace bounds how fast each stream is read: a flood stops at the plugin, by flow control.
 	pace [2]*rate.Limiter // link, urgent
 
