@@ -51,7 +51,8 @@ type device struct {
 func newDevice(q *queue, command func() (*exec.Cmd, error), plugged func() string, log *slog.Logger) *device {
 	return &device{
 		queue: q, command: command, plugged: plugged, log: log,
-		health: sdk.Part{Name: "sound device", State: sdk.PartDegraded, Reason: "is being opened", Since: time.Now()},
+		// Not yet a fault: within openWait it is known.
+		health: sdk.Part{Name: "sound device", State: sdk.PartOK, Reason: "is being opened", Since: time.Now()},
 	}
 }
 

@@ -33,7 +33,7 @@ func seenSockets(paths ...string) (seen []string) {
 }
 
 func sockets(server, runtime string) []string {
-	var out []string
+	out := []string{"/run/pulse/native"} // of a server for the whole system
 	if s := strings.TrimPrefix(server, "unix:"); filepath.IsAbs(s) {
 		out = append(out, s)
 	}

@@ -107,7 +107,7 @@ func opened(t *testing.T, ctx context.Context, h *plugintest.Hub) {
 	t.Helper()
 	until(t, ctx, "the device is open", func() bool {
 		parts, err := h.Health(ctx)
-		return err == nil && len(parts) > 0 && parts[0].State == sdk.PartOK
+		return err == nil && len(parts) > 0 && parts[0].State == sdk.PartOK && parts[0].Reason == ""
 	})
 }
 
