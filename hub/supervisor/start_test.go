@@ -40,6 +40,7 @@ func TestGoodPluginRunsAndStops(t *testing.T) {
 func TestPluginSeesOnlyItsCage(t *testing.T) {
 	t.Setenv("PORCHLIGHT_TOKEN", "a secret of the hub")
 	t.Setenv("PULSE_SERVER", "unix:/nowhere")
+	t.Setenv("HOME", "/home/anna")
 	g := newGuest()
 	s := open(t, g, nil)
 	apply(t, s, patient(Spec{Name: "deaf", Builtin: "looks"}), patient(Spec{Name: "loud", Builtin: "looks", Reach: []string{"audio"}}),
@@ -67,7 +68,7 @@ func TestPluginSeesOnlyItsCage(t *testing.T) {
 			k, _, _ := strings.Cut(kv, "=")
 			allowed := []string{"PATH", "HOME", "LANG", "GOMEMLIMIT", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 			if name == "loud" {
-				allowed = append(allowed, "XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR", "PIPEWIRE_REMOTE", "ALSA_CONFIG_PATH", "ALSA_CARD")
+				allowed = append(allowed, "XDG_CONFIG_HOME", "PULSE_CLIENTCONFIG", "XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR", "PIPEWIRE_REMOTE", "ALSA_CONFIG_PATH", "ALSA_CARD")
 			}
 			if !slices.Contains(allowed, k) && !strings.HasPrefix(k, "PLUGIN_") && !strings.HasPrefix(k, "PORCHLIGHT_") || k == "PORCHLIGHT_TOKEN" {
 				t.Errorf("%s: the environment holds %s", name, k)
@@ -75,6 +76,10 @@ func TestPluginSeesOnlyItsCage(t *testing.T) {
 		}
 		if name == "loud" != slices.Contains(v.Env, "PULSE_SERVER=unix:/nowhere") {
 			t.Errorf("%s: sound server variables: %v", name, v.Env)
+		}
+		// Only sound looks into the user's own home.
+		if name == "loud" != slices.Contains(v.Env, "HOME=/home/anna") {
+			t.Errorf("%s: home: %v", name, v.Env)
 		}
 		if v.Umask != "0077" || v.NoNewPrivs != "1" {
 			t.Errorf("%s: umask %s, no_new_privs %s", name, v.Umask, v.NoNewPrivs)

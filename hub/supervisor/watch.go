@@ -17,6 +17,7 @@ import (
 
 const (
 	sampleEvery = 5 * time.Second  // of memory, CPU and descendants
+	soonAfter   = time.Second      // of the first Health: what was not known at the start is known now
 	cpuDegraded = 60 * time.Second // over its budget so long
 	cpuRestart  = 2 * time.Minute
 )
@@ -48,7 +49,7 @@ func (l *life) watch(ctx context.Context) ending {
 	clock := l.i.s.o.Clock
 	began := clock.Now()
 	w.ask(ctx)
-	health, stopHealth := clock.After(l.spec.Health.Every)
+	health, stopHealth := clock.After(min(soonAfter, l.spec.Health.Every))
 	sample, stopSample := clock.After(sampleEvery)
 	w.proven, w.stopProven = clock.After(provenAfter)
 	healthy, stopHealthy := clock.After(healthyAfter)

@@ -3,7 +3,6 @@ package child
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/porchlight-hub/porchlight/hub/supervisor/launch"
@@ -16,15 +15,18 @@ import (
 // limit proper is kept by the sampler, on memory that is really used.
 const dataSlack = 512 << 20
 
-// audioVariables lead to the user's sound server or card.
+// audioVariables lead to the user's sound server or card. HOME and XDG_CONFIG_HOME are
+// among them: there ALSA looks for the card that the user chose (.asoundrc), and
+// PulseAudio for its cookie and its client.conf. What a plugin keeps belongs into
+// PORCHLIGHT_DATA_DIR all the same.
 func audioVariables() []string {
-	return []string{"XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "PIPEWIRE_RUNTIME_DIR", "PIPEWIRE_REMOTE", "ALSA_CONFIG_PATH", "ALSA_CARD"}
+	return []string{"HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "PULSE_CLIENTCONFIG",
+		"PIPEWIRE_RUNTIME_DIR", "PIPEWIRE_REMOTE", "ALSA_CONFIG_PATH", "ALSA_CARD"}
 }
 
 func environment(w Want, dataDir string) []string {
 	env := []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",
-		"HOME=" + dataDir,
 		"LANG=C.UTF-8",
 		"PORCHLIGHT_ENTRY=" + w.Name,
 		"PORCHLIGHT_DATA_DIR=" + dataDir,
@@ -34,32 +36,28 @@ func environment(w Want, dataDir string) []string {
 	pass := []string{"TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 	if slices.Contains(w.Reach, "audio") {
 		pass = append(pass, audioVariables()...)
-		// Where PULSE_COOKIE is not set the sound server's cookie lies in the user's own home.
-		if _, set := os.LookupEnv("PULSE_COOKIE"); !set {
-			if cookie := pulseCookie(); cookie != "" {
-				env = append(env, "PULSE_COOKIE="+cookie)
-			}
+		// A hub that was started outside a session (su, cron) does not know the session's folder.
+		if dir := fmt.Sprintf("/run/user/%d", os.Getuid()); os.Getenv("XDG_RUNTIME_DIR") == "" && isDir(dir) {
+			env = append(env, "XDG_RUNTIME_DIR="+dir)
 		}
 	}
+	home := dataDir
 	for _, name := range pass {
-		if v, ok := os.LookupEnv(name); ok {
+		v := os.Getenv(name)
+		switch {
+		case v == "":
+		case name == "HOME":
+			home = v
+		default:
 			env = append(env, name+"="+v)
 		}
 	}
-	return env
+	return append(env, "HOME="+home)
 }
 
-func pulseCookie() string {
-	conf, err := os.UserConfigDir()
-	if err != nil {
-		return ""
-	}
-	for _, path := range []string{filepath.Join(conf, "pulse", "cookie"), filepath.Join(filepath.Dir(conf), ".pulse-cookie")} {
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	return ""
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func limitsOf(w Want) launch.Limits {

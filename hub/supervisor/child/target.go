@@ -20,7 +20,7 @@ func (p *Place) open(w Want) (*launch.Target, []string, *fault.Failure) {
 	case w.Binary != "":
 		path, looked := p.find(w.Binary)
 		if path == "" {
-			return nil, nil, fault.New(fault.NotFound, "build it with `make run` (it needs a C compiler), or set hub.plugin_path",
+			return nil, nil, fault.New(fault.NotFound, "build it with `make run`, which needs a C compiler, pkg-config and ALSA's headers (Debian: gcc, pkg-config, libasound2-dev); or name its folder in hub.plugin_path",
 				"the binary %s is in none of %s", w.Binary, strings.Join(looked, ", ")).Block()
 		}
 		t, err := launch.Open(path, "")

@@ -12,6 +12,10 @@ import (
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
+// wayBack is what of a command's time is kept for the answer's way, at most: a plugin
+// that uses all of its time up is still heard, and tells the reason itself.
+const wayBack = 500 * time.Millisecond
+
 // Ask sends a command and waits for the one answer.
 func (s *Streams) Ask(ctx context.Context, c *pb.Command) (*pb.Reply, error) {
 	c = proto.CloneOf(c) // the caller may keep and send its own again
@@ -19,7 +23,8 @@ func (s *Streams) Ask(ctx context.Context, c *pb.Command) (*pb.Reply, error) {
 		c.Id = uuid.NewString()
 	}
 	if deadline, ok := ctx.Deadline(); ok && c.Deadline == nil {
-		c.Deadline = durationpb.New(time.Until(deadline))
+		left := time.Until(deadline)
+		c.Deadline = durationpb.New(left - min(left/5, wayBack))
 	}
 	answer := make(chan *pb.Reply, 1)
 	s.mu.Lock()
