@@ -21,6 +21,9 @@ const (
 	// answersKept and answersFor bound the answers kept for repeated idempotency keys.
 	answersKept = 1024
 	answersFor  = 10 * time.Minute
+	// lastWord is how long an author whose deadline has come may still say why, at
+	// most: the hub keeps more than that for the answer's way.
+	lastWord = 250 * time.Millisecond
 )
 
 // command runs a command and answers it, at the latest at its deadline; an author
@@ -40,8 +43,13 @@ func (in *Instance) command(l lane, c *pb.Command) {
 		}
 		select {
 		case <-a.done:
-			in.reply(l, c, a.reply)
 		case <-ctx.Done():
+			a.await(min(deadline/10, lastWord))
+		}
+		select {
+		case <-a.done:
+			in.reply(l, c, a.reply)
+		default:
 			late := failed(pb.Code_CODE_DEADLINE, fmt.Sprintf("no answer within %s", deadline))
 			if in.ctx.Err() != nil {
 				late = failed(pb.Code_CODE_UNAVAILABLE, "the plugin is stopping")
@@ -109,6 +117,16 @@ type answer struct {
 	done  chan struct{} // closed when reply is there
 	reply *pb.Reply
 	at    time.Time
+}
+
+// await waits until it is there, at most so long.
+func (a *answer) await(most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-a.done:
+	case <-timer.C:
+	}
 }
 
 // claim gives the answer of a key, and whether the caller is the one to work for
