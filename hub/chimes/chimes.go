@@ -16,9 +16,13 @@ import (
 )
 
 const (
-	// playTimeout bounds one Play: a chime answers when it begins to sound, and a
-	// full queue of sounds before it may take a while.
+	// playTimeout bounds one Play: a chime answers when it begins to sound, and sounds
+	// before it may take a while. A ring's own age limit bounds it further, so that a
+	// storm of rings is over when the visitor is: what would begin later does not sound.
 	playTimeout = 30 * time.Second
+	// leastTimeout is what a ring just below its age limit gets: the chime itself
+	// tells that it is too old.
+	leastTimeout = time.Second
 	// inFlight bounds the plays that one chime has under way; the next is told off.
 	inFlight = 256
 )
@@ -154,6 +158,8 @@ func (c *Chimes) Test(ctx context.Context, id string) (Played, error) {
 	if !ok {
 		return Played{}, fmt.Errorf("chime %q: %w", id, ErrUnknown)
 	}
+	ctx, cancel := context.WithTimeout(ctx, playTimeout)
+	defer cancel()
 	return c.play(ctx, ch.Chime, Play{Chime: id, Sound: ch.Sound, Volume: ch.Volume, EventID: event.NewID(), Test: true})
 }
 
@@ -186,15 +192,23 @@ func (c *Chimes) start(ctx context.Context, ch *chime, p Play) {
 	begun := c.now()
 	c.plays.Go(func() {
 		defer func() { <-ch.slots }()
-		ctx, cancel := context.WithTimeout(ctx, playTimeout)
-		defer cancel()
 		p.Age += c.now().Sub(begun)
+		ctx, cancel := context.WithTimeout(ctx, p.within())
+		defer cancel()
 		played, err := c.play(ctx, ch.Chime, p)
 		if err != nil {
 			played = Played{Reason: err.Error()}
 		}
 		c.tell(context.WithoutCancel(ctx), ch.Chime, p, played)
 	})
+}
+
+// within is how long the sound may take to begin.
+func (p Play) within() time.Duration {
+	if p.IgnoreOlderThan <= 0 {
+		return playTimeout
+	}
+	return min(playTimeout, max(leastTimeout, p.IgnoreOlderThan-p.Age))
 }
 
 func (c *Chimes) play(ctx context.Context, ch Chime, p Play) (Played, error) {

@@ -163,6 +163,32 @@ func TestAChimeThatFailsIsTold(t *testing.T) {
 	}
 }
 
+// TestALateSoundIsNone: what waits behind other sounds is given up when the ring is
+// as old as its limit, so that a storm of rings does not sound on for minutes.
+func TestALateSoundIsNone(t *testing.T) {
+	within := make(chan time.Duration, 4) // one of each ring
+	c, out := room(t, filepath.Join(t.TempDir(), "hub.db"), time.Now, playerFunc(func(ctx context.Context, _ string, _ Play) (Played, error) {
+		end, _ := ctx.Deadline()
+		within <- time.Until(end)
+		return Played{Reason: "it waited too long behind other sounds"}, nil
+	}))
+	c.Apply([]Chime{{ID: "hall", Plugin: "speaker"}})
+	for _, tc := range []struct{ age, limit, most time.Duration }{
+		{0, 0, playTimeout}, {0, 15 * time.Second, 15 * time.Second}, {10 * time.Second, 15 * time.Second, 5 * time.Second},
+		{15 * time.Second, 15 * time.Second, leastTimeout}, {0, time.Hour, playTimeout},
+	} {
+		d := ring()
+		d.Age = tc.age
+		c.Ring(t.Context(), d, tc.limit)
+		if got := <-within; got > tc.most || got <= 0 {
+			t.Errorf("age %s, limit %s: it may take %s, want at most %s", tc.age, tc.limit, got, tc.most)
+		}
+		if r := out.next(t); r.Played || r.Reason != "it waited too long behind other sounds" {
+			t.Errorf("result %+v", r)
+		}
+	}
+}
+
 func TestBrowserChime(t *testing.T) {
 	c, out := room(t, filepath.Join(t.TempDir(), "hub.db"), time.Now, nil)
 	c.Apply([]Chime{{ID: "tabs", Builtin: "browser", Sound: "ding_dong", Volume: 70}})
