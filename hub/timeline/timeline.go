@@ -147,7 +147,8 @@ func hop(f event.Event) Hop {
 }
 
 func skippedOnPurpose(reason string) bool {
-	return reason == "muted" || reason == "replay" || reason == "too old" || strings.HasPrefix(reason, "quiet until")
+	return reason == "muted" || reason == "replay" || reason == "too old" ||
+		strings.HasPrefix(reason, "not played: ") || strings.HasPrefix(reason, "quiet until")
 }
 
 // fixFor tells how to mend what kept a chime from sounding.
@@ -157,6 +158,10 @@ func fixFor(reason string) string {
 		return "open the hub's page in a browser and turn its sound on"
 	case strings.HasPrefix(reason, "no open page"):
 		return "click Turn on sound on an open page"
+	case strings.HasPrefix(reason, "no sound device"):
+		return "plug in or switch on a loudspeaker, or start the sound server; it is tried again by itself"
+	case strings.HasPrefix(reason, "plugin "):
+		return "`porchlight plugins ls` tells what mends the plugin"
 	case reason == "muted":
 		return "unmute it on the chimes list"
 	}
