@@ -42,9 +42,6 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 		c.Tone = "ok"
 	case "degraded":
 		c.Tone, c.Word = "warn", "Works in part"
-		if pl.Warning || pl.Optional {
-			c.Tone = "grey" // it hurts nobody: a speaker on a machine without a card
-		}
 	case "backoff":
 		c.Tone, c.Word = "warn", "Starting again"
 	case "starting", "configuring", "stopping":
@@ -55,6 +52,9 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 		c.Tone = "bad"
 	case "":
 		c.Word = "Unknown"
+	}
+	if (pl.Warning || pl.Optional) && (c.Tone == "warn" || c.Tone == "bad") {
+		c.Tone = "grey" // it hurts nobody: a speaker on a machine without a card
 	}
 	if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > 0 {
 		c.Wait = rough(wait)
