@@ -414,6 +414,20 @@ func TestPartsAndLimits(t *testing.T) {
 	})
 }
 
+// TestHealthIsAskedSoonAfterTheStart: what a plugin finds out in its first second is
+// not hidden until the next regular question.
+func TestHealthIsAskedSoonAfterTheStart(t *testing.T) {
+	g := newGuest()
+	clock := newFakeClock()
+	s := open(t, g, func(o *Options) { o.Clock = clock })
+	spec := patient(Spec{Name: "gate", Builtin: "sickens"})
+	spec.Health.Every = time.Hour
+	apply(t, s, spec)
+	g.untilState(t, "gate", Running)
+	clock.advance(soonAfter)
+	g.untilState(t, "gate", Degraded)
+}
+
 func TestStubbornPluginIsKilled(t *testing.T) {
 	g := newGuest()
 	s := open(t, g, nil)

@@ -164,7 +164,7 @@ func (s *server) Health(context.Context, *pb.HealthRequest) (*pb.HealthReport, e
 	switch {
 	case s.mode == "freezes" && n >= 2:
 		block()
-	case s.mode == "ill":
+	case s.mode == "ill", s.mode == "sickens" && n >= 2:
 		return &pb.HealthReport{Parts: []*pb.PartHealth{{Part: "camera gate", State: pb.PartHealth_STATE_FAILED, Reason: "401 unauthorized", Fix: "check the password"}}}, nil
 	}
 	return &pb.HealthReport{}, nil
