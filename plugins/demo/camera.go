@@ -22,6 +22,9 @@ const (
 	// firstWait and longestWait bound the pause before a broken media connection is tried again.
 	firstWait   = 100 * time.Millisecond
 	longestWait = 5 * time.Second
+	// settles is how young a camera may be that has sent nothing yet and is no fault.
+	settles = 3 * time.Second
+	notYet  = "no pictures sent yet"
 )
 
 // The visitor of the film comes into the picture and leaves it; see loop/draw/scene.go.
@@ -61,7 +64,7 @@ func newCamera(d sdk.Device, s deviceSettings, p *pictures, index int, zone *tim
 	return &camera{
 		id: d.ID, name: name, settings: s, film: p.film, pictures: p, zone: zone,
 		shift:  time.Duration(index) * apart % loopLength,
-		health: sdk.Part{Name: "camera " + d.ID, State: sdk.PartDegraded, Reason: "no pictures sent yet", Since: time.Now()},
+		health: sdk.Part{Name: "camera " + d.ID, State: sdk.PartDegraded, Reason: notYet, Since: time.Now()},
 		start:  time.Now(), moved: make(chan struct{}, 1),
 	}
 }
@@ -182,10 +185,15 @@ func (c *camera) report(s sdk.PartState, reason, fix string) bool {
 	return true
 }
 
+// part is the camera's health. One that has just begun is not called broken.
 func (c *camera) part() sdk.Part {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.health
+	p := c.health
+	if p.Reason == notYet && time.Since(p.Since) < settles {
+		p.State = sdk.PartOK
+	}
+	return p
 }
 
 // requestMotion lets motion last at least until d from now.

@@ -49,6 +49,19 @@ func inBubble(t *testing.T, f func(t *testing.T, c *camera, h *heard)) {
 	})
 }
 
+// TestAYoungCameraIsNoFault: a fresh hub does not look broken for its first seconds.
+func TestAYoungCameraIsNoFault(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *camera, _ *heard) {
+		if p := c.part(); p.State != sdk.PartOK {
+			t.Errorf("at its begin: %+v", p)
+		}
+		time.Sleep(settles)
+		if p := c.part(); p.State != sdk.PartDegraded || p.Reason != notYet {
+			t.Errorf("after %s without a picture: %+v", settles, p)
+		}
+	})
+}
+
 func TestWithoutRequestNothingMoves(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *camera, h *heard) {
 		ctx, stop := context.WithCancel(t.Context())
