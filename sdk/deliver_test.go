@@ -176,6 +176,18 @@ func TestStuckCommands(t *testing.T) {
 	}
 }
 
+// Who works until the deadline comes is still heard: he knows why it was too short.
+func TestLastWord(t *testing.T) {
+	p := start(t, stub{play: func(ctx context.Context, _ PlayRequest) (PlayResult, error) {
+		<-ctx.Done()
+		return PlayResult{Reason: "behind other sounds"}, nil
+	}})
+	p.sendUrgent(&pb.UrgentFromHub{M: &pb.UrgentFromHub_Command{Command: p.command("1", time.Second, "", chimePlay(&pb.ChimePlay{}))}})
+	if r := p.recvUrgent().GetReply(); r.GetError() != nil || r.GetChimePlayed().GetReason() != "behind other sounds" {
+		t.Errorf("have %v", r)
+	}
+}
+
 func TestRepeatedKey(t *testing.T) {
 	calls := 0
 	p := start(t, stub{ident: func(context.Context, string) error {
