@@ -178,7 +178,7 @@ func newLog(l config.Log, level *slog.LevelVar, w io.Writer) *slog.Logger {
 	if l.Format == "json" || l.Format == "auto" && !tty {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !tty || os.Getenv("NO_COLOR") != ""}))
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !tty || os.Getenv("NO_COLOR") != ""}))
 }
 
 func isTerminal(w io.Writer) bool {
