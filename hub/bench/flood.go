@@ -97,7 +97,7 @@ func blamed(list []api.Plugin) []string {
 		for _, part := range p.Parts {
 			text += " " + part.Name + " " + part.Reason
 		}
-		if p.Code != "" || strings.Contains(text, "events than its limits") || strings.Contains(text, "publishes too much") {
+		if strings.Contains(text, "than its limits allow") || strings.Contains(text, "too much") {
 			out = append(out, p.Name)
 		}
 	}
