@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/porchlight-hub/porchlight/hub/supervisor/fault"
@@ -40,6 +41,12 @@ func (p *Place) find(binary string) (path string, looked []string) {
 	}
 	dirs = append(dirs, "bin")
 	for _, d := range dirs {
+		if abs, err := filepath.Abs(d); err == nil {
+			d = abs
+		}
+		if slices.Contains(looked, d) {
+			continue
+		}
 		candidate := filepath.Join(d, binary)
 		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {
 			return candidate, nil
