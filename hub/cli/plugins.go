@@ -57,11 +57,15 @@ func printPlugins(w io.Writer, list []api.Plugin) {
 	}
 	tw.Flush()
 	for _, p := range list {
+		if p.Optional && p.Code != "" {
+			fmt.Fprintf(w, "%s: it is optional: the house works without it\n", p.Name)
+		}
 		if p.Fix != "" {
 			fmt.Fprintf(w, "%s: to mend it: %s\n", p.Name, p.Fix)
 		}
 		for _, part := range p.Parts {
-			if part.State == "ok" || part.Reason == "" {
+			told := part.Name+": "+part.Reason == p.Reason // it is the reason itself
+			if part.State == "ok" || part.Reason == "" || told {
 				continue
 			}
 			fmt.Fprintf(w, "%s: %s: %s\n", p.Name, part.Name, part.Reason)
