@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -78,6 +79,9 @@ const (
 	kvQuota     = 5 << 20          // bytes of all values of one plugin
 	maxJPEGSide = 4096
 )
+
+// cursorName of a subscription; empty: it has no cursor of its own.
+var cursorName = regexp.MustCompile(`^[a-z0-9_-]{0,64}$`)
 
 var kvKey = regexp.MustCompile(`^[a-z0-9._/-]{1,128}$`)
 
@@ -229,8 +233,8 @@ func anyOf(list []string, wants ...string) bool {
 }
 
 func (h *Host) subscribeCall(n *entry, m *pb.Subscribe, reply *pb.HubReply) error {
-	if len(m.GetFilters()) == 0 || len(m.GetFilters()) > 64 || len(m.GetName()) > 64 {
-		return refusal{pb.Code_CODE_INVALID, "subscribe: want 1 to 64 filters and a name of at most 64 characters"}
+	if len(m.GetFilters()) == 0 || len(m.GetFilters()) > 64 || !cursorName.MatchString(m.GetName()) {
+		return refusal{pb.Code_CODE_INVALID, "subscribe: want 1 to 64 filters and a name of at most 64 of a-z, 0-9, _ and -"}
 	}
 	for _, f := range m.GetFilters() {
 		if err := event.CheckFilter(f); err != nil {
@@ -268,8 +272,10 @@ func (h *Host) subscribeCall(n *entry, m *pb.Subscribe, reply *pb.HubReply) erro
 // covered tells whether a granted filter takes all that f takes: a wildcard of f
 // is a token that only a wildcard matches.
 func covered(granted []string, f string) bool {
+	deep := strings.HasSuffix(f, "**")
 	for _, g := range granted {
-		if g == f || event.Match(g, f) {
+		// Match takes f for a subject, and * takes any one token: also a ** that stands for many.
+		if g == f || event.Match(g, f) && (!deep || strings.HasSuffix(g, "**")) {
 			return true
 		}
 	}
@@ -316,13 +322,30 @@ func (h *Host) listCameras(n *entry) *pb.ListCamerasReply {
 	return r
 }
 
-func (h *Host) openMedia(n *entry, m *pb.OpenMedia, reply *pb.HubReply) error {
-	stream := m.GetStream()
-	if stream == "" {
-		stream = "main"
+// streamName: streams are made on first use, so no other than these may be named.
+func streamName(s string) (string, error) {
+	switch s {
+	case "":
+		return "main", nil
+	case "main", "sub":
+		return s, nil
 	}
-	if stream != "main" && stream != "sub" {
-		return refusal{pb.Code_CODE_INVALID, fmt.Sprintf("stream %q: want main or sub", clip(stream, 64))}
+	return "", refusal{pb.Code_CODE_INVALID, fmt.Sprintf("stream %q: want main or sub", clip(s, 64))}
+}
+
+// seconds of a plugin as a duration; not a number and below zero are none, and an
+// hour is more than anything here keeps.
+func seconds(s float64) time.Duration {
+	if !(s > 0) {
+		return 0
+	}
+	return time.Duration(min(s, 3600) * float64(time.Second))
+}
+
+func (h *Host) openMedia(n *entry, m *pb.OpenMedia, reply *pb.HubReply) error {
+	stream, err := streamName(m.GetStream())
+	if err != nil {
+		return err
 	}
 	switch m.GetDirection() {
 	case pb.OpenMedia_DIRECTION_PUBLISH:
@@ -391,7 +414,11 @@ func (h *Host) hold(n *entry, m *pb.HoldPrebuffer, reply *pb.HubReply) error {
 	if err := h.mayRead(n, m.GetCamera()); err != nil {
 		return err
 	}
-	held, err := h.Media.Hold(n.Name, m.GetCamera(), m.GetStream(), time.Duration(m.GetSeconds()*float64(time.Second)))
+	stream, err := streamName(m.GetStream())
+	if err != nil {
+		return err
+	}
+	held, err := h.Media.Hold(n.Name, m.GetCamera(), stream, seconds(m.GetSeconds()))
 	if err != nil {
 		return err
 	}

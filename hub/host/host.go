@@ -92,18 +92,22 @@ type Host struct {
 
 // entry is the state of one plugin entry; it outlives the process.
 type entry struct {
-	Entry
-	grant *pb.Grant
+	Name string // does not change; what else the config says does, under mu
+
+	mu     sync.Mutex
+	chimes []string
+	rates  Rates
+	grant  *pb.Grant
 	// permissions are the grant in the manifest's own words, for people.
 	permissions manifest.Permissions
 	buckets     [5]*rate.Limiter // by class
 	// pace bounds how fast each stream is read: a flood stops at the plugin, by flow control.
 	pace [2]*rate.Limiter // link, urgent
 
-	mu        sync.Mutex
 	overSince time.Time
 	overLast  time.Time
-	rejected  []time.Time // of the last minute, at most rejectsForRepair
+	cursors   map[string]struct{} // named in this run, at most maxCursors
+	rejected  []time.Time         // of the last minute, at most rejectsForRepair
 	counts    map[string]uint64
 }
 
@@ -137,7 +141,7 @@ func (h *Host) Apply(list []Entry) {
 	for _, e := range list {
 		n, ok := h.entries[e.Name]
 		if !ok {
-			n = &entry{counts: map[string]uint64{}}
+			n = &entry{Name: e.Name, counts: map[string]uint64{}, cursors: map[string]struct{}{}}
 		}
 		n.setEntry(e)
 		next[e.Name] = n
@@ -148,11 +152,11 @@ func (h *Host) Apply(list []Entry) {
 func (n *entry) setEntry(e Entry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.buckets[event.ClassCritical] != nil && n.Rates == e.Rates {
-		n.Entry = e
+	n.chimes = slices.Clone(e.Chimes)
+	if n.buckets[event.ClassCritical] != nil && n.rates == e.Rates {
 		return
 	}
-	n.Entry = e
+	n.rates = e.Rates
 	total := 0.0
 	for class, r := range map[event.Class]Rate{event.ClassCritical: e.Rates.Critical, event.ClassNormal: e.Rates.Normal,
 		event.ClassState: e.Rates.State, event.ClassDebug: e.Rates.Debug} {
@@ -177,6 +181,19 @@ func (n *entry) granted() *pb.Grant {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.grant
+}
+
+func (n *entry) paceOf(lane int) *rate.Limiter {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.pace[lane]
+}
+
+// plays tells whether the chime names the plugin.
+func (n *entry) plays(chime string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(n.chimes, chime)
 }
 
 // owns tells whether a plugin speaks for a camera.

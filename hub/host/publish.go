@@ -32,7 +32,7 @@ func (h *Host) Publish(ctx context.Context, plugin string, urgent bool, m *pb.Ev
 	if urgent {
 		lane = 1
 	}
-	if err := n.pace[lane].Wait(ctx); err != nil {
+	if err := n.paceOf(lane).Wait(ctx); err != nil {
 		done(refuse(m, pb.Code_CODE_UNAVAILABLE, "the hub is stopping", 0))
 		return
 	}
@@ -91,6 +91,10 @@ func (h *Host) stamp(plugin string, e *event.Event) {
 	if e.Correlation == "" || e.Type == event.TypeRing {
 		e.Correlation = e.ID
 	}
+	if d, ok := e.Data.(event.Hop); ok {
+		d.Taker = "plugin " + plugin // a trace tells who did it, not who is said to
+		e.Data = d
+	}
 }
 
 // allowed holds an event against the grant: its subject, and that the plugin
@@ -100,37 +104,72 @@ func (h *Host) allowed(n *entry, e *event.Event) error {
 	if grant == nil || !event.MatchAny(grant.GetPublish(), e.Subject) {
 		return fmt.Errorf("subject %s is not among what the plugin may publish", e.Subject)
 	}
+	// The camera of any event reaches debounces and pages, whatever its subject is.
+	if e.Camera != "" && !h.owns(n.Name, e.Camera) {
+		return fmt.Errorf("camera %q is not one of plugin %s", e.Camera, n.Name)
+	}
 	kind, rest, _ := strings.Cut(e.Subject, ".")
 	id, what, _ := strings.Cut(rest, ".")
+	if !speaks(kind, e.Type) {
+		return fmt.Errorf("subject %s does not belong to type %q, or is the hub's own", e.Subject, e.Type)
+	}
 	switch kind {
 	case "camera":
 		if e.Camera != id {
 			return fmt.Errorf("subject %s and camera %q do not agree", e.Subject, e.Camera)
 		}
-		if !h.owns(n.Name, id) {
-			return fmt.Errorf("camera %q is not one of plugin %s", id, n.Name)
-		}
 		if first, _, _ := strings.Cut(what, "."); first != string(e.Type) {
 			return fmt.Errorf("subject %s does not belong to type %q", e.Subject, e.Type)
 		}
 	case "device":
-		if e.Type != event.TypeStatus || !h.owns(n.Name, id) && !slices.Contains(n.Chimes, id) {
+		if !h.owns(n.Name, id) && !n.plays(id) {
 			return fmt.Errorf("device %q is not one of plugin %s", id, n.Name)
 		}
 	case "plugin":
-		if id != n.Name || e.Type == event.TypePlugin {
-			return fmt.Errorf("subject %s is the hub's or another plugin's", e.Subject)
+		if id != n.Name {
+			return fmt.Errorf("subject %s is another plugin's", e.Subject)
 		}
 	case "chime":
-		if !slices.Contains(n.Chimes, id) {
+		if !n.plays(id) {
 			return fmt.Errorf("chime %q is not one of plugin %s", id, n.Name)
 		}
-	case "neighborhood":
-		if e.Type != event.TypeAlert {
-			return fmt.Errorf("subject %s does not belong to type %q", e.Subject, e.Type)
+	}
+	return named(e, id)
+}
+
+// speaks tells which types a plugin may publish below a first token. Rules, the
+// states of plugins and the system are the hub's own words everywhere.
+func speaks(kind string, t event.Type) bool {
+	switch kind {
+	case "camera":
+		switch t {
+		case event.TypeRing, event.TypeMotion, event.TypePerson, event.TypeParcel, event.TypeAudio, event.TypeOnline,
+			event.TypeTalk, event.TypeHop, event.TypeDebug:
+			return true
 		}
-	default:
-		return fmt.Errorf("subject %s is the hub's own", e.Subject)
+	case "device":
+		return t == event.TypeStatus
+	case "plugin":
+		return t == event.TypeStatus || t == event.TypeHop || t == event.TypeDebug
+	case "chime":
+		return t == event.TypeChime || t == event.TypeStatus || t == event.TypeHop || t == event.TypeDebug
+	case "neighborhood":
+		return t == event.TypeAlert
+	}
+	return false
+}
+
+// named holds the name inside the data against the one of the subject.
+func named(e *event.Event, id string) error {
+	inside := id
+	switch d := e.Data.(type) {
+	case event.ChimeResult:
+		inside = d.Chime
+	case event.DeviceStatus:
+		inside = d.Device
+	}
+	if inside != "" && inside != id {
+		return fmt.Errorf("subject %s and %q inside it do not agree", e.Subject, inside)
 	}
 	return nil
 }

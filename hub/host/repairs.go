@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
@@ -98,6 +99,9 @@ func (h *Host) Repair(plugin string, m *pb.Repair) {
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) { // half a character is no text, and a message with it is not sent
+		n--
 	}
 	return s[:n] + "…"
 }

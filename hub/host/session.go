@@ -19,6 +19,8 @@ import (
 const (
 	// maxSubscriptions of one plugin, its manifest's own among them.
 	maxSubscriptions = 16
+	// maxCursors a plugin may name in the hub's life: each is kept in the journal for good.
+	maxCursors = 32
 	// openRings bounds the rings whose acknowledgement a session waits for to tell the trace.
 	openRings = 1024
 )
@@ -93,6 +95,9 @@ func (s *Session) Close() {
 }
 
 func (s *Session) subscribe(name string, filters []string, from bus.From) (uint32, error) {
+	if err := s.room(name); err != nil {
+		return 0, err
+	}
 	sub, err := s.h.Bus.Subscribe(bus.SubscribeOptions{Name: name, Filters: filters, From: from})
 	if err != nil {
 		return 0, fmt.Errorf("plugin %s: subscribe: %w", s.n.Name, err)
@@ -101,7 +106,7 @@ func (s *Session) subscribe(name string, filters []string, from bus.From) (uint3
 	if len(s.subs) >= maxSubscriptions || s.ctx.Err() != nil {
 		s.mu.Unlock()
 		sub.Close()
-		return 0, fmt.Errorf("plugin %s: has %d subscriptions, no more are allowed", s.n.Name, maxSubscriptions)
+		return 0, s.tooMany()
 	}
 	id := s.next
 	s.next++
@@ -110,6 +115,38 @@ func (s *Session) subscribe(name string, filters []string, from bus.From) (uint3
 	s.pumps.Go(func() { s.pump(sub.Critical(), id, true) })
 	s.pumps.Go(func() { s.pump(sub.Normal(), id, false) })
 	return id, nil
+}
+
+// room refuses what is too much before the bus and the journal hear of it.
+func (s *Session) room(cursor string) error {
+	s.mu.Lock()
+	full := len(s.subs) >= maxSubscriptions
+	s.mu.Unlock()
+	if full {
+		return s.tooMany()
+	}
+	if cursor != "" && !s.n.mayKeep(cursor) {
+		return refusal{pb.Code_CODE_EXHAUSTED, fmt.Sprintf("plugin %s: has named %d cursors, no more are kept", s.n.Name, maxCursors)}
+	}
+	return nil
+}
+
+func (s *Session) tooMany() error {
+	return refusal{pb.Code_CODE_EXHAUSTED, fmt.Sprintf("plugin %s: has %d subscriptions, no more are allowed", s.n.Name, maxSubscriptions)}
+}
+
+// mayKeep counts the cursors that the plugin names.
+func (n *entry) mayKeep(cursor string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, known := n.cursors[cursor]; known {
+		return true
+	}
+	if len(n.cursors) >= maxCursors {
+		return false
+	}
+	n.cursors[cursor] = struct{}{}
+	return true
 }
 
 // pump carries one lane to the plugin. A plugin that does not read stops its own

@@ -1,8 +1,6 @@
 package host
 
 import (
-	"time"
-
 	"github.com/porchlight-hub/porchlight/sdk/av"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
@@ -31,11 +29,11 @@ func readFromProto(m *pb.OpenMedia, stream string) MediaRead {
 		audio = av.L16
 	}
 	return MediaRead{Camera: m.GetCamera(), Stream: stream, Follow: m.GetFollow(),
-		Start: av.Start{From: av.From(m.GetStart().GetFrom()), Back: time.Duration(m.GetStart().GetSecondsBack() * float64(time.Second))},
+		Start: av.Start{From: av.From(m.GetStart().GetFrom()), Back: seconds(m.GetStart().GetSecondsBack())},
 		Rendition: av.Rendition{
 			Video: av.VideoRendition{Codec: av.Codec(v.GetCodec()), Profile: v.GetProfile(), Level: int(v.GetLevel()), MaxWidth: int(v.GetMaxWidth()),
 				MaxHeight: int(v.GetMaxHeight()), MaxFPS: v.GetMaxFps(), MaxKbps: int(v.GetMaxKbps()),
-				KeyInterval: time.Duration(v.GetKeyIntervalSeconds() * float64(time.Second)), None: v.GetNone()},
+				KeyInterval: seconds(v.GetKeyIntervalSeconds()), None: v.GetNone()},
 			Audio: av.AudioRendition{Codec: audio, SampleRate: int(a.GetSampleRate()), Channels: int(a.GetChannels()), Kbps: int(a.GetKbps()), None: a.GetNone()},
 		}}
 }

@@ -11,21 +11,27 @@ type Type string
 
 // The types of protocol 1.
 const (
-	TypeRing   Type = "ring"   // Ring, critical
-	TypeMotion Type = "motion" // Motion, normal
-	TypePerson Type = "person" // Detection, normal
-	TypeParcel Type = "parcel" // Detection, normal
-	TypeAudio  Type = "audio"  // Audio, normal
-	TypeOnline Type = "online" // Online, state
-	TypeTalk   Type = "talk"   // Talk, normal
-	TypeChime  Type = "chime"  // ChimeResult, normal
-	TypeStatus Type = "status" // DeviceStatus, state
-	TypeRule   Type = "rule"   // RuleFired, normal
-	TypePlugin Type = "plugin" // PluginState, state
-	TypeHop    Type = "hop"    // Hop, normal
-	TypeAlert  Type = "alert"  // Alert, normal
-	TypeSystem Type = "system" // System, normal
-	TypeDebug  Type = "debug"  // Debug, debug
+	TypeRing     Type = "ring"     // Ring, critical
+	TypeMotion   Type = "motion"   // Motion, normal
+	TypePerson   Type = "person"   // Detection, normal
+	TypeParcel   Type = "parcel"   // Detection, normal
+	TypeVehicle  Type = "vehicle"  // Detection, normal
+	TypeAnimal   Type = "animal"   // Detection, normal
+	TypeAudio    Type = "audio"    // Audio, normal
+	TypeOnline   Type = "online"   // Online, state
+	TypeTalk     Type = "talk"     // Talk, normal
+	TypeVisit    Type = "visit"    // Visit, normal; the hub's own
+	TypeChime    Type = "chime"    // ChimeResult, normal
+	TypeStatus   Type = "status"   // DeviceStatus, state
+	TypeRule     Type = "rule"     // RuleFired, normal
+	TypeMode     Type = "mode"     // Mode, state; the hub's own
+	TypeQuiet    Type = "quiet"    // Quiet, state; the hub's own
+	TypeSchedule Type = "schedule" // Schedule, state; the hub's own
+	TypePlugin   Type = "plugin"   // PluginState, state
+	TypeHop      Type = "hop"      // Hop, normal
+	TypeAlert    Type = "alert"    // Alert, normal
+	TypeSystem   Type = "system"   // System, normal
+	TypeDebug    Type = "debug"    // Debug, debug
 )
 
 // Class decides how an event is delivered and kept.
@@ -49,9 +55,10 @@ func (t Type) Class() Class {
 	switch t {
 	case TypeRing:
 		return ClassCritical
-	case TypeMotion, TypePerson, TypeParcel, TypeAudio, TypeTalk, TypeChime, TypeRule, TypeHop, TypeAlert, TypeSystem:
+	case TypeMotion, TypePerson, TypeParcel, TypeVehicle, TypeAnimal, TypeAudio, TypeTalk, TypeVisit,
+		TypeChime, TypeRule, TypeHop, TypeAlert, TypeSystem:
 		return ClassNormal
-	case TypeOnline, TypeStatus, TypePlugin:
+	case TypeOnline, TypeStatus, TypeMode, TypeQuiet, TypeSchedule, TypePlugin:
 		return ClassState
 	case TypeDebug:
 		return ClassDebug
@@ -65,19 +72,21 @@ const MaxSize = 64 << 10
 // Event is one thing that happened. Its id is made where it is born and is the
 // key by which repeats are known. A value is not changed after it was published.
 type Event struct {
-	ID          string        `json:"id"`
-	Type        Type          `json:"type"`
-	Subject     string        `json:"subject"`
-	Source      string        `json:"source,omitempty"` // plugin entry; set by the hub
-	Camera      string        `json:"camera,omitempty"`
-	CameraName  string        `json:"camera_name,omitempty"` // set by the hub
-	Time        time.Time     `json:"time,omitzero"`         // device clock; zero: none
-	Observed    time.Time     `json:"observed,omitzero"`     // plugin clock
-	Received    time.Time     `json:"received,omitzero"`     // hub clock; set by the hub
-	Seq         uint64        `json:"seq,omitempty"`         // set by the bus
-	Correlation string        `json:"correlation,omitempty"` // the ring's id for all that follows from it
-	TTL         time.Duration `json:"-"`
-	Snapshot    string        `json:"snapshot,omitempty"` // handle of a picture
+	ID          string    `json:"id"`
+	Type        Type      `json:"type"`
+	Subject     string    `json:"subject"`
+	Source      string    `json:"source,omitempty"` // plugin entry; set by the hub
+	Camera      string    `json:"camera,omitempty"`
+	CameraName  string    `json:"camera_name,omitempty"` // set by the hub
+	Time        time.Time `json:"time,omitzero"`         // device clock; zero: none
+	Observed    time.Time `json:"observed,omitzero"`     // plugin clock
+	Received    time.Time `json:"received,omitzero"`     // hub clock; set by the hub
+	Seq         uint64    `json:"seq,omitempty"`         // set by the bus
+	Correlation string    `json:"correlation,omitempty"` // the ring's id for all that follows from it
+	// TTL: older than this it is shown, not acted upon; 0: no limit. Set by the hub for rings.
+	TTL      time.Duration `json:"-"`
+	Snapshot string        `json:"snapshot,omitempty"` // handle of the picture kept of it; set by the hub
+	Hub      string        `json:"hub,omitempty"`      // where it happened; empty: this hub. Set by the hub
 	// TimeReplaced: the device time was more than 24 h off and Received took its place.
 	TimeReplaced bool `json:"time_replaced,omitempty"`
 	Data         Data `json:"data,omitempty"`
@@ -93,10 +102,11 @@ type Data interface{ isData() }
 type Ring struct {
 	Test   bool   `json:"test,omitempty"` // asked for on a page or in a terminal
 	Button string `json:"button,omitempty"`
-	Long   bool   `json:"long,omitempty"`
+	Long   bool   `json:"long,omitempty"`   // held
+	Double bool   `json:"double,omitempty"` // pressed twice
 }
 
-// Motion begins (Active) and ends.
+// Motion begins (Active) and ends; whoever publishes the beginning publishes the end.
 type Motion struct {
 	Active bool     `json:"active"`
 	Score  float32  `json:"score,omitempty"` // 0 to 1; 0: not known
@@ -121,6 +131,7 @@ type Audio struct {
 type Online struct {
 	Online bool   `json:"online"`
 	Reason string `json:"reason,omitempty"`
+	Code   string `json:"code,omitempty"` // E-… of the reason
 }
 
 // Talk started or ended.
@@ -129,6 +140,15 @@ type Talk struct {
 	HeardSeconds float64 `json:"heard_seconds,omitempty"`
 	LevelDBFS    float64 `json:"level_dbfs,omitempty"` // dB full scale
 	Talker       string  `json:"talker,omitempty"`
+}
+
+// Visit groups what happened during one stay at a camera.
+type Visit struct {
+	ID         string    `json:"id"`
+	Active     bool      `json:"active"`
+	Began      time.Time `json:"began,omitzero"`
+	Ended      time.Time `json:"ended,omitzero"`
+	EventTypes []string  `json:"event_types,omitempty"` // seen in it, in the order of their first
 }
 
 // ChimeResult tells what a chime did for the event named by the correlation.
@@ -140,7 +160,8 @@ type ChimeResult struct {
 	Took   time.Duration `json:"took_ns,omitempty"`
 }
 
-// DeviceStatus is a device's state as key and value.
+// DeviceStatus is a device's whole state as key and value: of a subject only the last
+// event counts, so each carries every key. The known keys stand in event.proto.
 type DeviceStatus struct {
 	Device string            `json:"device"`
 	Values map[string]string `json:"values,omitempty"`
@@ -151,6 +172,27 @@ type RuleFired struct {
 	Rule    string   `json:"rule"`
 	Name    string   `json:"name,omitempty"`
 	Actions []string `json:"actions,omitempty"`
+}
+
+// Mode of the house: home, away, night, …
+type Mode struct {
+	Mode     string `json:"mode"`
+	Previous string `json:"previous,omitempty"`
+	By       string `json:"by,omitempty"`
+}
+
+// Quiet: the house's chimes do not sound, or one of them.
+type Quiet struct {
+	Active bool      `json:"active"`
+	Until  time.Time `json:"until,omitzero"`  // zero: until somebody ends it
+	Chime  string    `json:"chime,omitempty"` // empty: the whole house
+	By     string    `json:"by,omitempty"`
+}
+
+// Schedule of the config begins (Active) and ends.
+type Schedule struct {
+	Schedule string `json:"schedule"`
+	Active   bool   `json:"active"`
 }
 
 // PluginState is a plugin's state with its typed reason.
@@ -175,9 +217,11 @@ type Hop struct {
 type Alert struct {
 	Neighborhood string `json:"neighborhood"`
 	Text         string `json:"text"`
+	Category     string `json:"category,omitempty"` // theft, fire, lost_pet, good_deed, …
+	Place        string `json:"place,omitempty"`    // name of a cell, never an address
 }
 
-// System tells of the hub itself.
+// System tells of the hub itself: cameras or the house are others now, the clock was set.
 type System struct {
 	Kind string `json:"kind"`
 	Text string `json:"text,omitempty"`
@@ -198,6 +242,10 @@ func (Talk) isData()         {}
 func (ChimeResult) isData()  {}
 func (DeviceStatus) isData() {}
 func (RuleFired) isData()    {}
+func (Visit) isData()        {}
+func (Mode) isData()         {}
+func (Quiet) isData()        {}
+func (Schedule) isData()     {}
 func (PluginState) isData()  {}
 func (Hop) isData()          {}
 func (Alert) isData()        {}
@@ -246,7 +294,7 @@ func (o Outcome) String() string {
 // Types of protocol 1, in the order of its text.
 func Types() []Type {
 	return []Type{
-		TypeRing, TypeMotion, TypePerson, TypeParcel, TypeAudio, TypeOnline, TypeTalk, TypeChime, TypeStatus,
-		TypeRule, TypePlugin, TypeHop, TypeAlert, TypeSystem, TypeDebug,
+		TypeRing, TypeMotion, TypePerson, TypeParcel, TypeVehicle, TypeAnimal, TypeAudio, TypeOnline, TypeTalk, TypeVisit,
+		TypeChime, TypeStatus, TypeRule, TypeMode, TypeQuiet, TypeSchedule, TypePlugin, TypeHop, TypeAlert, TypeSystem, TypeDebug,
 	}
 }

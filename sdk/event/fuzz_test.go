@@ -13,12 +13,16 @@ import (
 // samples has an event of every type.
 func samples() []Event {
 	data := map[Type]Data{
-		TypeRing: Ring{Test: true, Button: "left", Long: true}, TypeMotion: Motion{Active: true, Score: 0.5, Zones: []string{"path"}},
-		TypePerson: Detection{Label: "person", Active: true}, TypeParcel: Detection{Label: "parcel"}, TypeAudio: Audio{Label: "glass", Score: 1},
-		TypeOnline: Online{Reason: "no answer"}, TypeTalk: Talk{Active: true, HeardSeconds: 2, LevelDBFS: -20, Talker: "phone"},
+		TypeRing: Ring{Test: true, Button: "left", Long: true, Double: true}, TypeMotion: Motion{Active: true, Score: 0.5, Zones: []string{"path"}},
+		TypePerson: Detection{Label: "person", Active: true}, TypeParcel: Detection{Label: "parcel"},
+		TypeVehicle: Detection{Label: "car", Active: true}, TypeAnimal: Detection{Label: "dog", Score: 0.5}, TypeAudio: Audio{Label: "glass", Score: 1},
+		TypeVisit: Visit{ID: "v", Active: true, Began: time.Unix(1_800_000_000, 0).UTC(), Ended: time.Unix(1_800_000_020, 0).UTC(), EventTypes: []string{"motion", "ring"}},
+		TypeMode:  Mode{Mode: "away", Previous: "home", By: "kim"},
+		TypeQuiet: Quiet{Active: true, Until: time.Unix(1_800_000_000, 0).UTC(), Chime: "hall", By: "kim"}, TypeSchedule: Schedule{Schedule: "quiet", Active: true},
+		TypeOnline: Online{Reason: "no answer", Code: "E-CAM-PASSWORD"}, TypeTalk: Talk{Active: true, HeardSeconds: 2, LevelDBFS: -20, Talker: "phone"},
 		TypeChime: ChimeResult{Chime: "hall", Played: true, Took: time.Millisecond}, TypeStatus: DeviceStatus{Device: "door", Values: map[string]string{"battery": "80"}},
 		TypeRule: RuleFired{Rule: "r", Name: "n", Actions: []string{"chime"}}, TypePlugin: PluginState{Plugin: "demo", State: "running"},
-		TypeHop: Hop{EventID: "e", Taker: "t", Outcome: "ok", Took: time.Second}, TypeAlert: Alert{Text: "a"}, TypeSystem: System{Kind: "time"}, TypeDebug: Debug{Kind: "k", JSON: "{}"},
+		TypeHop: Hop{EventID: "e", Taker: "t", Outcome: "ok", Took: time.Second}, TypeAlert: Alert{Text: "a", Category: "theft", Place: "north"}, TypeSystem: System{Kind: "time"}, TypeDebug: Debug{Kind: "k", JSON: "{}"},
 	}
 	var out []Event
 	for _, t := range Types() {
@@ -26,6 +30,7 @@ func samples() []Event {
 		e.Observed = time.UnixMilli(1_800_000_000_000).UTC()
 		e.Time, e.Received = e.Observed, e.Observed
 		e.Seq, e.Correlation, e.TTL, e.Snapshot, e.CameraName, e.TimeReplaced = 7, e.ID, time.Minute, "s/1", "Front door", true
+		e.Hub = "gate house"
 		out = append(out, e)
 	}
 	return out
