@@ -25,6 +25,10 @@ const (
 	defaultVolume = about.DefaultVolume
 	// maxRepeat: a chime that goes on and on is no chime.
 	maxRepeat = 2
+	// inHand is how long a sound that the device was given at the last moment may take
+	// to begin: it is asked, lest it sounds and the answer says that it did not. The
+	// sdk waits so long for an answer after its deadline.
+	inHand = 200 * time.Millisecond
 )
 
 // New makes the plugin.
@@ -178,7 +182,7 @@ func (s *speaker) Play(ctx context.Context, r sdk.PlayRequest) (sdk.PlayResult, 
 		s.queue.drop("it waited too long behind other sounds", func(o *job) bool { return o == j })
 		select {
 		case <-j.started: // it had its turn, or has been taken out just now
-		default:
+		case <-time.After(inHand): // the device has it and does not begin
 			result.Reason = "the sound device did not take it in time"
 			return result, nil
 		}
