@@ -25,6 +25,9 @@ const (
 	dong = 523.251
 )
 
+// usual age limit of a ring.
+const usual = 15 * time.Second
+
 // loudHouse is a real hub with a doorbell, a chime on the loudspeaker, and a second
 // chime that only notes what it is asked to sound.
 type loudHouse struct {
@@ -43,14 +46,28 @@ hub: {listen: "127.0.0.1:0", data_dir: ./data, plugin_path: [%q]}
 plugins:
   bell: {path: %q, permissions: {publish: []}, config: {notes: %q}}
 cameras:
-  porch: {name: Porch, kind: doorbell, plugin: demo, ring: {debounce: 0s}}
+  porch: {name: Porch, kind: doorbell, plugin: demo, ring: {debounce: 0s, ignore_older_than: %s}}
 chimes:
   hall: {plugin: speaker, sound: %q, volume: 100}
   attic: {plugin: bell}
 `
 
-func (h *loudHouse) yaml(sound string) string {
-	return fmt.Sprintf(loudYAML, h.speaker, h.noter, h.notes, sound)
+func (h *loudHouse) yaml(sound string, oldest time.Duration) string {
+	return fmt.Sprintf(loudYAML, h.speaker, h.noter, h.notes, oldest, sound)
+}
+
+// use lets the chime sound a file that beeps so long.
+func (h *loudHouse) use(seconds int, oldest time.Duration) {
+	h.t.Helper()
+	wav := filepath.Join(h.Dir, fmt.Sprintf("beep%d.wav", seconds))
+	if err := os.WriteFile(wav, beep(880, seconds), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	h.Save(h.yaml(wav, oldest))
+	hubtest.Eventually(h.t, "the new sound is taken", func() bool {
+		list, _, err := h.Client.Chimes(h.t.Context())
+		return err == nil && len(list) == 2 && list[1].Sound == wav
+	})
 }
 
 func newLoudHouse(t *testing.T) *loudHouse {
@@ -65,7 +82,7 @@ func newLoudHouse(t *testing.T) *loudHouse {
 	dir := hubtest.Dir(t, "version: 1\n")
 	h.notes = filepath.Join(dir, "notes")
 	file := filepath.Join(dir, "porchlight.yaml")
-	if err := os.WriteFile(file, []byte(h.yaml("ding_dong")), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(h.yaml("ding_dong", usual)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	hub := exec.Command(h.bin, "run", "--config", file)
@@ -205,13 +222,7 @@ func TestTheHouseIsHeard(t *testing.T) {
 	check(h.Client.EndQuiet(ctx))
 
 	t.Log("a file of the owner's sounds")
-	wav := filepath.Join(h.Dir, "mine.wav")
-	check(os.WriteFile(wav, beep(880, 1), 0o600))
-	h.Save(h.yaml(wav))
-	hubtest.Eventually(t, "the new sound is taken", func() bool {
-		list, _, err := h.Client.Chimes(ctx)
-		return err == nil && len(list) == 2 && list[1].Sound == wav
-	})
+	h.use(1, usual)
 	h.own()
 
 	t.Log("without a sound server the house rings on, and says what is wrong")
@@ -230,6 +241,17 @@ func TestTheHouseIsHeard(t *testing.T) {
 
 	t.Log("of a storm of rings each one's trace is true")
 	h.storm(10)
+
+	t.Log("a ring behind a sound that is longer than its age limit is given up, and says so")
+	h.use(10, 4*time.Second)
+	place := h.rec.Len()
+	h.sounded(h.hop(h.ring(1)[0], "hall"))
+	if hop := h.hop(h.ring(1)[0], "hall"); hop.Outcome != "failed" || hop.Detail != "it waited too long behind other sounds" {
+		t.Errorf("hop %+v", hop)
+	}
+	if d := ear.Seconds(h.sound(place)); math.Abs(d-10) > 0.3 {
+		t.Errorf("%.2f s are heard, want one sound of 10", d)
+	}
 }
 
 // own rings once and hears the owner's file.
