@@ -1,5 +1,5 @@
 // Command frontgate is a whole camera plugin: it pushes pictures that it draws
-// itself, with a visitor who walks through them and rings once a minute.
+// itself, with a visitor who walks through them and rings three times a minute.
 package main
 
 import (
@@ -20,6 +20,9 @@ func main() { sdk.Serve(New) }
 
 // New makes the plugin.
 func New() sdk.Plugin { return gate{} }
+
+// period of the visitor's visits.
+const period = 20 * time.Second
 
 type gate struct{}
 
@@ -47,14 +50,14 @@ func (gate) Run(ctx context.Context, hub *sdk.Hub) error {
 			return err
 		}
 		defer out.Close()
-		var rang string
+		rang := time.Now().Truncate(period) // nobody rings because the plugin starts
 		for at := range sdk.Every(ctx, 100*time.Millisecond) {
 			unit := &av.Unit{Track: av.ImageTrack, Key: true, Data: frame(at), Wall: at}
 			if err := out.Write(ctx, unit); err != nil {
 				return err
 			}
-			if minute := at.Format("15:04"); at.Second() == 30 && minute != rang { // he is at the button
-				rang = minute
+			if visit := at.Truncate(period); at.Sub(visit) > period/2 && visit != rang { // he is at the button
+				rang = visit
 				if _, err := hub.Ring(ctx, d.ID); err != nil {
 					return err
 				}
@@ -64,11 +67,11 @@ func (gate) Run(ctx context.Context, hub *sdk.Hub) error {
 	})
 }
 
-// frame draws the gate with the visitor where he is at that second of the minute.
+// frame draws the gate with the visitor where he is at that moment of his visit.
 func frame(at time.Time) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 640, 360))
 	draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{R: 30, G: 40, B: 60, A: 255}), image.Point{}, draw.Src)
-	x := int(float64(at.UnixMilli()%60_000) / 60_000 * 640)
+	x := int(at.Sub(at.Truncate(period)) * 640 / period)
 	draw.Draw(img, image.Rect(x-20, 120, x+20, 300), image.NewUniform(color.RGBA{R: 240, G: 180, B: 60, A: 255}), image.Point{}, draw.Src)
 	var b bytes.Buffer
 	_ = jpeg.Encode(&b, img, nil) // a buffer takes all

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,12 +62,15 @@ func configValidate(g *globals) *cobra.Command {
 }
 
 func configShow(g *globals) *cobra.Command {
-	var effective, defaults, sources bool
+	var defaults, sources bool
 	cmd := reads(g, &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "Show the config as the hub understands it, secrets masked",
 		Args:  argsBetween(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if defaults && sources {
+				return usageError{errors.New("config show: --defaults and --sources exclude each other")}
+			}
 			if defaults {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s", config.Defaults())
 				return nil
@@ -90,10 +94,9 @@ func configShow(g *globals) *cobra.Command {
 			return nil
 		},
 	})
-	cmd.Flags().BoolVar(&effective, "effective", true, "with every default filled in")
+	cmd.Flags().Bool("effective", true, "with every default filled in")
 	cmd.Flags().BoolVar(&defaults, "defaults", false, "only the defaults")
 	cmd.Flags().BoolVar(&sources, "sources", false, "where each key was set")
-	cmd.MarkFlagsMutuallyExclusive("effective", "defaults", "sources")
 	return cmd
 }
 
