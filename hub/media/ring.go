@@ -12,6 +12,23 @@ type trackSet struct {
 	tracks []av.Track
 	epoch  uint32
 	video  bool
+	size   int64 // bytes that it keeps in memory
+}
+
+const (
+	// unitCost is what a unit takes beside its data: itself, its slot, its allocations.
+	// Without it a flood of empty units would fill the memory and no ring.
+	unitCost  = 256
+	trackCost = 256
+	// maxTracks of a stream: picture, a few sounds, and air.
+	maxTracks = 16
+)
+
+func sizeOf(tracks []av.Track) (n int64) {
+	for _, t := range tracks {
+		n += trackCost + int64(len(t.VPS)+len(t.SPS)+len(t.PPS)+len(t.AudioConfig))
+	}
+	return n
 }
 
 func (t *trackSet) track(id uint8) (av.Track, bool) {
@@ -29,6 +46,7 @@ type slot struct {
 	recv  time.Time
 	set   *trackSet
 	video bool
+	cost  int64
 }
 
 // ring is a queue of slots with running numbers. An entry is a slot at which a reader can
@@ -37,7 +55,7 @@ type ring struct {
 	buf     []slot // a power of two long
 	first   uint64 // number of the oldest slot
 	n       int
-	bytes   int64
+	bytes   int64    // cost of all slots
 	entries []uint64 // numbers of the entries in the ring, rising
 	passed  uint64   // entries that have left the ring
 }
@@ -46,7 +64,12 @@ func (r *ring) end() uint64 { return r.first + uint64(r.n) }
 
 func (r *ring) at(seq uint64) *slot { return &r.buf[seq&uint64(len(r.buf)-1)] }
 
-func (r *ring) push(s slot, entry bool) {
+// push gives the slot's cost, in bytes.
+func (r *ring) push(s slot, entry bool) int64 {
+	s.cost = int64(len(s.unit.Data)) + unitCost
+	if r.n == 0 || r.at(r.end()-1).set != s.set {
+		s.cost += s.set.size // of the first that belongs to it
+	}
 	if r.n == len(r.buf) {
 		r.grow()
 	}
@@ -55,7 +78,8 @@ func (r *ring) push(s slot, entry bool) {
 	}
 	*r.at(r.end()) = s
 	r.n++
-	r.bytes += int64(len(s.unit.Data))
+	r.bytes += s.cost
+	return s.cost
 }
 
 func (r *ring) grow() {
@@ -71,7 +95,7 @@ func (r *ring) dropTo(seq uint64) int64 {
 	before := r.bytes
 	for r.n > 0 && r.first < seq {
 		s := r.at(r.first)
-		r.bytes -= int64(len(s.unit.Data))
+		r.bytes -= s.cost
 		*s = slot{}
 		if len(r.entries) > 0 && r.entries[0] == r.first {
 			r.entries = r.entries[1:]

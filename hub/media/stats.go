@@ -51,14 +51,15 @@ func (s *Stream) Stats() Stats {
 		st.GOP = g.at(g.entries[n-1]).recv.Sub(g.at(g.entries[n-2]).recv)
 	}
 	if span := last.Sub(first).Seconds(); span > 0 {
-		video := -1 // the first one begins the span
+		video, data := -1, 0 // the first one begins the span
 		for seq := g.first; seq < g.end(); seq++ {
+			data += len(g.at(seq).unit.Data)
 			if g.at(seq).video {
 				video++
 			}
 		}
 		st.FPS = max(0, float64(video)/span)
-		st.Bitrate = float64(g.bytes) * 8 / span
+		st.Bitrate = float64(data) * 8 / span
 	}
 	return st
 }

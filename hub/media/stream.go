@@ -151,7 +151,10 @@ func (s *Stream) forget() {
 }
 
 func newSet(tracks []av.Track) (*trackSet, error) {
-	set := &trackSet{tracks: slices.Clone(tracks)}
+	if len(tracks) > maxTracks {
+		return nil, fmt.Errorf("more than %d tracks", maxTracks)
+	}
+	set := &trackSet{tracks: slices.Clone(tracks), size: sizeOf(tracks)}
 	seen := make(map[uint8]bool)
 	for _, t := range tracks {
 		switch {
@@ -307,9 +310,9 @@ func (w *Writer) put(u *av.Unit, now time.Time) error {
 	}
 	u.Generation = s.set.epoch
 	s.units++
-	s.ring.push(slot{unit: u, recv: now, set: s.set, video: t.Kind == av.Video}, entry)
-	s.size.Add(int64(len(u.Data)))
-	s.core.used.Add(int64(len(u.Data)))
+	cost := s.ring.push(slot{unit: u, recv: now, set: s.set, video: t.Kind == av.Video}, entry)
+	s.size.Add(cost)
+	s.core.used.Add(cost)
 	if entry {
 		w.keyed, s.cut = true, false
 	}

@@ -51,7 +51,7 @@ func (t *timeline) place(u *av.Unit, tr av.Track, now time.Time) (jumped bool) {
 		c = &clock{step: firstStep(tr)}
 		t.clocks[u.Track] = c
 	}
-	dts, ahead := u.DTS, u.PTS-u.DTS
+	dts, ahead := u.DTS%farthest(tr), u.PTS-u.DTS
 	if ahead < 0 || ahead > tr.Ticks(jumpLimit) {
 		ahead = 0
 	}
@@ -63,6 +63,13 @@ func (t *timeline) place(u *av.Unit, tr av.Track, now time.Time) (jumped bool) {
 	}
 	t.lastRecv = now
 	return jumped
+}
+
+// farthest is beyond what a clock can say: a hundred years of its ticks, or what can be
+// added twice without overflow. What is said beyond it is folded back, and is a jump.
+func farthest(tr av.Track) int64 {
+	const century, most = 100 * 366 * 24 * 3600, 1 << 61
+	return int64(min(uint64(tr.ClockRate)*century, most)) // less than 2^64: a rate has 32 bits, a century of seconds as well
 }
 
 func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out int64, jumped bool) {
@@ -107,7 +114,7 @@ func (t *timeline) start(now time.Time) time.Duration {
 func firstStep(tr av.Track) int64 {
 	switch {
 	case tr.Kind == av.Video && tr.FPS > 1:
-		return int64(float64(tr.ClockRate) / tr.FPS)
+		return max(1, int64(float64(tr.ClockRate)/tr.FPS))
 	case tr.Codec == av.AAC:
 		return av.AACFrame
 	}

@@ -20,8 +20,13 @@ import (
 // Name of the socket in an instance's directory.
 const Name = "media.sock"
 
-// maxConns of one plugin at a time; a camera takes two or three.
-const maxConns = 128
+const (
+	// maxConns of one plugin at a time; a camera takes two or three.
+	maxConns = 128
+	// maxWaiting with those that have not said yet what they want: beyond it they are
+	// closed unheard, since each takes a descriptor of the whole hub.
+	maxWaiting = 2 * maxConns
+)
 
 // ErrNotListening: the plugin has no media socket, because it does not run.
 var ErrNotListening = errors.New("no media socket")
@@ -169,8 +174,13 @@ func (s *Server) accept(in *instance) {
 			}
 			continue
 		}
+		if in.open.Load() >= maxWaiting {
+			in.count(func(st *Stats) { st.Refused++ })
+			_ = c.Close()
+			continue
+		}
+		in.open.Add(1)
 		in.wg.Go(func() {
-			in.open.Add(1)
 			defer in.open.Add(-1)
 			stop := context.AfterFunc(in.ctx, func() { _ = c.Close() })
 			defer stop()

@@ -438,6 +438,28 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+func TestSilentConnectionsTakeNoDescriptors(t *testing.T) {
+	h := newHouse(t)
+	var all []net.Conn
+	for range 4 * maxConns {
+		c, err := net.Dial("unix", h.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+		if st, _ := h.s.Stats("demo"); st.Open > maxWaiting {
+			t.Fatalf("%d connections are open", st.Open)
+		}
+	}
+	await(t, "the refusals", func() bool { st, _ := h.s.Stats("demo"); return st.Refused >= 2*maxConns })
+	for _, c := range all {
+		_ = c.Close()
+	}
+	await(t, "the end of all", func() bool { st, _ := h.s.Stats("demo"); return st.Open == 0 })
+	p := h.publish("main", video)
+	write(t, p, av.Unit{Track: 1, Key: true, Data: []byte{1}})
+}
+
 // BenchmarkThrough is a frame from a plugin through the ring to another plugin.
 func BenchmarkThrough(b *testing.B) {
 	h := newHouse(b)
