@@ -25,7 +25,7 @@ type settings struct {
 	Every   string `json:"every"`   // a bell's pace; empty: it never rings
 	Motions int    `json:"motions"` // of a flood
 	Rings   int    `json:"rings"`
-	After   string `json:"after"` // a file: the flood begins when it is there
+	After   string `json:"after"` // a file: all begins when it is there
 	Until   string `json:"until"` // a file: all ends when it is there
 }
 
@@ -67,6 +67,11 @@ func (c *crowd) Run(ctx context.Context, hub *sdk.Hub) error {
 	}
 	c.notes = f
 	close(c.ready)
+	for range sdk.Every(ctx, 20*time.Millisecond) {
+		if c.set.After == "" || there(c.set.After) {
+			break
+		}
+	}
 	switch {
 	case c.set.Every != "":
 		err = c.ring(ctx, hub)
@@ -103,11 +108,6 @@ func (c *crowd) ring(ctx context.Context, hub *sdk.Hub) error {
 
 // flood publishes from all sides until everything is gone or Until is there.
 func (c *crowd) flood(ctx context.Context, hub *sdk.Hub) error {
-	for range sdk.Every(ctx, 20*time.Millisecond) {
-		if there(c.set.After) {
-			break
-		}
-	}
 	c.note("begin")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
