@@ -118,7 +118,7 @@ func configStatus(g *globals) *cobra.Command {
 				fmt.Fprintln(w, "the demo runs; there is no file")
 				return nil
 			}
-			fmt.Fprintf(w, "%s, in force since %s\n", got.File, got.Loaded.Local().Format(time.DateTime))
+			fmt.Fprintf(w, "%s, in force since %s\n", got.File, got.Loaded.In(houseZone(ctx, c)).Format(time.DateTime))
 			if len(got.Problems) > 0 {
 				fmt.Fprint(w, config.Text(problems(got.Problems), ""))
 			}

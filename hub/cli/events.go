@@ -39,8 +39,9 @@ func eventsList(g *globals) *cobra.Command {
 			if len(list.Events) == 0 {
 				fmt.Fprintf(cmd.OutOrStdout(), "no events in the last %s\n", since)
 			}
+			zone := houseZone(ctx, c)
 			for i := range list.Events {
-				printEvent(cmd.OutOrStdout(), &list.Events[i])
+				printEvent(cmd.OutOrStdout(), &list.Events[i], zone)
 			}
 			return nil
 		}),
@@ -52,12 +53,12 @@ func eventsList(g *globals) *cobra.Command {
 	return cmd
 }
 
-func printEvent(w io.Writer, e *api.Event) {
+func printEvent(w io.Writer, e *api.Event, zone *time.Location) {
 	where := e.CameraName
 	if where == "" {
 		where = e.Subject
 	}
-	fmt.Fprintf(w, "%s  %-8s %-20s %s\n", e.At().Local().Format("2006-01-02 15:04:05"), e.Type, where, e.ID)
+	fmt.Fprintf(w, "%s  %-8s %-20s %s\n", e.At().In(zone).Format("2006-01-02 15:04:05"), e.Type, where, e.ID)
 }
 
 func eventsTail(g *globals) *cobra.Command {
@@ -67,6 +68,7 @@ func eventsTail(g *globals) *cobra.Command {
 		Args:  noArgs,
 		RunE: g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, _ []string) error {
 			enc := json.NewEncoder(cmd.OutOrStdout())
+			zone := houseZone(ctx, c)
 			for e, err := range c.TailEvents(ctx, 0) {
 				if err != nil {
 					return err
@@ -77,7 +79,7 @@ func eventsTail(g *globals) *cobra.Command {
 					}
 					continue
 				}
-				printEvent(cmd.OutOrStdout(), &e.Event)
+				printEvent(cmd.OutOrStdout(), &e.Event, zone)
 			}
 			return nil
 		}),
@@ -97,15 +99,15 @@ func eventsTrace(g *globals) *cobra.Command {
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), tr)
 			}
-			printTrace(cmd.OutOrStdout(), tr)
+			printTrace(cmd.OutOrStdout(), tr, houseZone(ctx, c))
 			return nil
 		}),
 	})
 }
 
-func printTrace(w io.Writer, tr api.Trace) {
+func printTrace(w io.Writer, tr api.Trace, zone *time.Location) {
 	e := &tr.Event
-	fmt.Fprintf(w, "%s at %s, %s (event %s)\n", e.Type, e.CameraName, e.At().Local().Format("2006-01-02 15:04:05.000"), e.ID)
+	fmt.Fprintf(w, "%s at %s, %s (event %s)\n", e.Type, e.CameraName, e.At().In(zone).Format("2006-01-02 15:04:05.000"), e.ID)
 	for _, h := range tr.Hops {
 		line := fmt.Sprintf("  +%9s  %-7s  %s: %s", time.Duration(h.SincePressUS)*time.Microsecond, h.Outcome, h.Who, h.What)
 		if h.Detail != "" {

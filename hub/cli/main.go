@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 	_ "time/tzdata" // hub.timezone holds on machines without a zone database too
 
 	"github.com/adrg/xdg"
@@ -154,4 +155,18 @@ func (g *globals) withHub(f func(ctx context.Context, cmd *cobra.Command, c *cli
 		defer c.Close()
 		return f(cmd.Context(), cmd, c, args)
 	}
+}
+
+// houseZone is that of the times on the hub's pages, so that both tell the same. It is
+// this machine's where the hub has none of its own, or does not say.
+func houseZone(ctx context.Context, c *client.Client) *time.Location {
+	got, err := c.Config(ctx)
+	if err != nil || got.Timezone == "" {
+		return time.Local
+	}
+	zone, err := time.LoadLocation(got.Timezone)
+	if err != nil {
+		return time.Local
+	}
+	return zone
 }

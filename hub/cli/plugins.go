@@ -90,8 +90,9 @@ func pluginsLogs(g *globals) *cobra.Command {
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), list)
 			}
+			zone := houseZone(ctx, c)
 			for _, l := range list {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s %-5s %s %s\n", l.Time.Local().Format("15:04:05.000"), l.Level, l.Text, l.Fields)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %-5s %s %s\n", l.Time.In(zone).Format("15:04:05.000"), l.Level, l.Text, l.Fields)
 			}
 			return nil
 		}),

@@ -331,3 +331,22 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// TestDocsNameWhatIsThere: a tour that leads to a file that went loses its visitor.
+func TestDocsNameWhatIsThere(t *testing.T) {
+	named := regexp.MustCompile("`((?:hub|sdk|plugins|config|examples|docs)/[\\w./-]*\\w)`")
+	linked := regexp.MustCompile(`\]\(([\w./-]+)(?:#[\w-]+)?\)`)
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/tour.md", "examples/README.md"} {
+		text := read(t, doc)
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(hubtest.Root(), m[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", doc, m[1])
+			}
+		}
+		for _, m := range linked.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(hubtest.Root(), filepath.Dir(doc), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", doc, m[1])
+			}
+		}
+	}
+}

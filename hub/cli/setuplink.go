@@ -31,7 +31,7 @@ func setupLinkCommand(g *globals) *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s\n", link.URL)
 			printQR(cmd.OutOrStdout(), link.URL)
-			fmt.Fprintf(cmd.OutOrStdout(), "It works once, until %s.\n", link.Expires.Local().Format(time.TimeOnly))
+			fmt.Fprintf(cmd.OutOrStdout(), "It works once, until %s.\n", link.Expires.In(houseZone(ctx, c)).Format(time.TimeOnly))
 			return nil
 		}),
 	})

@@ -47,6 +47,7 @@ const lookEvery = 50 * time.Millisecond
 //	web STATUS METHOD URL [BODY]  a browser with the script's cookies asks
 //	forget                  it has no cookies any more
 //	newer FILE              a database as a newer Porchlight would leave it
+//	clock ZONE              the first time in stdout is now in that zone
 //	codes                   porchlight explain lists every code
 //	taken                   another program holds a port, which is put into $PORT
 func TestStories(t *testing.T) {
@@ -74,7 +75,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub": startHub, "stop": stopHub, "until": until, "json": readsJSON, "plugin": awaitPlugin,
-			"signal": sendSignal, "equal": equal, "expand": expand, "taken": takePort, "codes": everyCode, "grab": grab, "code": exitsWith, "web": browse, "forget": forget, "newer": makeNewer,
+			"signal": sendSignal, "equal": equal, "expand": expand, "taken": takePort, "codes": everyCode, "grab": grab, "code": exitsWith, "web": browse, "forget": forget, "newer": makeNewer, "clock": clock,
 		},
 	})
 }
@@ -352,4 +353,14 @@ func makeNewer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = db.SQL().Exec(`UPDATE schema_versions SET version = 99`)
 	ts.Check(errors.Join(err, db.Close()))
+}
+
+func clock(ts *testscript.TestScript, neg bool, args []string) {
+	zone, err := time.LoadLocation(args[0])
+	ts.Check(err)
+	at, err := time.ParseInLocation(time.DateTime, regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`).FindString(ts.ReadFile("stdout")), zone)
+	ts.Check(err)
+	if away := time.Since(at).Abs(); (away < 2*hubtest.Within) == neg { // the nearest other zone is a quarter of an hour away
+		ts.Fatalf("clock: the time is %s away from that of %s", away, args[0])
+	}
 }
