@@ -18,7 +18,7 @@ func kinds() map[pb.Code]error {
 	return map[pb.Code]error{
 		pb.Code_CODE_NOT_YET: ErrNotYet, pb.Code_CODE_INVALID: ErrInvalid, pb.Code_CODE_DENIED: ErrDenied,
 		pb.Code_CODE_NOT_FOUND: ErrNotFound, pb.Code_CODE_EXHAUSTED: ErrExhausted, pb.Code_CODE_UNAVAILABLE: ErrUnavailable,
-		pb.Code_CODE_DEADLINE: ErrDeadline, pb.Code_CODE_BUSY: ErrBusy,
+		pb.Code_CODE_DEADLINE: ErrDeadline, pb.Code_CODE_BUSY: ErrBusy, pb.Code_CODE_UNSUPPORTED: ErrUnsupported,
 	}
 }
 
@@ -73,11 +73,70 @@ func problemsToProto(in []Problem) []*pb.Problem {
 func sourceToProto(s Source) *pb.SourceDescriptor {
 	out := &pb.SourceDescriptor{
 		Push: s.Push, Talk: s.Talk, SnapshotUrl: s.SnapshotURL, Snapshot: s.Snapshot, Pull: s.Pull, Quirks: s.Quirks,
+		TalkTracks: tracksToProto(s.TalkTracks), SnapshotCredential: credentialToProto(s.SnapshotCredential), SnapshotFingerprint: s.SnapshotFingerprint,
+		PullLimit: span(s.PullLimit),
 	}
 	for _, t := range s.Streams {
 		out.Streams = append(out.Streams, &pb.StreamSource{
-			Name: t.Name, Url: t.URL, Credential: t.Credential, Transport: t.Transport, Fingerprint: t.Fingerprint,
+			Name: t.Name, Url: t.URL, Credential: credentialToProto(t.Credential), Transport: t.Transport, Fingerprint: t.Fingerprint,
 		})
+	}
+	return out
+}
+
+func credentialToProto(c Credential) *pb.Credential {
+	if c == (Credential{}) {
+		return nil
+	}
+	return &pb.Credential{Username: c.Username, Secret: c.Secret, Password: c.Password.Reveal()}
+}
+
+func deviceToProto(d DeviceDescription) *pb.DeviceDescription {
+	return &pb.DeviceDescription{
+		Manufacturer: d.Manufacturer, Model: d.Model, Serial: d.Serial, Firmware: d.Firmware,
+		EventTypes: typesToProto(d.EventTypes), Presses: d.Presses, Identify: d.Identify, Battery: d.Battery,
+		Buttons: choicesToProto(d.Buttons), Relays: choicesToProto(d.Relays), Lights: choicesToProto(d.Lights),
+		Presets: choicesToProto(d.Presets), Modes: choicesToProto(d.Modes),
+	}
+}
+
+func typesToProto(in []EventType) []string {
+	var out []string
+	for _, t := range in {
+		out = append(out, string(t))
+	}
+	return out
+}
+
+func choicesToProto(in []Choice) []*pb.Choice {
+	var out []*pb.Choice
+	for _, c := range in {
+		out = append(out, &pb.Choice{Id: c.ID, Name: c.Name, Values: c.Values})
+	}
+	return out
+}
+
+// deviceFrom is nil where the camera's plugin tells nothing.
+func deviceFrom(m *pb.DeviceDescription) *DeviceDescription {
+	if m == nil {
+		return nil
+	}
+	d := &DeviceDescription{
+		Manufacturer: m.GetManufacturer(), Model: m.GetModel(), Serial: m.GetSerial(), Firmware: m.GetFirmware(),
+		Presses: m.GetPresses(), Identify: m.GetIdentify(), Battery: m.GetBattery(),
+		Buttons: choicesFrom(m.GetButtons()), Relays: choicesFrom(m.GetRelays()), Lights: choicesFrom(m.GetLights()),
+		Presets: choicesFrom(m.GetPresets()), Modes: choicesFrom(m.GetModes()),
+	}
+	for _, t := range m.GetEventTypes() {
+		d.EventTypes = append(d.EventTypes, EventType(t))
+	}
+	return d
+}
+
+func choicesFrom(in []*pb.Choice) []Choice {
+	var out []Choice
+	for _, c := range in {
+		out = append(out, Choice{ID: c.GetId(), Name: c.GetName(), Values: c.GetValues()})
 	}
 	return out
 }
@@ -112,6 +171,7 @@ func videoToProto(v av.VideoRendition) *pb.VideoRendition {
 	return &pb.VideoRendition{
 		Codec: string(v.Codec), Profile: v.Profile, Level: uint32(v.Level), MaxWidth: uint32(v.MaxWidth), MaxHeight: uint32(v.MaxHeight),
 		MaxFps: v.MaxFPS, MaxKbps: uint32(v.MaxKbps), KeyIntervalSeconds: v.KeyInterval.Seconds(), None: v.None,
+		InOrder: v.InOrder,
 	}
 }
 
@@ -127,7 +187,7 @@ func actToProto(device string, a Act) *pb.DeviceAct {
 	out := &pb.DeviceAct{Device: device}
 	switch a := a.(type) {
 	case RelayPulse:
-		out.Act = &pb.DeviceAct_RelayPulse{RelayPulse: &pb.RelayPulse{Relay: a.Relay, For: durationpb.New(a.For)}}
+		out.Act = &pb.DeviceAct_RelayPulse{RelayPulse: &pb.RelayPulse{Relay: a.Relay, For: span(a.For)}}
 	case LightSet:
 		l := &pb.LightSet{Light: a.Light, On: a.On}
 		if a.Brightness != nil {
@@ -139,6 +199,8 @@ func actToProto(device string, a Act) *pb.DeviceAct {
 		out.Act = &pb.DeviceAct_PtzPreset{PtzPreset: &pb.PtzPreset{Preset: a.Preset}}
 	case ModeSet:
 		out.Act = &pb.DeviceAct_ModeSet{ModeSet: &pb.ModeSet{Mode: a.Mode, Value: a.Value}}
+	case HangUp:
+		out.Act = &pb.DeviceAct_HangUp{HangUp: &pb.HangUp{}}
 	}
 	return out
 }
@@ -159,8 +221,26 @@ func actFrom(m *pb.DeviceAct) Act {
 		return PTZPreset{Preset: a.PtzPreset.GetPreset()}
 	case *pb.DeviceAct_ModeSet:
 		return ModeSet{Mode: a.ModeSet.GetMode(), Value: a.ModeSet.GetValue()}
+	case *pb.DeviceAct_HangUp:
+		return HangUp{}
 	}
 	return nil
+}
+
+// span is absent where d is zero.
+func span(d time.Duration) *durationpb.Duration {
+	if d == 0 {
+		return nil
+	}
+	return durationpb.New(d)
+}
+
+// moment is zero for a time that is absent.
+func moment(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }
 
 func stamp(t time.Time) *timestamppb.Timestamp {

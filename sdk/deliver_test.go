@@ -102,6 +102,17 @@ func TestDeliveryForNobody(t *testing.T) {
 	}
 }
 
+// What only a newer hub knows is taken and done with, or it would come again for ever.
+func TestDeliveryOfANewerHub(t *testing.T) {
+	p := start(t, stub{handle: func(context.Context, Delivery) error { t.Error("it was handled"); return nil }})
+	e := event.ToProto(new(NewEvent(TypeMotion, "door", Motion{})))
+	e.Type, e.Seq, e.Subject = "eclipse", 3, "camera.door.eclipse"
+	p.sendLink(&pb.FromHub{M: &pb.FromHub_Deliver{Deliver: &pb.Deliver{Event: e}}})
+	if a := p.recvLink().GetAck(); a.GetError() != nil || a.GetSeq() != 3 {
+		t.Errorf("ack %v", a)
+	}
+}
+
 func chimePlay(m *pb.ChimePlay) *pb.Command {
 	return &pb.Command{C: &pb.Command_ChimePlay{ChimePlay: m}}
 }

@@ -19,6 +19,7 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 	ErrDeadline    = errors.New("too late")
 	ErrBusy        = errors.New("held by somebody else")
+	ErrUnsupported = errors.New("the device cannot do it")
 	// ErrRestart, from Reconfigure: start the plugin anew with the new config.
 	ErrRestart = errors.New("restart needed")
 )

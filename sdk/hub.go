@@ -69,7 +69,7 @@ func (h *Hub) Granted() Grant {
 		Publish: g.GetPublish(), Subscribe: g.GetSubscribe(), Commands: g.GetCommands(),
 		MediaPublish: g.GetMediaPublish(), MediaRead: g.GetMediaRead(), Talk: g.GetTalk(),
 		Secrets: g.GetSecrets(), StorageBytes: g.GetStorageBytes(),
-		Discovery: g.GetDiscovery(), Network: g.GetNetwork(),
+		Discovery: g.GetDiscovery(), Network: g.GetNetwork(), Devices: g.GetDevices(),
 	}
 }
 
@@ -79,7 +79,7 @@ type Grant struct {
 	MediaPublish, MediaRead, Talk bool
 	Secrets                       []string
 	StorageBytes                  uint64
-	Discovery, Network            []string
+	Discovery, Network, Devices   []string
 }
 
 // Ring tells the house that somebody rang at the camera, now.
@@ -255,21 +255,29 @@ func (h *Hub) Cameras(ctx context.Context) ([]CameraInfo, error) {
 	r, err := h.call(ctx, "list cameras", &pb.HubCall{C: &pb.HubCall_ListCameras{ListCameras: &pb.ListCameras{}}})
 	var out []CameraInfo
 	for _, c := range r.GetListCameras().GetCameras() {
-		out = append(out, CameraInfo{ID: c.GetId(), Name: c.GetName(), Kind: c.GetKind(), Online: c.GetOnline(), Talk: c.GetTalk()})
+		out = append(out, CameraInfo{
+			ID: c.GetId(), Name: c.GetName(), Kind: c.GetKind(), Online: c.GetOnline(), OfflineReason: c.GetOfflineReason(),
+			Talk: c.GetTalk(), Snapshot: c.GetSnapshot(), Hub: c.GetHub(), Status: c.GetStatus(), Device: deviceFrom(c.GetDevice()),
+		})
 	}
 	return out, err
 }
 
 // CameraInfo is what a plugin may know of another's camera.
 type CameraInfo struct {
-	ID, Name, Kind string
-	Online, Talk   bool
+	ID, Name, Kind string // Kind: doorbell, camera
+	Online         bool
+	OfflineReason  string
+	Talk, Snapshot bool               // it can, and may
+	Hub            string             // whose camera it is; empty: this hub's
+	Status         map[string]string  // of its last DeviceStatus
+	Device         *DeviceDescription // nil: its plugin tells nothing
 }
 
 // OpenRepair shows a card on the health page until CloseRepair of the same key.
 func (h *Hub) OpenRepair(ctx context.Context, r Repair) error {
 	_, err := h.call(ctx, "open repair", &pb.HubCall{C: &pb.HubCall_OpenRepair{OpenRepair: &pb.OpenRepair{
-		Repair: &pb.Repair{Key: r.Key, Title: r.Title, Effect: r.Effect, Fix: r.Fix},
+		Repair: &pb.Repair{Key: r.Key, Title: r.Title, Effect: r.Effect, Fix: r.Fix, Action: r.Action},
 	}}})
 	return err
 }
@@ -283,21 +291,34 @@ func (h *Hub) CloseRepair(ctx context.Context, key string) error {
 // Repair tells the owner what is wrong, what follows, and how to mend it.
 type Repair struct {
 	Key, Title, Effect, Fix string
+	Action                  string // of the manifest, behind the card's button; empty: no button
 }
 
-// AskOwner shows the owner a prompt. The answer comes as a call of the named
-// action, or never: silence and a no look the same.
+// AskOwner shows the owner a prompt. A yes comes as a call of the named action from
+// the caller owner, with the input {"prompt", "grant", "form"}; else nothing comes:
+// silence and a no look the same.
 func (h *Hub) AskOwner(ctx context.Context, q Question) error {
-	_, err := h.call(ctx, "ask owner", &pb.HubCall{C: &pb.HubCall_AskOwner{AskOwner: &pb.AskOwner{
-		Prompt: q.Prompt, Title: q.Title, Text: q.Text, Action: q.Action,
-	}}})
+	m := &pb.AskOwner{Prompt: q.Prompt, Title: q.Title, Text: q.Text, Action: q.Action, Expires: stamp(q.Expires), Link: q.Link}
+	for _, c := range q.Clips {
+		m.Clips = append(m.Clips, &pb.ClipSpan{Camera: c.Camera, From: stamp(c.From), To: stamp(c.To)})
+	}
+	_, err := h.call(ctx, "ask owner", &pb.HubCall{C: &pb.HubCall_AskOwner{AskOwner: m}})
 	return err
 }
 
 // Question is a prompt for the owner.
 type Question struct {
-	Prompt string // the plugin's own id of it
-	Title  string
-	Text   string
-	Action string // of the manifest; called on a yes
+	Prompt  string // the plugin's own id of it; asking again replaces it
+	Title   string
+	Text    string
+	Action  string     // of the manifest, role hub; called on a yes
+	Expires time.Time  // zero: in 7 days; past: the prompt is taken away
+	Clips   []ClipSpan // that a yes would grant
+	Link    string     // page to read more
+}
+
+// ClipSpan is a span of a recording.
+type ClipSpan struct {
+	Camera   string
+	From, To time.Time
 }

@@ -143,11 +143,16 @@ func (h *Hub) OpenTalk(ctx context.Context, camera, talker string, track av.Trac
 	return p, track, mediaError("open talk", err)
 }
 
-// CutClip opens a span of a recording for reading. Each needs the owner's grant of that clip.
+// CutClip opens a span of a recording for reading: one MP4 file in units of track
+// av.FileTrack. Each needs the owner's grant of exactly that clip.
 func (h *Hub) CutClip(ctx context.Context, c ClipRequest) (*av.Reader, error) {
-	r, err := h.call(ctx, "cut clip", &pb.HubCall{C: &pb.HubCall_CutClip{CutClip: &pb.CutClip{
-		Camera: c.Camera, From: stamp(c.From), To: stamp(c.To), Grant: c.Grant,
-	}}})
+	call := &pb.HubCall{C: &pb.HubCall_CutClip{CutClip: &pb.CutClip{
+		Camera: c.Camera, From: stamp(c.From), To: stamp(c.To), Grant: c.Grant, Audio: c.Audio,
+	}}}
+	for _, b := range c.Blur {
+		call.GetCutClip().Blur = append(call.GetCutClip().Blur, &pb.Region{Points: b})
+	}
+	r, err := h.call(ctx, "cut clip", call)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +163,10 @@ func (h *Hub) CutClip(ctx context.Context, c ClipRequest) (*av.Reader, error) {
 type ClipRequest struct {
 	Camera   string
 	From, To time.Time
-	Grant    string
+	Grant    string // from the owner's answer to AskOwner
+	Audio    bool   // with sound
+	// Blur: polygons, x and y in turn from 0 to 1, made unrecognisable over the whole clip.
+	Blur [][]float64
 }
 
 func (h *Hub) mediaPath() string {

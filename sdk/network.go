@@ -13,7 +13,8 @@ import (
 )
 
 // Dial connects through the hub, which checks host, address and port against the
-// grant. Network is tcp or udp. It fits http.Transport.DialContext.
+// grant. Network is tcp, udp, or udp-listen with an address ":port" of this machine
+// (which needs the rule listen: lan). It fits http.Transport.DialContext.
 func (h *Hub) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -32,7 +33,8 @@ func (h *Hub) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	return nil, &Error{Call: "dial", Kind: ErrNotYet, Message: "this plugin's sdk is older than the hub's dialling"}
 }
 
-// Discover has the hub look for devices: kind is mdns, ws-discovery or ssdp.
+// Discover has the hub look for devices, at most 9 s: kind is mdns, ws-discovery or
+// ssdp, query a service, a type or a search target.
 func (h *Hub) Discover(ctx context.Context, kind, query string, wait time.Duration) ([]Found, error) {
 	r, err := h.call(ctx, "discover", &pb.HubCall{C: &pb.HubCall_Discover{Discover: &pb.Discover{Kind: kind, Query: query, For: durationpb.New(wait)}}})
 	var out []Found
@@ -49,10 +51,11 @@ type Found struct {
 	Attrs     map[string]string
 }
 
-// HTTPFetch has the hub fetch a URL within the grant; answers over 1 MiB are refused.
+// HTTPFetch has the hub fetch a URL within the grant; answers over 900 KiB are
+// refused, redirects are not followed.
 func (h *Hub) HTTPFetch(ctx context.Context, f FetchRequest) (FetchResponse, error) {
 	r, err := h.call(ctx, "http fetch", &pb.HubCall{C: &pb.HubCall_HttpFetch{HttpFetch: &pb.HTTPFetch{
-		Method: f.Method, Url: f.URL, Headers: maps.Clone(f.Headers), Body: f.Body, Credential: f.Credential,
+		Method: f.Method, Url: f.URL, Headers: maps.Clone(f.Headers), Body: f.Body, Credential: credentialToProto(f.Credential), Fingerprint: f.Fingerprint,
 	}}})
 	a := r.GetHttpFetch()
 	return FetchResponse{Status: int(a.GetStatus()), Headers: a.GetHeaders(), Body: a.GetBody()}, err
@@ -63,18 +66,21 @@ type FetchRequest struct {
 	Method, URL string
 	Headers     map[string]string
 	Body        []byte
-	Credential  string // name of a secret that becomes the password of Basic or Digest
+	Credential  Credential
+	Fingerprint string // as StreamSource.Fingerprint, for https
 }
 
-// FetchResponse is what came back.
+// FetchResponse is what came back. Names of headers are in small letters, several
+// values of one divided by line feeds.
 type FetchResponse struct {
 	Status  int
 	Headers map[string]string
 	Body    []byte
 }
 
-// RegisterWebhook opens a URL on the hub for a device to call; each call comes as
-// the plugin's action of that name.
+// RegisterWebhook opens a URL on the hub for a device to call; it stays the same.
+// Each call comes as the plugin's action of that name, from the caller webhook, with
+// the input {"method", "query", "content_type", "body"}, the body in base64.
 func (h *Hub) RegisterWebhook(ctx context.Context, name string) (url string, err error) {
 	r, err := h.call(ctx, "register webhook", &pb.HubCall{C: &pb.HubCall_RegisterWebhook{RegisterWebhook: &pb.RegisterWebhook{Name: name}}})
 	return r.GetRegisterWebhook().GetUrl(), err

@@ -32,6 +32,10 @@ func (d *dressed) commands() []string {
 	add(ok, "camera.talk")
 	_, ok = p.(KeyFramer)
 	add(ok, "camera.key_frame")
+	_, ok = p.(Demander)
+	add(ok, "camera.demand")
+	_, ok = p.(DeviceDescriber)
+	add(ok, "device.describe")
 	_, ok = p.(Chime)
 	add(ok, "chime.play")
 	_, ok = p.(ChimeStopper)
@@ -53,6 +57,7 @@ func (d *dressed) commands() []string {
 func eventTypes(filters []string) []string {
 	subjects := map[EventType]string{
 		TypeTalk: "camera.*.talk.*", TypeChime: "chime.*.*", TypeStatus: "device.*.status", TypeRule: "rule.*.fired",
+		TypeMode: "system.mode", TypeQuiet: "system.quiet", TypeSchedule: "system.schedule.*",
 		TypePlugin: "plugin.*.state", TypeAlert: "neighborhood.alert", TypeSystem: "system.**",
 	}
 	var out []string
@@ -70,7 +75,7 @@ func eventTypes(filters []string) []string {
 
 // cannot answers a command for which the author's type has no method.
 func cannot(what string) error {
-	return &Error{Call: what, Kind: ErrInvalid, Message: "this plugin does not answer it"}
+	return &Error{Call: what, Kind: ErrUnsupported, Message: "this plugin does not answer it"}
 }
 
 // obey translates one command into the author's method and back.
@@ -100,6 +105,19 @@ func (d *dressed) obey(ctx context.Context, c *pb.Command, arrived time.Time) (*
 			return done(), x.RequestKeyFrame(ctx, m.CameraKeyFrame.GetCamera(), m.CameraKeyFrame.GetStream())
 		}
 		return nil, cannot("camera.key_frame")
+	case *pb.Command_CameraDemand:
+		if x, ok := p.(Demander); ok {
+			m := m.CameraDemand
+			return done(), x.Demand(ctx, Demand{Camera: m.GetCamera(), Stream: m.GetStream(), Wanted: m.GetWanted(), Reason: m.GetReason()})
+		}
+		return nil, cannot("camera.demand")
+	case *pb.Command_DeviceDescribe:
+		x, ok := p.(DeviceDescriber)
+		if !ok {
+			return nil, cannot("device.describe")
+		}
+		out, err := x.DescribeDevice(ctx, m.DeviceDescribe.GetDevice())
+		return &pb.Reply{R: &pb.Reply_Device{Device: deviceToProto(out)}}, err
 	case *pb.Command_NotifySend:
 		return d.notify(ctx, m.NotifySend)
 	case *pb.Command_DeviceIdentify:
@@ -118,7 +136,7 @@ func (d *dressed) obey(ctx context.Context, c *pb.Command, arrived time.Time) (*
 	case *pb.Command_Action:
 		return d.action(ctx, m.Action)
 	}
-	return nil, &Error{Call: "command", Kind: ErrNotYet, Message: "this plugin's sdk does not know it"}
+	return nil, &Error{Call: "command", Kind: ErrUnsupported, Message: "this plugin's sdk does not know it"}
 }
 
 func done() *pb.Reply { return &pb.Reply{R: &pb.Reply_Done{Done: &pb.Done{}}} }
@@ -227,6 +245,7 @@ func (d *dressed) notify(ctx context.Context, m *pb.NotifySend) (*pb.Reply, erro
 	n, err := x.Notify(ctx, Notification{
 		Channel: m.GetChannel(), Title: m.GetTitle(), Body: m.GetBody(), Priority: m.GetPriority(),
 		Link: m.GetLink(), Snapshot: m.GetSnapshot(), EventID: m.GetEventId(),
+		Camera: m.GetCamera(), CameraName: m.GetCameraName(), Thread: m.GetThread(),
 	})
 	return &pb.Reply{R: &pb.Reply_Notified{Notified: &pb.Notified{Reached: uint32(n.Reached), Of: uint32(n.Of), Detail: n.Detail}}}, err
 }

@@ -48,6 +48,18 @@ type KeyFramer interface {
 	RequestKeyFrame(ctx context.Context, camera, stream string) error
 }
 
+// Demander begins and ends pushing as pictures are wanted (Source{Push: true, Pull:
+// "on_demand" or "battery"}).
+type Demander interface {
+	Demand(ctx context.Context, d Demand) error
+}
+
+// DeviceDescriber tells what a device is and can do, so that pages and bridges offer
+// it. When the answer changes, call Hub.DeviceChanged.
+type DeviceDescriber interface {
+	DescribeDevice(ctx context.Context, device string) (DeviceDescription, error)
+}
+
 // Chime sounds. A replay, and a ring older than its limit, never reaches Play.
 type Chime interface {
 	Play(ctx context.Context, r PlayRequest) (PlayResult, error)
@@ -75,7 +87,7 @@ type Identifier interface {
 	Identify(ctx context.Context, device string) error
 }
 
-// Actuator moves things: RelayPulse, LightSet, PTZPreset, ModeSet.
+// Actuator moves things: RelayPulse, LightSet, PTZPreset, ModeSet, HangUp.
 type Actuator interface {
 	Act(ctx context.Context, device string, a Act) error
 }
@@ -162,18 +174,63 @@ type Source struct {
 	Streams     []StreamSource
 	Talk        string // none, rtsp_backchannel, plugin
 	SnapshotURL string // fetched by the hub; never with credentials in it
-	Snapshot    string // none, url, plugin
+	Snapshot    string // none, url, plugin; empty: url where there is one
 	Pull        string // always, on_demand, battery; empty: as the owner says
 	Quirks      []string
+	// PullLimit: with battery, the longest that the camera is kept awake; 0: 60 s.
+	PullLimit time.Duration
+	// TalkTracks: with Talk plugin, what the device takes, best first.
+	TalkTracks          []av.Track
+	SnapshotCredential  Credential
+	SnapshotFingerprint string // as StreamSource.Fingerprint
+}
+
+// Credential is how the hub logs in, by Basic or Digest as the peer asks: the
+// password is the value of a secret that the plugin's config refers to, or is given
+// here. Printed, it shows no password.
+type Credential struct {
+	Username string
+	Secret   string // front_door for secret://front_door
+	Password Secret
 }
 
 // StreamSource is one quality of a camera.
 type StreamSource struct {
 	Name        string // main, sub
 	URL         string // rtsp:// or rtsps://, without credentials
-	Credential  string // name of the secret in this plugin's config
+	Credential  Credential
 	Transport   string // tcp (default), udp
-	Fingerprint string // sha256:… of an rtsps peer; empty: checked as usual
+	Fingerprint string // sha256: and 64 hex digits, of an rtsps peer; empty: checked as usual
+}
+
+// Demand says that pictures of a pushed stream are wanted, or no longer.
+type Demand struct {
+	Camera, Stream string
+	Wanted         bool
+	Reason         string // viewer, event, recording, snapshot
+}
+
+// DeviceDescription is what a device is and can do; what is empty is not known, or
+// is not there.
+type DeviceDescription struct {
+	Manufacturer, Model, Serial, Firmware string
+
+	EventTypes []EventType // that may come of it
+	Presses    []string    // beside the plain one: long, double
+	Buttons    []Choice    // where there is more than one; Ring.Button names them
+	Relays     []Choice
+	Lights     []Choice // Values: brightness, where it can be dimmed
+	Presets    []Choice
+	Modes      []Choice // Values: those that it takes
+	Identify   bool
+	Battery    bool
+}
+
+// Choice is one part of a device by its id, with its name for people. Modes that
+// bridges know: night_vision (auto, on, off), indicator and privacy (on, off).
+type Choice struct {
+	ID, Name string
+	Values   []string
 }
 
 // SnapshotRequest asks for a JPEG. Zero width and height: the camera's own.
@@ -222,8 +279,11 @@ type PlayResult struct {
 type Notification struct {
 	Channel, Title, Body string
 	Priority             string // low, normal, high
-	Link, Snapshot       string
+	Link                 string // page of the hub
+	Snapshot             string // handle for Hub.Snapshot; empty: no picture
 	EventID              string
+	Camera, CameraName   string
+	Thread               string // a later one of the same thread takes the earlier one's place
 }
 
 // Notified says how many of how many were reached.
@@ -232,10 +292,10 @@ type Notified struct {
 	Detail      string
 }
 
-// Act is what an Actuator does: one of RelayPulse, LightSet, PTZPreset, ModeSet.
+// Act is what an Actuator does: one of RelayPulse, LightSet, PTZPreset, ModeSet, HangUp.
 type Act interface{ isAct() }
 
-// RelayPulse closes a relay for a while (a door opener).
+// RelayPulse closes a relay for a while (a door opener); For 0: as the device is set.
 type RelayPulse struct {
 	Relay string
 	For   time.Duration
@@ -254,6 +314,10 @@ type PTZPreset struct{ Preset string }
 // ModeSet changes a mode of the device.
 type ModeSet struct{ Mode, Value string }
 
+// HangUp refuses or ends the call that a door station holds open.
+type HangUp struct{}
+
+func (HangUp) isAct()     {}
 func (RelayPulse) isAct() {}
 func (LightSet) isAct()   {}
 func (PTZPreset) isAct()  {}
@@ -263,8 +327,8 @@ func (ModeSet) isAct()    {}
 type ActionCall struct {
 	Name   string
 	Input  json.RawMessage
-	Caller string // a login's name, or cli
-	Role   string // view, control, admin
+	Caller string // a login's name, cli, webhook (see Hub.RegisterWebhook), owner (see Hub.AskOwner)
+	Role   string // view, control, admin; hub with webhook and owner
 }
 
 // Decode fills v from the input; no input leaves v as it is.

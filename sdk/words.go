@@ -16,6 +16,10 @@ type (
 	ChimeResult  = event.ChimeResult
 	DeviceStatus = event.DeviceStatus
 	RuleFired    = event.RuleFired
+	Visit        = event.Visit
+	Mode         = event.Mode
+	Quiet        = event.Quiet
+	Schedule     = event.Schedule
 	PluginState  = event.PluginState
 	Hop          = event.Hop
 	Alert        = event.Alert
@@ -27,21 +31,27 @@ type (
 
 // The types of events.
 const (
-	TypeRing   = event.TypeRing
-	TypeMotion = event.TypeMotion
-	TypePerson = event.TypePerson
-	TypeParcel = event.TypeParcel
-	TypeAudio  = event.TypeAudio
-	TypeOnline = event.TypeOnline
-	TypeTalk   = event.TypeTalk
-	TypeChime  = event.TypeChime
-	TypeStatus = event.TypeStatus
-	TypeRule   = event.TypeRule
-	TypePlugin = event.TypePlugin
-	TypeHop    = event.TypeHop
-	TypeAlert  = event.TypeAlert
-	TypeSystem = event.TypeSystem
-	TypeDebug  = event.TypeDebug
+	TypeRing     = event.TypeRing
+	TypeMotion   = event.TypeMotion
+	TypePerson   = event.TypePerson
+	TypeParcel   = event.TypeParcel
+	TypeVehicle  = event.TypeVehicle
+	TypeAnimal   = event.TypeAnimal
+	TypeAudio    = event.TypeAudio
+	TypeOnline   = event.TypeOnline
+	TypeTalk     = event.TypeTalk
+	TypeChime    = event.TypeChime
+	TypeStatus   = event.TypeStatus
+	TypeRule     = event.TypeRule
+	TypeVisit    = event.TypeVisit
+	TypeMode     = event.TypeMode
+	TypeQuiet    = event.TypeQuiet
+	TypeSchedule = event.TypeSchedule
+	TypePlugin   = event.TypePlugin
+	TypeHop      = event.TypeHop
+	TypeAlert    = event.TypeAlert
+	TypeSystem   = event.TypeSystem
+	TypeDebug    = event.TypeDebug
 )
 
 // The answers to a publish that is no error.

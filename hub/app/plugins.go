@@ -148,7 +148,7 @@ func (l cameraList) Cameras() []host.Camera {
 }
 
 func camera(d registry.Device) host.Camera {
-	return host.Camera{ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Talk: d.Talk}
+	return host.Camera{ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Talk: d.Talk, IgnoreOlderThan: d.IgnoreOlderThan}
 }
 
 // manners tells of a plugin that publishes too much: first on its card, then by a restart.

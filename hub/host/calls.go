@@ -173,7 +173,8 @@ func (h *Host) answer(ctx context.Context, n *entry, c *pb.HubCall, reply *pb.Hu
 	case *pb.HubCall_RequestKeyFrame:
 		return h.keyFrame(ctx, n, m.RequestKeyFrame, reply)
 	case *pb.HubCall_Dial, *pb.HubCall_Discover, *pb.HubCall_OpenTalk, *pb.HubCall_HttpFetch,
-		*pb.HubCall_RegisterWebhook, *pb.HubCall_ActOnDevice, *pb.HubCall_CutClip, *pb.HubCall_AskOwner:
+		*pb.HubCall_RegisterWebhook, *pb.HubCall_ActOnDevice, *pb.HubCall_CutClip, *pb.HubCall_AskOwner,
+		*pb.HubCall_DeviceChanged, *pb.HubCall_DescribeHouse, *pb.HubCall_SetQuiet, *pb.HubCall_SetMode, *pb.HubCall_PlayChime:
 		return ErrNotYet
 	default:
 		return refusal{pb.Code_CODE_INVALID, "the call is empty, or of a newer protocol"}
@@ -395,6 +396,9 @@ func (h *Host) describeMedia(n *entry, camera string, reply *pb.HubReply) error 
 }
 
 func (h *Host) snapshot(ctx context.Context, n *entry, m *pb.SnapshotGet, reply *pb.HubReply) error {
+	if m.GetHandle() != "" {
+		return fmt.Errorf("snapshot by handle: %w", ErrNotYet) // a picture of now would be another one
+	}
 	if err := h.mayRead(n, m.GetCamera()); err != nil {
 		return err
 	}

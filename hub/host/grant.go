@@ -63,7 +63,7 @@ func (h *Host) Grant(plugin string, bundled bool, permissions json.RawMessage, d
 		}
 	}
 	g := &pb.Grant{Publish: p.Publish, Subscribe: p.Subscribe, Commands: p.Commands, MediaPublish: p.Media.Publish,
-		MediaRead: p.Media.Read, Talk: p.Talk, StorageBytes: uint64(p.Storage), Discovery: p.Discovery}
+		MediaRead: p.Media.Read, Talk: p.Talk, StorageBytes: uint64(p.Storage), Discovery: p.Discovery, Devices: p.Devices}
 	if p.Secrets == "own" {
 		g.Secrets = []string{"own"}
 	}

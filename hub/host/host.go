@@ -28,6 +28,8 @@ type Bus interface {
 type Camera struct {
 	ID, Name, Kind, Plugin string
 	Online, Talk           bool
+	// IgnoreOlderThan: a ring older than this is shown, not acted upon; 0: no limit.
+	IgnoreOlderThan time.Duration
 }
 
 // Cameras of the house.

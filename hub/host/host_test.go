@@ -87,7 +87,7 @@ func newHost(t *testing.T) *fixture {
 	start := time.Now()
 	f := &fixture{bus: b, over: &overloads{}, clock: &atomic.Int64{}}
 	f.Host, err = New(t.Context(), Deps{Bus: b, DB: db, Cameras: house{
-		"porch": {ID: "porch", Name: "Porch", Kind: "doorbell", Plugin: "bell"},
+		"porch": {ID: "porch", Name: "Porch", Kind: "doorbell", Plugin: "bell", IgnoreOlderThan: 15 * time.Second},
 		"yard":  {ID: "yard", Name: "Yard", Kind: "camera", Plugin: "other"},
 	}, Media: noMedia{}, Secrets: sec, Supervisor: f.over, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return start.Add(time.Duration(f.clock.Load())) }})
 	if err != nil {
@@ -125,10 +125,11 @@ func (f *fixture) publish(t *testing.T, plugin string, urgent bool, e event.Even
 
 func TestPublishIsHeldAgainstTheGrant(t *testing.T) {
 	f := newHost(t)
-	f.grant(t, "bell", manifest.Permissions{Publish: []string{"camera.*.ring", "camera.*.motion", "chime.*.played", "plugin.**", "system.**"}})
+	f.grant(t, "bell", manifest.Permissions{Publish: []string{"camera.*.ring", "camera.*.motion", "camera.*.visit", "chime.*.played", "plugin.**", "system.**"}})
 	ring := event.New(event.TypeRing, "porch", event.Ring{})
 	forged := event.New(event.TypeRing, "porch", event.Ring{})
 	forged.Source, forged.CameraName, forged.Seq, forged.Received = "hub", "Nobody", 1, time.Unix(1, 0)
+	forged.Snapshot, forged.Hub, forged.TTL = "mine", "elsewhere", time.Hour
 	mixed := event.New(event.TypeMotion, "porch", event.Motion{})
 	mixed.Subject = "camera.porch.ring"
 	crossed := event.New(event.TypeMotion, "porch", event.Motion{})
@@ -152,6 +153,7 @@ func TestPublishIsHeldAgainstTheGrant(t *testing.T) {
 		{"subject and camera differ", false, crossed, pb.Code_CODE_DENIED},
 		{"the hub's word for its state", false, state, pb.Code_CODE_DENIED},
 		{"the hub's own subject", false, system, pb.Code_CODE_DENIED},
+		{"a visit, which the hub makes", false, event.New(event.TypeVisit, "porch", event.Visit{}), pb.Code_CODE_DENIED},
 		{"another's chime", false, chime, pb.Code_CODE_DENIED},
 		{"no event at all", false, event.Event{}, pb.Code_CODE_INVALID},
 	} {
@@ -165,7 +167,8 @@ func TestPublishIsHeldAgainstTheGrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kept.Source != "bell" || kept.CameraName != "Porch" || kept.Correlation != forged.ID || kept.Seq != r.GetSeq() || kept.Received.Unix() == 1 {
+	if kept.Source != "bell" || kept.CameraName != "Porch" || kept.Correlation != forged.ID || kept.Seq != r.GetSeq() || kept.Received.Unix() == 1 ||
+		kept.Snapshot != "" || kept.Hub != "" || kept.TTL != 15*time.Second {
 		t.Errorf("a plugin was believed: %+v", kept)
 	}
 	if len(f.Repairs().List()) == 0 {
@@ -318,6 +321,8 @@ func TestCallsAreHeldAgainstTheGrant(t *testing.T) {
 	for _, c := range []*pb.HubCall{
 		{C: &pb.HubCall_Dial{}}, {C: &pb.HubCall_Discover{}}, {C: &pb.HubCall_OpenTalk{}}, {C: &pb.HubCall_HttpFetch{}},
 		{C: &pb.HubCall_RegisterWebhook{}}, {C: &pb.HubCall_ActOnDevice{}}, {C: &pb.HubCall_CutClip{}}, {C: &pb.HubCall_AskOwner{}},
+		{C: &pb.HubCall_DeviceChanged{}}, {C: &pb.HubCall_DescribeHouse{}}, {C: &pb.HubCall_SetQuiet{}}, {C: &pb.HubCall_SetMode{}}, {C: &pb.HubCall_PlayChime{}},
+		{C: &pb.HubCall_Snapshot{Snapshot: &pb.SnapshotGet{Camera: "porch", Handle: "of an event"}}},
 	} {
 		if r := f.call(t, "bell", c); r.GetError().GetCode() != pb.Code_CODE_NOT_YET {
 			t.Errorf("%T: %v", c.GetC(), r)

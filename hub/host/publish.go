@@ -84,9 +84,12 @@ func refuse(m *pb.Event, code pb.Code, msg string, after time.Duration) *pb.Publ
 
 // stamp sets what a plugin is never believed.
 func (h *Host) stamp(plugin string, e *event.Event) {
-	e.Source, e.Seq, e.Received, e.TimeReplaced, e.CameraName = plugin, 0, time.Time{}, false, ""
+	e.Source, e.Seq, e.Received, e.TimeReplaced, e.CameraName, e.Snapshot, e.Hub = plugin, 0, time.Time{}, false, "", "", ""
 	if c, ok := h.Cameras.Camera(e.Camera); ok {
 		e.CameraName = c.Name
+		if e.Type == event.TypeRing {
+			e.TTL = c.IgnoreOlderThan
+		}
 	}
 	if e.Correlation == "" || e.Type == event.TypeRing {
 		e.Correlation = e.ID
@@ -143,8 +146,8 @@ func speaks(kind string, t event.Type) bool {
 	switch kind {
 	case "camera":
 		switch t {
-		case event.TypeRing, event.TypeMotion, event.TypePerson, event.TypeParcel, event.TypeAudio, event.TypeOnline,
-			event.TypeTalk, event.TypeHop, event.TypeDebug:
+		case event.TypeRing, event.TypeMotion, event.TypePerson, event.TypeParcel, event.TypeVehicle, event.TypeAnimal,
+			event.TypeAudio, event.TypeOnline, event.TypeTalk, event.TypeHop, event.TypeDebug:
 			return true
 		}
 	case "device":

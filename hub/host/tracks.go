@@ -33,7 +33,7 @@ func readFromProto(m *pb.OpenMedia, stream string) MediaRead {
 		Rendition: av.Rendition{
 			Video: av.VideoRendition{Codec: av.Codec(v.GetCodec()), Profile: v.GetProfile(), Level: int(v.GetLevel()), MaxWidth: int(v.GetMaxWidth()),
 				MaxHeight: int(v.GetMaxHeight()), MaxFPS: v.GetMaxFps(), MaxKbps: int(v.GetMaxKbps()),
-				KeyInterval: seconds(v.GetKeyIntervalSeconds()), None: v.GetNone()},
+				KeyInterval: seconds(v.GetKeyIntervalSeconds()), InOrder: v.GetInOrder(), None: v.GetNone()},
 			Audio: av.AudioRendition{Codec: audio, SampleRate: int(a.GetSampleRate()), Channels: int(a.GetChannels()), Kbps: int(a.GetKbps()), None: a.GetNone()},
 		}}
 }

@@ -393,6 +393,7 @@ func TestFit(t *testing.T) {
 		{"smaller", av.Rendition{Video: av.VideoRendition{MaxWidth: 640}}, false},
 		{"baseline", av.Rendition{Video: av.VideoRendition{Profile: "baseline"}}, false},
 		{"level 3", av.Rendition{Video: av.VideoRendition{Level: 30}}, false},
+		{"in order", av.Rendition{Video: av.VideoRendition{InOrder: true}}, true},
 		{"h265", av.Rendition{Video: av.VideoRendition{Codec: av.H265}}, false},
 		{"opus at 24 kHz", av.Rendition{Audio: av.AudioRendition{Codec: av.Opus, SampleRate: 24000}}, true},
 		{"aac at 16 kHz", av.Rendition{Audio: av.AudioRendition{Codec: av.AAC, SampleRate: 16000}}, false},
@@ -403,5 +404,13 @@ func TestFit(t *testing.T) {
 		if _, err := Fit(tracks, c.r); (err == nil) != c.fits || err != nil && !errors.Is(err, av.ErrNotYet) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+	// What a camera claims is not what counts.
+	liar := av.Track{ID: 1, Kind: av.Video, Codec: av.H264, Width: 1280, Height: 720, FPS: 30, SPS: []byte{0x67, 77, 0x40, 51}, Reordered: true}
+	if _, err := Fit([]av.Track{liar}, av.Rendition{Video: av.VideoRendition{Level: 31}}); err != nil {
+		t.Errorf("720p30 that claims 5.1: %v", err)
+	}
+	if _, err := Fit([]av.Track{liar}, av.Rendition{Video: av.VideoRendition{InOrder: true}}); err == nil {
+		t.Error("B-frames were taken for a picture in order")
 	}
 }

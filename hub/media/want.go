@@ -108,6 +108,8 @@ func unfitVideo(t av.Track, r av.VideoRendition) string {
 	// Half a frame is what rounding of the stream's own timing makes.
 	case r.MaxFPS != 0 && t.FPS > r.MaxFPS+0.5:
 		return fmt.Sprintf("the picture has %.3g frames a second", t.FPS)
+	case r.InOrder && t.Reordered:
+		return "the picture has B-frames"
 	case t.Codec != av.H264 || len(t.SPS) < 4:
 		return ""
 	}
@@ -116,8 +118,28 @@ func unfitVideo(t av.Track, r av.VideoRendition) string {
 	switch {
 	case limit != 0 && rank > limit:
 		return "the picture is of " + name + " profile"
-	case r.Level != 0 && int(t.SPS[3]) > r.Level:
-		return fmt.Sprintf("the picture is of level %d.%d", t.SPS[3]/10, t.SPS[3]%10)
+	case r.Level != 0 && levelOf(t) > r.Level:
+		return fmt.Sprintf("the picture is of level %d.%d", levelOf(t)/10, levelOf(t)%10)
 	}
 	return ""
+}
+
+// levelOf is the level that a picture's size and rate need (H.264 table A-1), in
+// tenths. Cameras that claim 5.1 for anything are common, so the claim counts only
+// where size or rate is not known.
+func levelOf(t av.Track) int {
+	if t.Width == 0 || t.Height == 0 || t.FPS == 0 {
+		return int(t.SPS[3])
+	}
+	size := ((t.Width + 15) / 16) * ((t.Height + 15) / 16)
+	rate := int(float64(size) * (t.FPS - 0.5)) // as above: half a frame is the timing's rounding
+	for _, l := range []struct{ level, rate, size int }{
+		{10, 1485, 99}, {11, 3000, 396}, {12, 6000, 396}, {13, 11880, 396}, {20, 11880, 396}, {21, 19800, 792}, {22, 20250, 1620},
+		{30, 40500, 1620}, {31, 108000, 3600}, {32, 216000, 5120}, {40, 245760, 8192}, {42, 522240, 8704}, {50, 589824, 22080}, {51, 983040, 36864},
+	} {
+		if rate <= l.rate && size <= l.size {
+			return l.level
+		}
+	}
+	return 52
 }

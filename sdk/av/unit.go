@@ -12,6 +12,7 @@ const (
 	Video Kind = "video"
 	Sound Kind = "audio"
 	Image Kind = "image"
+	File  Kind = "file"
 )
 
 // Codec of a track, by its usual short name.
@@ -28,10 +29,15 @@ const (
 	PCMA  Codec = "pcma"
 	L16   Codec = "l16"
 	JPEG  Codec = "jpeg"
+	MP4   Codec = "mp4"
 )
 
-// ImageTrack is the id of the track that JPEGs travel on.
-const ImageTrack = 255
+const (
+	// ImageTrack is the id of the track that JPEGs travel on.
+	ImageTrack = 255
+	// FileTrack is the id of the track on which a file travels, piece by piece.
+	FileTrack = 254
+)
 
 // Track describes one elementary stream. A value is not changed once it was announced;
 // new parameter sets make a new Track with a Generation one higher.
@@ -104,6 +110,7 @@ type VideoRendition struct {
 	MaxFPS      float64       `json:"max_fps,omitempty"`
 	MaxKbps     int           `json:"max_kbps,omitempty"`
 	KeyInterval time.Duration `json:"key_interval,omitempty"`
+	InOrder     bool          `json:"in_order,omitempty"` // no B-frames
 	None        bool          `json:"none,omitempty"`
 }
 

@@ -242,7 +242,7 @@ func (p Permissions) Grant(secrets []string) *pb.Grant {
 	g := &pb.Grant{
 		Publish: p.Publish, Subscribe: p.Subscribe, Commands: p.Commands,
 		MediaPublish: p.Media.Publish, MediaRead: p.Media.Read, Talk: p.Talk,
-		StorageBytes: uint64(p.Storage), Discovery: p.Discovery,
+		StorageBytes: uint64(p.Storage), Discovery: p.Discovery, Devices: p.Devices,
 	}
 	if p.Secrets == "own" {
 		g.Secrets = secrets

@@ -74,7 +74,9 @@ type Permissions struct {
 	Devices   []string  `json:"devices,omitempty" yaml:"devices"`     // audio
 	Publish   []string  `json:"publish,omitempty" yaml:"publish"`
 	Subscribe []string  `json:"subscribe,omitempty" yaml:"subscribe"`
-	// Commands that the hub may send it, and that it may have sent to others.
+	// Commands that it may have others carry out: device.act, chime.play, chime.quiet,
+	// house.mode. What the hub asks of the plugin itself needs no permission; those
+	// names may stand here too.
 	Commands []string `json:"commands,omitempty" yaml:"commands"`
 	Media    Media    `json:"media,omitzero" yaml:"media"`
 	Talk     bool     `json:"talk,omitempty" yaml:"talk"`
@@ -146,7 +148,7 @@ type Action struct {
 	Title        string          `json:"title,omitempty" yaml:"title"`
 	InputSchema  json.RawMessage `json:"input_schema,omitempty" yaml:"-"`
 	OutputSchema json.RawMessage `json:"output_schema,omitempty" yaml:"-"`
-	Role         string          `json:"role,omitempty" yaml:"role"` // view, control, admin (default)
+	Role         string          `json:"role,omitempty" yaml:"role"` // view, control, admin (default), hub (nobody but webhooks and the owner's answers)
 	ReadOnly     bool            `json:"read_only,omitempty" yaml:"read_only"`
 }
 

@@ -134,11 +134,13 @@ func (p Permissions) problems(path string) Problems {
 	return ps
 }
 
-// Commands are the names of what the hub may ask of a plugin.
+// Commands are the names of what the hub may ask of a plugin, and of what a plugin
+// may have others do through the hub.
 func Commands() []string {
 	return []string{
 		"camera.snapshot", "camera.source", "camera.talk", "camera.key_frame", "chime.play", "chime.stop",
-		"notify.send", "device.identify", "device.act", "test.selfcheck", "action",
+		"camera.demand", "notify.send", "device.identify", "device.describe", "device.act", "test.selfcheck", "action",
+		"chime.quiet", "house.mode",
 	}
 }
 
@@ -204,8 +206,8 @@ func actionProblems(as []Action) Problems {
 			ps = append(ps, Problem{Path: at + ".name", Message: a.Name + " stands here twice"})
 		}
 		seen[a.Name] = true
-		if a.Role != "" && !slices.Contains([]string{"view", "control", "admin"}, a.Role) {
-			ps = append(ps, Problem{Path: at + ".role", Message: fmt.Sprintf("%q: want view, control or admin", a.Role)})
+		if a.Role != "" && !slices.Contains([]string{"view", "control", "admin", "hub"}, a.Role) {
+			ps = append(ps, Problem{Path: at + ".role", Message: fmt.Sprintf("%q: want view, control, admin or hub", a.Role)})
 		}
 	}
 	return ps

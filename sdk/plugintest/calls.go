@@ -11,6 +11,7 @@ import (
 func NotYet() []string {
 	return []string{
 		"dial", "discover", "open_talk", "http_fetch", "register_webhook", "act_on_device", "cut_clip", "ask_owner",
+		"device_changed", "describe_house", "set_quiet", "set_mode", "play_chime",
 	}
 }
 

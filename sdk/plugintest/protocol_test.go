@@ -116,7 +116,12 @@ func hubCalls() map[string]func(context.Context, *sdk.Hub) error {
 			_, err := h.CutClip(ctx, sdk.ClipRequest{Camera: "front_door"})
 			return err
 		},
-		"ask_owner": func(ctx context.Context, h *sdk.Hub) error { return h.AskOwner(ctx, sdk.Question{Prompt: "p"}) },
+		"device_changed": func(ctx context.Context, h *sdk.Hub) error { return h.DeviceChanged(ctx, "front_door") },
+		"describe_house": func(ctx context.Context, h *sdk.Hub) error { _, err := h.House(ctx); return err },
+		"set_quiet":      func(ctx context.Context, h *sdk.Hub) error { return h.SetQuiet(ctx, "", true, time.Hour) },
+		"set_mode":       func(ctx context.Context, h *sdk.Hub) error { return h.SetMode(ctx, "away") },
+		"play_chime":     func(ctx context.Context, h *sdk.Hub) error { _, err := h.PlayChime(ctx, "hallway", ""); return err },
+		"ask_owner":      func(ctx context.Context, h *sdk.Hub) error { return h.AskOwner(ctx, sdk.Question{Prompt: "p"}) },
 	}
 }
 
@@ -171,10 +176,14 @@ func TestHubCalls(t *testing.T) {
 	}
 }
 
-// What a call can ask for and this hub cannot do yet, though it takes the call: the
+// What can be asked for or told and this hub does not do yet, though the words are final: the
 // request is proved whole beside the sdk's methods, the answer waits by its name.
 func TestVariantsNotYet(t *testing.T) {
-	for _, name := range []string{"open_media with a rendition of video", "open_media with a rendition of sound", "snapshot of H.264 without a decoder"} {
+	for _, name := range []string{
+		"open_media with a rendition of video", "open_media with a rendition of sound", "snapshot of H.264 without a decoder",
+		"snapshot by the handle of an event", "event of another hub", "visit", "mode", "quiet", "schedule", "system.cameras", "system.house",
+		"camera.source of a stream to pull", "camera.demand at a ring", "device.describe for pages and bridges", "repair with a button",
+		"adapter stdio"} {
 		t.Run(name, func(t *testing.T) { t.Skipf("not yet: %s", name) })
 	}
 }

@@ -46,6 +46,8 @@ func (s *session) commandsBy() map[string]*pb.Command {
 		"camera.key_frame": {C: &pb.Command_CameraKeyFrame{CameraKeyFrame: &pb.CameraKeyFrame{Camera: camera, Stream: "main"}}},
 		"chime.play":       {C: &pb.Command_ChimePlay{ChimePlay: &pb.ChimePlay{Chime: chime, EventId: event.NewID(), Test: true}}},
 		"chime.stop":       {C: &pb.Command_ChimeStop{ChimeStop: &pb.ChimeStop{Chime: chime}}},
+		"camera.demand":    {C: &pb.Command_CameraDemand{CameraDemand: &pb.CameraDemand{Camera: camera, Stream: "main", Reason: "viewer"}}},
+		"device.describe":  {C: &pb.Command_DeviceDescribe{DeviceDescribe: &pb.DeviceDescribe{Device: camera}}},
 		"notify.send":      {C: &pb.Command_NotifySend{NotifySend: &pb.NotifySend{Title: "Conformance test", Body: "Nothing happened.", Priority: "low"}}},
 		"device.identify":  {C: &pb.Command_DeviceIdentify{DeviceIdentify: &pb.DeviceIdentify{Device: camera}}},
 		"device.act":       {C: &pb.Command_DeviceAct{DeviceAct: &pb.DeviceAct{Device: camera, Act: &pb.DeviceAct_LightSet{LightSet: &pb.LightSet{Light: "light"}}}}},

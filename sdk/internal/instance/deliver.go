@@ -134,6 +134,11 @@ func (in *Instance) deliver(l lane, d *pb.Deliver) {
 		return
 	}
 	e, err := event.FromProto(d.GetEvent())
+	if errors.Is(err, event.ErrUnknownType) {
+		// A newer hub's: no handler of this sdk could do anything with it, now or later.
+		in.ack(l, sub.number, d.GetEvent().GetSeq(), nil)
+		return
+	}
 	if err != nil {
 		in.ack(l, sub.number, d.GetEvent().GetSeq(), &pb.Error{Code: pb.Code_CODE_INVALID, Message: err.Error()})
 		return

@@ -90,11 +90,14 @@ type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7 in text form, made by the publisher; the key by which repeats are known.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// ring, motion, person, parcel, audio, online, talk, chime, status, rule, plugin, hop, alert, system, debug.
+	// ring, motion, person, parcel, vehicle, animal, audio, online, talk, visit, chime, status, rule, mode, quiet,
+	// schedule, plugin, hop, alert, system, debug. A taker acknowledges a type that it does not know, and ignores it.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// Dotted tokens [a-z0-9_-]{1,64}, e.g. camera.front_door.ring.
+	// Two to six dotted tokens [a-z0-9_-]{1,64}, e.g. camera.front_door.ring. An event of another hub that shares
+	// this one's bus has hub.<name>. in front, so that a filter camera.** never takes it by accident.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	// The plugin entry that published it. Set by the hub; what a plugin writes here is ignored.
+	// The plugin entry that published it; "video" for what the hub itself saw in the picture; empty for the hub's
+	// own. Set by the hub; what a plugin writes here is ignored.
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
 	// Id of the camera from the config, empty where none is concerned.
 	Camera string `protobuf:"bytes,5,opt,name=camera,proto3" json:"camera,omitempty"`
@@ -110,16 +113,20 @@ type Event struct {
 	Correlation string `protobuf:"bytes,10,opt,name=correlation,proto3" json:"correlation,omitempty"`
 	// Follows from the type; set by the hub.
 	Class Class `protobuf:"varint,11,opt,name=class,proto3,enum=porchlight.plugin.v1.Class" json:"class,omitempty"`
-	// After this age the event is shown, not acted upon. Zero: no limit.
+	// After this age the event is shown, not acted upon: nothing sounds and nobody is called. Absent: no limit. Set
+	// by the hub for a ring, from the camera's ring.ignore_older_than.
 	Ttl *durationpb.Duration `protobuf:"bytes,12,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// Version of the data's shape, 1 today.
 	Schema uint32 `protobuf:"varint,13,opt,name=schema,proto3" json:"schema,omitempty"`
 	// The device time was further than 24 h off and `received` took its place. Set by the hub.
 	TimeReplaced bool `protobuf:"varint,14,opt,name=time_replaced,json=timeReplaced,proto3" json:"time_replaced,omitempty"`
-	// Handle of a picture, to be asked for with the Snapshot call; empty: none.
+	// Handle of the picture kept of this event, for the Snapshot call (which waits for a picture that is still being
+	// taken); empty: none is kept. Set by the hub; what a plugin writes here is ignored.
 	Snapshot string `protobuf:"bytes,15,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	// Display name of the camera, so that no taker need ask back. Set by the hub.
 	CameraName string `protobuf:"bytes,16,opt,name=camera_name,json=cameraName,proto3" json:"camera_name,omitempty"`
+	// Name of the hub where it happened; empty: this one. Set by the hub.
+	Hub string `protobuf:"bytes,17,opt,name=hub,proto3" json:"hub,omitempty"`
 	// Types that are valid to be assigned to Data:
 	//
 	//	*Event_Ring
@@ -136,6 +143,10 @@ type Event struct {
 	//	*Event_Alert
 	//	*Event_System
 	//	*Event_Debug
+	//	*Event_Mode
+	//	*Event_Quiet
+	//	*Event_Schedule
+	//	*Event_Visit
 	Data          isEvent_Data `protobuf_oneof:"data"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -283,6 +294,13 @@ func (x *Event) GetCameraName() string {
 	return ""
 }
 
+func (x *Event) GetHub() string {
+	if x != nil {
+		return x.Hub
+	}
+	return ""
+}
+
 func (x *Event) GetData() isEvent_Data {
 	if x != nil {
 		return x.Data
@@ -416,6 +434,42 @@ func (x *Event) GetDebug() *Debug {
 	return nil
 }
 
+func (x *Event) GetMode() *Mode {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Mode); ok {
+			return x.Mode
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetQuiet() *Quiet {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Quiet); ok {
+			return x.Quiet
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSchedule() *Schedule {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Schedule); ok {
+			return x.Schedule
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetVisit() *Visit {
+	if x != nil {
+		if x, ok := x.Data.(*Event_Visit); ok {
+			return x.Visit
+		}
+	}
+	return nil
+}
+
 type isEvent_Data interface {
 	isEvent_Data()
 }
@@ -476,6 +530,22 @@ type Event_Debug struct {
 	Debug *Debug `protobuf:"bytes,45,opt,name=debug,proto3,oneof"`
 }
 
+type Event_Mode struct {
+	Mode *Mode `protobuf:"bytes,46,opt,name=mode,proto3,oneof"`
+}
+
+type Event_Quiet struct {
+	Quiet *Quiet `protobuf:"bytes,47,opt,name=quiet,proto3,oneof"`
+}
+
+type Event_Schedule struct {
+	Schedule *Schedule `protobuf:"bytes,48,opt,name=schedule,proto3,oneof"`
+}
+
+type Event_Visit struct {
+	Visit *Visit `protobuf:"bytes,49,opt,name=visit,proto3,oneof"`
+}
+
 func (*Event_Ring) isEvent_Data() {}
 
 func (*Event_Motion) isEvent_Data() {}
@@ -504,6 +574,16 @@ func (*Event_System) isEvent_Data() {}
 
 func (*Event_Debug) isEvent_Data() {}
 
+func (*Event_Mode) isEvent_Data() {}
+
+func (*Event_Quiet) isEvent_Data() {}
+
+func (*Event_Schedule) isEvent_Data() {}
+
+func (*Event_Visit) isEvent_Data() {}
+
+// Ring: somebody asks to be let in. It happens once and never ends; a station that holds a call open tells of that
+// by the key `call` of its DeviceStatus. Subject camera.<id>.ring, critical.
 type Ring struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A person asked for it on a page or in a terminal; rings the house all the same.
@@ -511,7 +591,9 @@ type Ring struct {
 	// Which of the device's buttons; empty: the only one.
 	Button string `protobuf:"bytes,2,opt,name=button,proto3" json:"button,omitempty"`
 	// The device says that the button was held.
-	Long          bool `protobuf:"varint,3,opt,name=long,proto3" json:"long,omitempty"`
+	Long bool `protobuf:"varint,3,opt,name=long,proto3" json:"long,omitempty"`
+	// The device says that it was pressed twice.
+	Double        bool `protobuf:"varint,4,opt,name=double,proto3" json:"double,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -567,12 +649,21 @@ func (x *Ring) GetLong() bool {
 	return false
 }
 
-// Motion begins (active) and ends.
+func (x *Ring) GetDouble() bool {
+	if x != nil {
+		return x.Double
+	}
+	return false
+}
+
+// Motion begins (active) and ends. Whoever publishes the beginning publishes the end, after a time of its own where
+// the device tells none, and when it lost the device. Subject camera.<id>.motion, normal.
 type Motion struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Active bool                   `protobuf:"varint,1,opt,name=active,proto3" json:"active,omitempty"`
 	// 0 to 1; 0: not known.
-	Score         float32  `protobuf:"fixed32,2,opt,name=score,proto3" json:"score,omitempty"`
+	Score float32 `protobuf:"fixed32,2,opt,name=score,proto3" json:"score,omitempty"`
+	// Names of the zones that it touched; empty: the device has none.
 	Zones         []string `protobuf:"bytes,3,rep,name=zones,proto3" json:"zones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -629,11 +720,13 @@ func (x *Motion) GetZones() []string {
 	return nil
 }
 
-// Detection of a person, parcel, vehicle or animal. `active` false: it is gone.
+// Detection of a person, parcel, vehicle or animal: the event's type says which. `active` false: it is gone.
+// Subject camera.<id>.<type>, normal.
 type Detection struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Label  string                 `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
-	Active bool                   `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The type, or a finer word: car, dog.
+	Label  string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	Active bool   `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
 	// 0 to 1; 0: not known.
 	Score         float32  `protobuf:"fixed32,3,opt,name=score,proto3" json:"score,omitempty"`
 	Zones         []string `protobuf:"bytes,4,rep,name=zones,proto3" json:"zones,omitempty"`
@@ -699,11 +792,13 @@ func (x *Detection) GetZones() []string {
 	return nil
 }
 
-// AudioEvent is a sound that was recognised: glass, siren, crying, loud.
+// AudioEvent is a sound that was recognised. Subject camera.<id>.audio, normal.
 type AudioEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Label         string                 `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
-	Score         float32                `protobuf:"fixed32,2,opt,name=score,proto3" json:"score,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// glass, siren, crying, barking, loud, or another word.
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// 0 to 1; 0: not known.
+	Score         float32 `protobuf:"fixed32,2,opt,name=score,proto3" json:"score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -752,11 +847,14 @@ func (x *AudioEvent) GetScore() float32 {
 	return 0
 }
 
+// Online tells whether a camera answers. One that sleeps to save its battery is online. Subject camera.<id>.online, state.
 type Online struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Online bool                   `protobuf:"varint,1,opt,name=online,proto3" json:"online,omitempty"`
 	// In the user's words, why it is offline.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// E-… of the reason, where the hub explains it.
+	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -805,15 +903,23 @@ func (x *Online) GetReason() string {
 	return ""
 }
 
-// Talk started or ended.
+func (x *Online) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// Talk started or ended. Subject camera.<id>.talk.started or .ended, normal.
 type Talk struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Active bool                   `protobuf:"varint,1,opt,name=active,proto3" json:"active,omitempty"`
 	// Seconds of speech heard at the door, when it ended.
 	HeardSeconds float64 `protobuf:"fixed64,2,opt,name=heard_seconds,json=heardSeconds,proto3" json:"heard_seconds,omitempty"`
 	// Root mean square level in dB full scale (0 is loudest), when it ended.
-	LevelDbfs     float64 `protobuf:"fixed64,3,opt,name=level_dbfs,json=levelDbfs,proto3" json:"level_dbfs,omitempty"`
-	Talker        string  `protobuf:"bytes,4,opt,name=talker,proto3" json:"talker,omitempty"`
+	LevelDbfs float64 `protobuf:"fixed64,3,opt,name=level_dbfs,json=levelDbfs,proto3" json:"level_dbfs,omitempty"`
+	// Who talks, as people call them.
+	Talker        string `protobuf:"bytes,4,opt,name=talker,proto3" json:"talker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -876,6 +982,86 @@ func (x *Talk) GetTalker() string {
 	return ""
 }
 
+// Visit groups what happened during one stay at a camera; all of it shares the visit's id as its correlation where
+// no ring gave one. Published by the hub when it begins, when it grows and when it ends. Subject camera.<id>.visit, normal.
+type Visit struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Active bool                   `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
+	Began  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=began,proto3" json:"began,omitempty"`
+	// Absent while it lasts.
+	Ended *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=ended,proto3" json:"ended,omitempty"`
+	// Event types seen in it, each once, in the order of their first.
+	EventTypes    []string `protobuf:"bytes,5,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Visit) Reset() {
+	*x = Visit{}
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Visit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Visit) ProtoMessage() {}
+
+func (x *Visit) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Visit.ProtoReflect.Descriptor instead.
+func (*Visit) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Visit) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Visit) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Visit) GetBegan() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Began
+	}
+	return nil
+}
+
+func (x *Visit) GetEnded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *Visit) GetEventTypes() []string {
+	if x != nil {
+		return x.EventTypes
+	}
+	return nil
+}
+
 // ChimeResult tells what a chime did for the event named by the correlation.
 type ChimeResult struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -892,7 +1078,7 @@ type ChimeResult struct {
 
 func (x *ChimeResult) Reset() {
 	*x = ChimeResult{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[7]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1090,7 @@ func (x *ChimeResult) String() string {
 func (*ChimeResult) ProtoMessage() {}
 
 func (x *ChimeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[7]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1103,7 @@ func (x *ChimeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChimeResult.ProtoReflect.Descriptor instead.
 func (*ChimeResult) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ChimeResult) GetChime() string {
@@ -955,18 +1141,22 @@ func (x *ChimeResult) GetTook() *durationpb.Duration {
 	return nil
 }
 
-// DeviceStatus: state as key and value, e.g. battery = 80.
+// DeviceStatus is a device's whole state as key and value: the last event of a subject counts alone, so each carries
+// every key. Subject device.<id>.status, state.
 type DeviceStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Values        map[string]string      `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// Known keys, any other is shown as it is: battery (percent, 0 to 100), charging, asleep, tamper (true, false),
+	// signal (dBm), temperature (degrees Celsius), call (idle, ringing, answered), firmware, light.<id> (on, off),
+	// brightness.<id> (0 to 100), relay.<id> (open, closed), mode.<id> (one of the mode's values: see Choice).
+	Values        map[string]string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeviceStatus) Reset() {
 	*x = DeviceStatus{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[8]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1168,7 @@ func (x *DeviceStatus) String() string {
 func (*DeviceStatus) ProtoMessage() {}
 
 func (x *DeviceStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[8]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1181,7 @@ func (x *DeviceStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceStatus.ProtoReflect.Descriptor instead.
 func (*DeviceStatus) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeviceStatus) GetDevice() string {
@@ -1008,6 +1198,7 @@ func (x *DeviceStatus) GetValues() map[string]string {
 	return nil
 }
 
+// RuleFired tells what a rule did. Subject rule.<id>.fired, normal.
 type RuleFired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rule          string                 `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
@@ -1019,7 +1210,7 @@ type RuleFired struct {
 
 func (x *RuleFired) Reset() {
 	*x = RuleFired{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[9]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1222,7 @@ func (x *RuleFired) String() string {
 func (*RuleFired) ProtoMessage() {}
 
 func (x *RuleFired) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[9]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1235,7 @@ func (x *RuleFired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleFired.ProtoReflect.Descriptor instead.
 func (*RuleFired) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RuleFired) GetRule() string {
@@ -1068,10 +1259,199 @@ func (x *RuleFired) GetActions() []string {
 	return nil
 }
 
+// Mode of the house, also known as presence. Subject system.mode, state.
+type Mode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of presence.modes of the config: home, away, night, …
+	Mode     string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	Previous string `protobuf:"bytes,2,opt,name=previous,proto3" json:"previous,omitempty"`
+	// Who changed it: a login's name, rule/<id>, plugin/<entry>.
+	By            string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mode) Reset() {
+	*x = Mode{}
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mode) ProtoMessage() {}
+
+func (x *Mode) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mode.ProtoReflect.Descriptor instead.
+func (*Mode) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Mode) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Mode) GetPrevious() string {
+	if x != nil {
+		return x.Previous
+	}
+	return ""
+}
+
+func (x *Mode) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// Quiet: chimes do not sound. Subject system.quiet, or chime.<id>.quiet where one chime alone is muted; state.
+type Quiet struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Active bool                   `protobuf:"varint,1,opt,name=active,proto3" json:"active,omitempty"`
+	// When it ends by itself; absent: not before somebody ends it.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// The one chime that is muted; empty: the whole house.
+	Chime         string `protobuf:"bytes,3,opt,name=chime,proto3" json:"chime,omitempty"`
+	By            string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quiet) Reset() {
+	*x = Quiet{}
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quiet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quiet) ProtoMessage() {}
+
+func (x *Quiet) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quiet.ProtoReflect.Descriptor instead.
+func (*Quiet) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Quiet) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Quiet) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Quiet) GetChime() string {
+	if x != nil {
+		return x.Chime
+	}
+	return ""
+}
+
+func (x *Quiet) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// Schedule of the config begins (active) and ends. Subject system.schedule.<id>, state.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      string                 `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	Active        bool                   `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Schedule) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *Schedule) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+// PluginState: subject plugin.<entry>.state, state.
 type PluginState struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Plugin string                 `protobuf:"bytes,1,opt,name=plugin,proto3" json:"plugin,omitempty"`
-	State  string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// starting, configuring, running, degraded, stopping, stopped, backoff, failed, blocked, disabled.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	// Typed reason code, e.g. E-PLUGIN-CRASHED; empty while all is well.
 	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1081,7 +1461,7 @@ type PluginState struct {
 
 func (x *PluginState) Reset() {
 	*x = PluginState{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[10]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1473,7 @@ func (x *PluginState) String() string {
 func (*PluginState) ProtoMessage() {}
 
 func (x *PluginState) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[10]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1486,7 @@ func (x *PluginState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginState.ProtoReflect.Descriptor instead.
 func (*PluginState) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PluginState) GetPlugin() string {
@@ -1153,7 +1533,7 @@ type Hop struct {
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[11]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1545,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[11]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1558,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Hop) GetEventId() string {
@@ -1223,17 +1603,22 @@ func (x *Hop) GetReplay() bool {
 	return false
 }
 
+// Alert from the neighborhood. Subject neighborhood.alert, normal.
 type Alert struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Neighborhood  string                 `protobuf:"bytes,1,opt,name=neighborhood,proto3" json:"neighborhood,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Neighborhood string                 `protobuf:"bytes,1,opt,name=neighborhood,proto3" json:"neighborhood,omitempty"`
+	Text         string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// theft, fire, lost_pet, good_deed, or another word.
+	Category string `protobuf:"bytes,3,opt,name=category,proto3" json:"category,omitempty"`
+	// Name of a cell, never an address.
+	Place         string `protobuf:"bytes,4,opt,name=place,proto3" json:"place,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[12]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1630,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[12]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1643,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Alert) GetNeighborhood() string {
@@ -1275,17 +1660,34 @@ func (x *Alert) GetText() string {
 	return ""
 }
 
+func (x *Alert) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Alert) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+// System tells of the hub itself. Subject system.<kind>, normal.
 type System struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cameras (one came, went, was renamed or can do something else: ask ListCameras again), house (chimes, modes or
+	// schedules are others: ask DescribeHouse again), time (the clock was set), or another word.
+	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *System) Reset() {
 	*x = System{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[13]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1699,7 @@ func (x *System) String() string {
 func (*System) ProtoMessage() {}
 
 func (x *System) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[13]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1712,7 @@ func (x *System) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use System.ProtoReflect.Descriptor instead.
 func (*System) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *System) GetKind() string {
@@ -1327,6 +1729,7 @@ func (x *System) GetText() string {
 	return ""
 }
 
+// Debug: counters and diagnostics. Subject as of what it is about, debug.
 type Debug struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -1337,7 +1740,7 @@ type Debug struct {
 
 func (x *Debug) Reset() {
 	*x = Debug{}
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[14]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1752,7 @@ func (x *Debug) String() string {
 func (*Debug) ProtoMessage() {}
 
 func (x *Debug) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[14]
+	mi := &file_porchlight_plugin_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1765,7 @@ func (x *Debug) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Debug.ProtoReflect.Descriptor instead.
 func (*Debug) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_porchlight_plugin_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Debug) GetKind() string {
@@ -1383,8 +1786,7 @@ var File_porchlight_plugin_v1_event_proto protoreflect.FileDescriptor
 
 const file_porchlight_plugin_v1_event_proto_rawDesc = "" +
 	"\n" +
-	" porchlight/plugin/v1/event.proto\x12\x14porchlight.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\n" +
-	"\n" +
+	" porchlight/plugin/v1/event.proto\x12\x14porchlight.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\f\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -1403,7 +1805,8 @@ const file_porchlight_plugin_v1_event_proto_rawDesc = "" +
 	"\rtime_replaced\x18\x0e \x01(\bR\ftimeReplaced\x12\x1a\n" +
 	"\bsnapshot\x18\x0f \x01(\tR\bsnapshot\x12\x1f\n" +
 	"\vcamera_name\x18\x10 \x01(\tR\n" +
-	"cameraName\x120\n" +
+	"cameraName\x12\x10\n" +
+	"\x03hub\x18\x11 \x01(\tR\x03hub\x120\n" +
 	"\x04ring\x18  \x01(\v2\x1a.porchlight.plugin.v1.RingH\x00R\x04ring\x126\n" +
 	"\x06motion\x18! \x01(\v2\x1c.porchlight.plugin.v1.MotionH\x00R\x06motion\x12?\n" +
 	"\tdetection\x18\" \x01(\v2\x1f.porchlight.plugin.v1.DetectionH\x00R\tdetection\x128\n" +
@@ -1417,12 +1820,17 @@ const file_porchlight_plugin_v1_event_proto_rawDesc = "" +
 	"\x03hop\x18* \x01(\v2\x19.porchlight.plugin.v1.HopH\x00R\x03hop\x123\n" +
 	"\x05alert\x18+ \x01(\v2\x1b.porchlight.plugin.v1.AlertH\x00R\x05alert\x126\n" +
 	"\x06system\x18, \x01(\v2\x1c.porchlight.plugin.v1.SystemH\x00R\x06system\x123\n" +
-	"\x05debug\x18- \x01(\v2\x1b.porchlight.plugin.v1.DebugH\x00R\x05debugB\x06\n" +
-	"\x04data\"F\n" +
+	"\x05debug\x18- \x01(\v2\x1b.porchlight.plugin.v1.DebugH\x00R\x05debug\x120\n" +
+	"\x04mode\x18. \x01(\v2\x1a.porchlight.plugin.v1.ModeH\x00R\x04mode\x123\n" +
+	"\x05quiet\x18/ \x01(\v2\x1b.porchlight.plugin.v1.QuietH\x00R\x05quiet\x12<\n" +
+	"\bschedule\x180 \x01(\v2\x1e.porchlight.plugin.v1.ScheduleH\x00R\bschedule\x123\n" +
+	"\x05visit\x181 \x01(\v2\x1b.porchlight.plugin.v1.VisitH\x00R\x05visitB\x06\n" +
+	"\x04data\"^\n" +
 	"\x04Ring\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\bR\x04test\x12\x16\n" +
 	"\x06button\x18\x02 \x01(\tR\x06button\x12\x12\n" +
-	"\x04long\x18\x03 \x01(\bR\x04long\"L\n" +
+	"\x04long\x18\x03 \x01(\bR\x04long\x12\x16\n" +
+	"\x06double\x18\x04 \x01(\bR\x06double\"L\n" +
 	"\x06Motion\x12\x16\n" +
 	"\x06active\x18\x01 \x01(\bR\x06active\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x02R\x05score\x12\x14\n" +
@@ -1435,16 +1843,24 @@ const file_porchlight_plugin_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"AudioEvent\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x14\n" +
-	"\x05score\x18\x02 \x01(\x02R\x05score\"8\n" +
+	"\x05score\x18\x02 \x01(\x02R\x05score\"L\n" +
 	"\x06Online\x12\x16\n" +
 	"\x06online\x18\x01 \x01(\bR\x06online\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"z\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\"z\n" +
 	"\x04Talk\x12\x16\n" +
 	"\x06active\x18\x01 \x01(\bR\x06active\x12#\n" +
 	"\rheard_seconds\x18\x02 \x01(\x01R\fheardSeconds\x12\x1d\n" +
 	"\n" +
 	"level_dbfs\x18\x03 \x01(\x01R\tlevelDbfs\x12\x16\n" +
-	"\x06talker\x18\x04 \x01(\tR\x06talker\"\x98\x01\n" +
+	"\x06talker\x18\x04 \x01(\tR\x06talker\"\xb4\x01\n" +
+	"\x05Visit\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\bR\x06active\x120\n" +
+	"\x05began\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05began\x120\n" +
+	"\x05ended\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\x12\x1f\n" +
+	"\vevent_types\x18\x05 \x03(\tR\n" +
+	"eventTypes\"\x98\x01\n" +
 	"\vChimeResult\x12\x14\n" +
 	"\x05chime\x18\x01 \x01(\tR\x05chime\x12\x16\n" +
 	"\x06played\x18\x02 \x01(\bR\x06played\x12\x14\n" +
@@ -1460,7 +1876,19 @@ const file_porchlight_plugin_v1_event_proto_rawDesc = "" +
 	"\tRuleFired\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
-	"\aactions\x18\x03 \x03(\tR\aactions\"g\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\"F\n" +
+	"\x04Mode\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\tR\bprevious\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\"w\n" +
+	"\x05Quiet\x12\x16\n" +
+	"\x06active\x18\x01 \x01(\bR\x06active\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
+	"\x05chime\x18\x03 \x01(\tR\x05chime\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\">\n" +
+	"\bSchedule\x12\x1a\n" +
+	"\bschedule\x18\x01 \x01(\tR\bschedule\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\bR\x06active\"g\n" +
 	"\vPluginState\x12\x16\n" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n" +
@@ -1472,10 +1900,12 @@ const file_porchlight_plugin_v1_event_proto_rawDesc = "" +
 	"\aoutcome\x18\x03 \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x12-\n" +
 	"\x04took\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04took\x12\x16\n" +
-	"\x06replay\x18\x06 \x01(\bR\x06replay\"?\n" +
+	"\x06replay\x18\x06 \x01(\bR\x06replay\"q\n" +
 	"\x05Alert\x12\"\n" +
 	"\fneighborhood\x18\x01 \x01(\tR\fneighborhood\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"0\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
+	"\bcategory\x18\x03 \x01(\tR\bcategory\x12\x14\n" +
+	"\x05place\x18\x04 \x01(\tR\x05place\"0\n" +
 	"\x06System\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"/\n" +
@@ -1502,7 +1932,7 @@ func file_porchlight_plugin_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_porchlight_plugin_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_porchlight_plugin_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_porchlight_plugin_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_porchlight_plugin_v1_event_proto_goTypes = []any{
 	(Class)(0),                    // 0: porchlight.plugin.v1.Class
 	(*Event)(nil),                 // 1: porchlight.plugin.v1.Event
@@ -1512,46 +1942,57 @@ var file_porchlight_plugin_v1_event_proto_goTypes = []any{
 	(*AudioEvent)(nil),            // 5: porchlight.plugin.v1.AudioEvent
 	(*Online)(nil),                // 6: porchlight.plugin.v1.Online
 	(*Talk)(nil),                  // 7: porchlight.plugin.v1.Talk
-	(*ChimeResult)(nil),           // 8: porchlight.plugin.v1.ChimeResult
-	(*DeviceStatus)(nil),          // 9: porchlight.plugin.v1.DeviceStatus
-	(*RuleFired)(nil),             // 10: porchlight.plugin.v1.RuleFired
-	(*PluginState)(nil),           // 11: porchlight.plugin.v1.PluginState
-	(*Hop)(nil),                   // 12: porchlight.plugin.v1.Hop
-	(*Alert)(nil),                 // 13: porchlight.plugin.v1.Alert
-	(*System)(nil),                // 14: porchlight.plugin.v1.System
-	(*Debug)(nil),                 // 15: porchlight.plugin.v1.Debug
-	nil,                           // 16: porchlight.plugin.v1.DeviceStatus.ValuesEntry
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(*Visit)(nil),                 // 8: porchlight.plugin.v1.Visit
+	(*ChimeResult)(nil),           // 9: porchlight.plugin.v1.ChimeResult
+	(*DeviceStatus)(nil),          // 10: porchlight.plugin.v1.DeviceStatus
+	(*RuleFired)(nil),             // 11: porchlight.plugin.v1.RuleFired
+	(*Mode)(nil),                  // 12: porchlight.plugin.v1.Mode
+	(*Quiet)(nil),                 // 13: porchlight.plugin.v1.Quiet
+	(*Schedule)(nil),              // 14: porchlight.plugin.v1.Schedule
+	(*PluginState)(nil),           // 15: porchlight.plugin.v1.PluginState
+	(*Hop)(nil),                   // 16: porchlight.plugin.v1.Hop
+	(*Alert)(nil),                 // 17: porchlight.plugin.v1.Alert
+	(*System)(nil),                // 18: porchlight.plugin.v1.System
+	(*Debug)(nil),                 // 19: porchlight.plugin.v1.Debug
+	nil,                           // 20: porchlight.plugin.v1.DeviceStatus.ValuesEntry
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
 }
 var file_porchlight_plugin_v1_event_proto_depIdxs = []int32{
-	17, // 0: porchlight.plugin.v1.Event.time:type_name -> google.protobuf.Timestamp
-	17, // 1: porchlight.plugin.v1.Event.observed:type_name -> google.protobuf.Timestamp
-	17, // 2: porchlight.plugin.v1.Event.received:type_name -> google.protobuf.Timestamp
+	21, // 0: porchlight.plugin.v1.Event.time:type_name -> google.protobuf.Timestamp
+	21, // 1: porchlight.plugin.v1.Event.observed:type_name -> google.protobuf.Timestamp
+	21, // 2: porchlight.plugin.v1.Event.received:type_name -> google.protobuf.Timestamp
 	0,  // 3: porchlight.plugin.v1.Event.class:type_name -> porchlight.plugin.v1.Class
-	18, // 4: porchlight.plugin.v1.Event.ttl:type_name -> google.protobuf.Duration
+	22, // 4: porchlight.plugin.v1.Event.ttl:type_name -> google.protobuf.Duration
 	2,  // 5: porchlight.plugin.v1.Event.ring:type_name -> porchlight.plugin.v1.Ring
 	3,  // 6: porchlight.plugin.v1.Event.motion:type_name -> porchlight.plugin.v1.Motion
 	4,  // 7: porchlight.plugin.v1.Event.detection:type_name -> porchlight.plugin.v1.Detection
 	5,  // 8: porchlight.plugin.v1.Event.audio:type_name -> porchlight.plugin.v1.AudioEvent
 	6,  // 9: porchlight.plugin.v1.Event.online:type_name -> porchlight.plugin.v1.Online
 	7,  // 10: porchlight.plugin.v1.Event.talk:type_name -> porchlight.plugin.v1.Talk
-	8,  // 11: porchlight.plugin.v1.Event.chime:type_name -> porchlight.plugin.v1.ChimeResult
-	9,  // 12: porchlight.plugin.v1.Event.status:type_name -> porchlight.plugin.v1.DeviceStatus
-	10, // 13: porchlight.plugin.v1.Event.rule:type_name -> porchlight.plugin.v1.RuleFired
-	11, // 14: porchlight.plugin.v1.Event.plugin:type_name -> porchlight.plugin.v1.PluginState
-	12, // 15: porchlight.plugin.v1.Event.hop:type_name -> porchlight.plugin.v1.Hop
-	13, // 16: porchlight.plugin.v1.Event.alert:type_name -> porchlight.plugin.v1.Alert
-	14, // 17: porchlight.plugin.v1.Event.system:type_name -> porchlight.plugin.v1.System
-	15, // 18: porchlight.plugin.v1.Event.debug:type_name -> porchlight.plugin.v1.Debug
-	18, // 19: porchlight.plugin.v1.ChimeResult.took:type_name -> google.protobuf.Duration
-	16, // 20: porchlight.plugin.v1.DeviceStatus.values:type_name -> porchlight.plugin.v1.DeviceStatus.ValuesEntry
-	18, // 21: porchlight.plugin.v1.Hop.took:type_name -> google.protobuf.Duration
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	9,  // 11: porchlight.plugin.v1.Event.chime:type_name -> porchlight.plugin.v1.ChimeResult
+	10, // 12: porchlight.plugin.v1.Event.status:type_name -> porchlight.plugin.v1.DeviceStatus
+	11, // 13: porchlight.plugin.v1.Event.rule:type_name -> porchlight.plugin.v1.RuleFired
+	15, // 14: porchlight.plugin.v1.Event.plugin:type_name -> porchlight.plugin.v1.PluginState
+	16, // 15: porchlight.plugin.v1.Event.hop:type_name -> porchlight.plugin.v1.Hop
+	17, // 16: porchlight.plugin.v1.Event.alert:type_name -> porchlight.plugin.v1.Alert
+	18, // 17: porchlight.plugin.v1.Event.system:type_name -> porchlight.plugin.v1.System
+	19, // 18: porchlight.plugin.v1.Event.debug:type_name -> porchlight.plugin.v1.Debug
+	12, // 19: porchlight.plugin.v1.Event.mode:type_name -> porchlight.plugin.v1.Mode
+	13, // 20: porchlight.plugin.v1.Event.quiet:type_name -> porchlight.plugin.v1.Quiet
+	14, // 21: porchlight.plugin.v1.Event.schedule:type_name -> porchlight.plugin.v1.Schedule
+	8,  // 22: porchlight.plugin.v1.Event.visit:type_name -> porchlight.plugin.v1.Visit
+	21, // 23: porchlight.plugin.v1.Visit.began:type_name -> google.protobuf.Timestamp
+	21, // 24: porchlight.plugin.v1.Visit.ended:type_name -> google.protobuf.Timestamp
+	22, // 25: porchlight.plugin.v1.ChimeResult.took:type_name -> google.protobuf.Duration
+	20, // 26: porchlight.plugin.v1.DeviceStatus.values:type_name -> porchlight.plugin.v1.DeviceStatus.ValuesEntry
+	21, // 27: porchlight.plugin.v1.Quiet.until:type_name -> google.protobuf.Timestamp
+	22, // 28: porchlight.plugin.v1.Hop.took:type_name -> google.protobuf.Duration
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_porchlight_plugin_v1_event_proto_init() }
@@ -1574,6 +2015,10 @@ func file_porchlight_plugin_v1_event_proto_init() {
 		(*Event_Alert)(nil),
 		(*Event_System)(nil),
 		(*Event_Debug)(nil),
+		(*Event_Mode)(nil),
+		(*Event_Quiet)(nil),
+		(*Event_Schedule)(nil),
+		(*Event_Visit)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1581,7 +2026,7 @@ func file_porchlight_plugin_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_porchlight_plugin_v1_event_proto_rawDesc), len(file_porchlight_plugin_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

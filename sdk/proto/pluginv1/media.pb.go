@@ -6,12 +6,15 @@
 
 // Media: what a camera offers, and what a reader asks for. The pictures themselves
 // go over media.sock (see sdk/av), never over gRPC.
+//
+// Times of pictures and sound are ticks of their track's clock; sizes are pixels; kbps are 1000 bit a second.
 
 package pluginv1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -28,9 +31,9 @@ type MediaStart_From int32
 
 const (
 	MediaStart_FROM_UNSPECIFIED MediaStart_From = 0
-	// At the newest key frame in the ring, at once.
+	// At the newest key frame in the ring, at once; with an empty ring, at the next.
 	MediaStart_FROM_KEY_FRAME MediaStart_From = 1
-	// At the key frame that is at least `seconds_back` old.
+	// At the newest key frame that is at least `seconds_back` old; at the oldest where all are younger.
 	MediaStart_FROM_SECONDS_BACK MediaStart_From = 2
 	// At the next key frame to come.
 	MediaStart_FROM_LIVE MediaStart_From = 3
@@ -76,29 +79,40 @@ func (x MediaStart_From) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MediaStart_From.Descriptor instead.
 func (MediaStart_From) EnumDescriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{6, 0}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // SourceDescriptor says where the hub pulls a camera's pictures from, or that the
-// plugin pushes them over media.sock.
+// plugin pushes them over media.sock. The hub asks for it when the camera is configured, when a dial or a login
+// failed, before it wakes a battery camera, and after DeviceChanged; between two answers it goes on with the last.
 type SourceDescriptor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One a quality; the first named main is the best.
+	// One a quality, each name once.
 	Streams []*StreamSource `protobuf:"bytes,1,rep,name=streams,proto3" json:"streams,omitempty"`
 	// True: the plugin itself opens media.sock and pushes; `streams` may then be empty.
 	Push bool `protobuf:"varint,2,opt,name=push,proto3" json:"push,omitempty"`
-	// none, rtsp_backchannel, plugin.
+	// none, rtsp_backchannel (what the SDP offers), plugin (by the command camera.talk); empty: none.
 	Talk string `protobuf:"bytes,3,opt,name=talk,proto3" json:"talk,omitempty"`
 	// HTTP URL of a JPEG, fetched by the hub; empty: none. Credentials never stand in it.
 	SnapshotUrl string `protobuf:"bytes,4,opt,name=snapshot_url,json=snapshotUrl,proto3" json:"snapshot_url,omitempty"`
-	// none, url, plugin.
+	// none, url, plugin (by the command camera.snapshot); empty: url where there is one, else none.
 	Snapshot string `protobuf:"bytes,5,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	// always, on_demand, battery; empty: as the owner says.
+	// always, on_demand, battery (on demand, and never longer than pull_limit); empty: as the owner says. The owner's
+	// word is above the plugin's. With `push` it says when CameraDemand is sent.
 	Pull string `protobuf:"bytes,6,opt,name=pull,proto3" json:"pull,omitempty"`
-	// Names of known deviations that the hub works around.
-	Quirks        []string `protobuf:"bytes,7,rep,name=quirks,proto3" json:"quirks,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Names of known deviations that the hub works around from the start instead of finding out; docs/protocol.md
+	// lists them. One that the hub does not know is ignored and logged.
+	Quirks []string `protobuf:"bytes,7,rep,name=quirks,proto3" json:"quirks,omitempty"`
+	// With battery: the longest that a camera is kept awake at a time; absent: 60 s.
+	PullLimit *durationpb.Duration `protobuf:"bytes,8,opt,name=pull_limit,json=pullLimit,proto3" json:"pull_limit,omitempty"`
+	// With talk = plugin: what the device takes, best first. DescribeMedia tells it to those who want to talk.
+	TalkTracks []*Track `protobuf:"bytes,9,rep,name=talk_tracks,json=talkTracks,proto3" json:"talk_tracks,omitempty"`
+	// For snapshot_url.
+	SnapshotCredential *Credential `protobuf:"bytes,10,opt,name=snapshot_credential,json=snapshotCredential,proto3" json:"snapshot_credential,omitempty"`
+	// As StreamSource.fingerprint, for an https snapshot_url.
+	SnapshotFingerprint string `protobuf:"bytes,11,opt,name=snapshot_fingerprint,json=snapshotFingerprint,proto3" json:"snapshot_fingerprint,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *SourceDescriptor) Reset() {
@@ -180,17 +194,108 @@ func (x *SourceDescriptor) GetQuirks() []string {
 	return nil
 }
 
+func (x *SourceDescriptor) GetPullLimit() *durationpb.Duration {
+	if x != nil {
+		return x.PullLimit
+	}
+	return nil
+}
+
+func (x *SourceDescriptor) GetTalkTracks() []*Track {
+	if x != nil {
+		return x.TalkTracks
+	}
+	return nil
+}
+
+func (x *SourceDescriptor) GetSnapshotCredential() *Credential {
+	if x != nil {
+		return x.SnapshotCredential
+	}
+	return nil
+}
+
+func (x *SourceDescriptor) GetSnapshotFingerprint() string {
+	if x != nil {
+		return x.SnapshotFingerprint
+	}
+	return ""
+}
+
+// Credential is how the hub logs in for a plugin, by Basic or Digest as the peer asks. It is never logged or shown.
+type Credential struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Username string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	// Name of a secret that the plugin's own config refers to (front_door for secret://front_door); its value is the
+	// password. Not granted: CODE_DENIED. At most one of secret and password is given.
+	Secret string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The password itself, where it is no secret of the hub's: a device made it, or a session did. Any characters.
+	Password      string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Credential) Reset() {
+	*x = Credential{}
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Credential) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Credential) ProtoMessage() {}
+
+func (x *Credential) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Credential.ProtoReflect.Descriptor instead.
+func (*Credential) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Credential) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Credential) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *Credential) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
 type StreamSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// main or sub.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// rtsp:// or rtsps:// URL without credentials.
-	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	// Handle of the credentials in the plugin's config; the hub resolves it.
-	Credential string `protobuf:"bytes,3,opt,name=credential,proto3" json:"credential,omitempty"`
+	Url        string      `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Credential *Credential `protobuf:"bytes,3,opt,name=credential,proto3" json:"credential,omitempty"`
 	// tcp, udp; empty: tcp.
 	Transport string `protobuf:"bytes,4,opt,name=transport,proto3" json:"transport,omitempty"`
-	// sha256:… of the peer's certificate for rtsps; empty: checked as usual.
+	// sha256: and 64 hex digits, of the peer's certificate in DER, for rtsps; empty: checked as usual.
 	Fingerprint   string `protobuf:"bytes,5,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -198,7 +303,7 @@ type StreamSource struct {
 
 func (x *StreamSource) Reset() {
 	*x = StreamSource{}
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[1]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -210,7 +315,7 @@ func (x *StreamSource) String() string {
 func (*StreamSource) ProtoMessage() {}
 
 func (x *StreamSource) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[1]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -223,7 +328,7 @@ func (x *StreamSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamSource.ProtoReflect.Descriptor instead.
 func (*StreamSource) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{1}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *StreamSource) GetName() string {
@@ -240,11 +345,11 @@ func (x *StreamSource) GetUrl() string {
 	return ""
 }
 
-func (x *StreamSource) GetCredential() string {
+func (x *StreamSource) GetCredential() *Credential {
 	if x != nil {
 		return x.Credential
 	}
-	return ""
+	return nil
 }
 
 func (x *StreamSource) GetTransport() string {
@@ -261,13 +366,15 @@ func (x *StreamSource) GetFingerprint() string {
 	return ""
 }
 
-// Track is one elementary stream.
+// Track is one elementary stream. A stream may carry several of sound, the same in other codecs.
 type Track struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// video, audio, image.
+	// 0 to 253 as the publisher likes; 254 is a file, 255 is JPEGs.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// video, audio, image, file.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// h264, h265, mjpeg, aac, opus, pcmu, pcma, l16, jpeg.
+	// h264, h265, mjpeg; aac (AAC-LC, no ADTS), opus, pcmu, pcma, l16 (16 bit signed, network byte order, channels
+	// interleaved: RFC 3551 4.5.11); jpeg; mp4.
 	Codec string `protobuf:"bytes,3,opt,name=codec,proto3" json:"codec,omitempty"`
 	// Ticks of pts and dts a second.
 	ClockRate uint32 `protobuf:"varint,4,opt,name=clock_rate,json=clockRate,proto3" json:"clock_rate,omitempty"`
@@ -299,7 +406,7 @@ type Track struct {
 
 func (x *Track) Reset() {
 	*x = Track{}
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[2]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +418,7 @@ func (x *Track) String() string {
 func (*Track) ProtoMessage() {}
 
 func (x *Track) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[2]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +431,7 @@ func (x *Track) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Track.ProtoReflect.Descriptor instead.
 func (*Track) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{2}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Track) GetId() uint32 {
@@ -454,11 +561,13 @@ func (x *Track) GetReordered() bool {
 }
 
 type StreamDescription struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Live   bool                   `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
-	Tracks []*Track               `protobuf:"bytes,3,rep,name=tracks,proto3" json:"tracks,omitempty"`
-	// How far back a reader can go, in seconds.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// main or sub.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Live bool   `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
+	// As they are, or as they were when it last ran; empty: it never ran, or cannot be looked at without waking it.
+	Tracks []*Track `protobuf:"bytes,3,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	// How far back a reader can go now, in seconds.
 	PrebufferSeconds float64 `protobuf:"fixed64,4,opt,name=prebuffer_seconds,json=prebufferSeconds,proto3" json:"prebuffer_seconds,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -466,7 +575,7 @@ type StreamDescription struct {
 
 func (x *StreamDescription) Reset() {
 	*x = StreamDescription{}
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[3]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +587,7 @@ func (x *StreamDescription) String() string {
 func (*StreamDescription) ProtoMessage() {}
 
 func (x *StreamDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[3]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +600,7 @@ func (x *StreamDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamDescription.ProtoReflect.Descriptor instead.
 func (*StreamDescription) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{3}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StreamDescription) GetName() string {
@@ -522,13 +631,16 @@ func (x *StreamDescription) GetPrebufferSeconds() float64 {
 	return 0
 }
 
+// VideoRendition says what a reader can take. A stream that fits is copied; else the camera's other stream is tried
+// by the caller, or the hub converts.
 type VideoRendition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// h264, h265, mjpeg; empty: as it is.
 	Codec string `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"`
-	// baseline, main, high; empty: any.
+	// baseline, main, high, each taking those before it; empty: any.
 	Profile string `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
-	// In tenths: 31 is level 3.1; 0: any.
+	// The highest, in tenths: 31 is level 3.1; 0: any. Judged by the size and the macroblocks a second that the stream
+	// has (H.264 table A-1), not by the level that it claims.
 	Level     uint32  `protobuf:"varint,3,opt,name=level,proto3" json:"level,omitempty"`
 	MaxWidth  uint32  `protobuf:"varint,4,opt,name=max_width,json=maxWidth,proto3" json:"max_width,omitempty"`
 	MaxHeight uint32  `protobuf:"varint,5,opt,name=max_height,json=maxHeight,proto3" json:"max_height,omitempty"`
@@ -536,14 +648,17 @@ type VideoRendition struct {
 	MaxKbps   uint32  `protobuf:"varint,7,opt,name=max_kbps,json=maxKbps,proto3" json:"max_kbps,omitempty"`
 	// Longest wanted seconds between key frames; 0: any.
 	KeyIntervalSeconds float64 `protobuf:"fixed64,8,opt,name=key_interval_seconds,json=keyIntervalSeconds,proto3" json:"key_interval_seconds,omitempty"`
-	None               bool    `protobuf:"varint,9,opt,name=none,proto3" json:"none,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// No picture at all.
+	None bool `protobuf:"varint,9,opt,name=none,proto3" json:"none,omitempty"`
+	// No B-frames: pictures come in the order in which they are shown.
+	InOrder       bool `protobuf:"varint,10,opt,name=in_order,json=inOrder,proto3" json:"in_order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VideoRendition) Reset() {
 	*x = VideoRendition{}
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[4]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +670,7 @@ func (x *VideoRendition) String() string {
 func (*VideoRendition) ProtoMessage() {}
 
 func (x *VideoRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[4]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +683,7 @@ func (x *VideoRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VideoRendition.ProtoReflect.Descriptor instead.
 func (*VideoRendition) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{4}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *VideoRendition) GetCodec() string {
@@ -634,21 +749,34 @@ func (x *VideoRendition) GetNone() bool {
 	return false
 }
 
+func (x *VideoRendition) GetInOrder() bool {
+	if x != nil {
+		return x.InOrder
+	}
+	return false
+}
+
+// AudioRendition says what a reader can take.
 type AudioRendition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// opus, aac, pcm16; empty: as it is.
-	Codec         string `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"`
-	SampleRate    uint32 `protobuf:"varint,2,opt,name=sample_rate,json=sampleRate,proto3" json:"sample_rate,omitempty"`
-	Channels      uint32 `protobuf:"varint,3,opt,name=channels,proto3" json:"channels,omitempty"`
-	Kbps          uint32 `protobuf:"varint,4,opt,name=kbps,proto3" json:"kbps,omitempty"`
-	None          bool   `protobuf:"varint,5,opt,name=none,proto3" json:"none,omitempty"`
+	// opus (20 ms a unit), aac (AAC-LC, 1024 samples a unit), pcm16 (comes as a track l16; 20 ms a unit where it was
+	// converted): exactly one track of sound comes, a copy where the stream has one. Empty: all tracks as they are.
+	Codec string `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"`
+	// Hz; 0: as it is. For opus the rate of the sound in it; its track's clock is 48000 all the same.
+	SampleRate uint32 `protobuf:"varint,2,opt,name=sample_rate,json=sampleRate,proto3" json:"sample_rate,omitempty"`
+	// 0: as it is.
+	Channels uint32 `protobuf:"varint,3,opt,name=channels,proto3" json:"channels,omitempty"`
+	// Wanted of a conversion, as a constant rate; 0: the hub's choice. It never makes a copy a conversion.
+	Kbps uint32 `protobuf:"varint,4,opt,name=kbps,proto3" json:"kbps,omitempty"`
+	// No sound at all.
+	None          bool `protobuf:"varint,5,opt,name=none,proto3" json:"none,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AudioRendition) Reset() {
 	*x = AudioRendition{}
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[5]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +788,7 @@ func (x *AudioRendition) String() string {
 func (*AudioRendition) ProtoMessage() {}
 
 func (x *AudioRendition) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[5]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +801,7 @@ func (x *AudioRendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioRendition.ProtoReflect.Descriptor instead.
 func (*AudioRendition) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{5}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AudioRendition) GetCodec() string {
@@ -721,7 +849,7 @@ type MediaStart struct {
 
 func (x *MediaStart) Reset() {
 	*x = MediaStart{}
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[6]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +861,7 @@ func (x *MediaStart) String() string {
 func (*MediaStart) ProtoMessage() {}
 
 func (x *MediaStart) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[6]
+	mi := &file_porchlight_plugin_v1_media_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +874,7 @@ func (x *MediaStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaStart.ProtoReflect.Descriptor instead.
 func (*MediaStart) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{6}
+	return file_porchlight_plugin_v1_media_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MediaStart) GetFrom() MediaStart_From {
@@ -767,7 +895,7 @@ var File_porchlight_plugin_v1_media_proto protoreflect.FileDescriptor
 
 const file_porchlight_plugin_v1_media_proto_rawDesc = "" +
 	"\n" +
-	" porchlight/plugin/v1/media.proto\x12\x14porchlight.plugin.v1\"\xe3\x01\n" +
+	" porchlight/plugin/v1/media.proto\x12\x14porchlight.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe1\x03\n" +
 	"\x10SourceDescriptor\x12<\n" +
 	"\astreams\x18\x01 \x03(\v2\".porchlight.plugin.v1.StreamSourceR\astreams\x12\x12\n" +
 	"\x04push\x18\x02 \x01(\bR\x04push\x12\x12\n" +
@@ -775,12 +903,24 @@ const file_porchlight_plugin_v1_media_proto_rawDesc = "" +
 	"\fsnapshot_url\x18\x04 \x01(\tR\vsnapshotUrl\x12\x1a\n" +
 	"\bsnapshot\x18\x05 \x01(\tR\bsnapshot\x12\x12\n" +
 	"\x04pull\x18\x06 \x01(\tR\x04pull\x12\x16\n" +
-	"\x06quirks\x18\a \x03(\tR\x06quirks\"\x94\x01\n" +
+	"\x06quirks\x18\a \x03(\tR\x06quirks\x128\n" +
+	"\n" +
+	"pull_limit\x18\b \x01(\v2\x19.google.protobuf.DurationR\tpullLimit\x12<\n" +
+	"\vtalk_tracks\x18\t \x03(\v2\x1b.porchlight.plugin.v1.TrackR\n" +
+	"talkTracks\x12Q\n" +
+	"\x13snapshot_credential\x18\n" +
+	" \x01(\v2 .porchlight.plugin.v1.CredentialR\x12snapshotCredential\x121\n" +
+	"\x14snapshot_fingerprint\x18\v \x01(\tR\x13snapshotFingerprint\"\\\n" +
+	"\n" +
+	"Credential\x12\x1a\n" +
+	"\busername\x18\x01 \x01(\tR\busername\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x1a\n" +
+	"\bpassword\x18\x03 \x01(\tR\bpassword\"\xb6\x01\n" +
 	"\fStreamSource\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
-	"\x03url\x18\x02 \x01(\tR\x03url\x12\x1e\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12@\n" +
 	"\n" +
-	"credential\x18\x03 \x01(\tR\n" +
+	"credential\x18\x03 \x01(\v2 .porchlight.plugin.v1.CredentialR\n" +
 	"credential\x12\x1c\n" +
 	"\ttransport\x18\x04 \x01(\tR\ttransport\x12 \n" +
 	"\vfingerprint\x18\x05 \x01(\tR\vfingerprint\"\xe3\x03\n" +
@@ -812,7 +952,7 @@ const file_porchlight_plugin_v1_media_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04live\x18\x02 \x01(\bR\x04live\x123\n" +
 	"\x06tracks\x18\x03 \x03(\v2\x1b.porchlight.plugin.v1.TrackR\x06tracks\x12+\n" +
-	"\x11prebuffer_seconds\x18\x04 \x01(\x01R\x10prebufferSeconds\"\x8c\x02\n" +
+	"\x11prebuffer_seconds\x18\x04 \x01(\x01R\x10prebufferSeconds\"\xa7\x02\n" +
 	"\x0eVideoRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x14\n" +
@@ -823,7 +963,9 @@ const file_porchlight_plugin_v1_media_proto_rawDesc = "" +
 	"\amax_fps\x18\x06 \x01(\x01R\x06maxFps\x12\x19\n" +
 	"\bmax_kbps\x18\a \x01(\rR\amaxKbps\x120\n" +
 	"\x14key_interval_seconds\x18\b \x01(\x01R\x12keyIntervalSeconds\x12\x12\n" +
-	"\x04none\x18\t \x01(\bR\x04none\"\x8b\x01\n" +
+	"\x04none\x18\t \x01(\bR\x04none\x12\x19\n" +
+	"\bin_order\x18\n" +
+	" \x01(\bR\ainOrder\"\x8b\x01\n" +
 	"\x0eAudioRendition\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1f\n" +
 	"\vsample_rate\x18\x02 \x01(\rR\n" +
@@ -854,26 +996,32 @@ func file_porchlight_plugin_v1_media_proto_rawDescGZIP() []byte {
 }
 
 var file_porchlight_plugin_v1_media_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_porchlight_plugin_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_porchlight_plugin_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_porchlight_plugin_v1_media_proto_goTypes = []any{
-	(MediaStart_From)(0),      // 0: porchlight.plugin.v1.MediaStart.From
-	(*SourceDescriptor)(nil),  // 1: porchlight.plugin.v1.SourceDescriptor
-	(*StreamSource)(nil),      // 2: porchlight.plugin.v1.StreamSource
-	(*Track)(nil),             // 3: porchlight.plugin.v1.Track
-	(*StreamDescription)(nil), // 4: porchlight.plugin.v1.StreamDescription
-	(*VideoRendition)(nil),    // 5: porchlight.plugin.v1.VideoRendition
-	(*AudioRendition)(nil),    // 6: porchlight.plugin.v1.AudioRendition
-	(*MediaStart)(nil),        // 7: porchlight.plugin.v1.MediaStart
+	(MediaStart_From)(0),        // 0: porchlight.plugin.v1.MediaStart.From
+	(*SourceDescriptor)(nil),    // 1: porchlight.plugin.v1.SourceDescriptor
+	(*Credential)(nil),          // 2: porchlight.plugin.v1.Credential
+	(*StreamSource)(nil),        // 3: porchlight.plugin.v1.StreamSource
+	(*Track)(nil),               // 4: porchlight.plugin.v1.Track
+	(*StreamDescription)(nil),   // 5: porchlight.plugin.v1.StreamDescription
+	(*VideoRendition)(nil),      // 6: porchlight.plugin.v1.VideoRendition
+	(*AudioRendition)(nil),      // 7: porchlight.plugin.v1.AudioRendition
+	(*MediaStart)(nil),          // 8: porchlight.plugin.v1.MediaStart
+	(*durationpb.Duration)(nil), // 9: google.protobuf.Duration
 }
 var file_porchlight_plugin_v1_media_proto_depIdxs = []int32{
-	2, // 0: porchlight.plugin.v1.SourceDescriptor.streams:type_name -> porchlight.plugin.v1.StreamSource
-	3, // 1: porchlight.plugin.v1.StreamDescription.tracks:type_name -> porchlight.plugin.v1.Track
-	0, // 2: porchlight.plugin.v1.MediaStart.from:type_name -> porchlight.plugin.v1.MediaStart.From
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 0: porchlight.plugin.v1.SourceDescriptor.streams:type_name -> porchlight.plugin.v1.StreamSource
+	9, // 1: porchlight.plugin.v1.SourceDescriptor.pull_limit:type_name -> google.protobuf.Duration
+	4, // 2: porchlight.plugin.v1.SourceDescriptor.talk_tracks:type_name -> porchlight.plugin.v1.Track
+	2, // 3: porchlight.plugin.v1.SourceDescriptor.snapshot_credential:type_name -> porchlight.plugin.v1.Credential
+	2, // 4: porchlight.plugin.v1.StreamSource.credential:type_name -> porchlight.plugin.v1.Credential
+	4, // 5: porchlight.plugin.v1.StreamDescription.tracks:type_name -> porchlight.plugin.v1.Track
+	0, // 6: porchlight.plugin.v1.MediaStart.from:type_name -> porchlight.plugin.v1.MediaStart.From
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_porchlight_plugin_v1_media_proto_init() }
@@ -887,7 +1035,7 @@ func file_porchlight_plugin_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_porchlight_plugin_v1_media_proto_rawDesc), len(file_porchlight_plugin_v1_media_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -5,6 +5,10 @@
 // source: porchlight/plugin/v1/messages.proto
 
 // Protocol 1: all that the hub and a plugin say to each other.
+//
+// Inside protocol 1 members are only added, and whoever sees one that it does not know ignores it. What a sender must
+// know of the other side before it uses an addition has a name in `features`. Fields named config, schema, input and
+// output hold JSON as text.
 
 package pluginv1
 
@@ -41,23 +45,26 @@ const (
 	Code_CODE_UNAVAILABLE Code = 6
 	Code_CODE_DEADLINE    Code = 7
 	Code_CODE_INTERNAL    Code = 8
-	// Somebody else holds it (talk).
+	// Somebody else holds it (talk); the message says who.
 	Code_CODE_BUSY Code = 9
+	// The device or the plugin cannot do it, and will not however often it is asked.
+	Code_CODE_UNSUPPORTED Code = 10
 )
 
 // Enum value maps for Code.
 var (
 	Code_name = map[int32]string{
-		0: "CODE_OK",
-		1: "CODE_NOT_YET",
-		2: "CODE_INVALID",
-		3: "CODE_DENIED",
-		4: "CODE_NOT_FOUND",
-		5: "CODE_EXHAUSTED",
-		6: "CODE_UNAVAILABLE",
-		7: "CODE_DEADLINE",
-		8: "CODE_INTERNAL",
-		9: "CODE_BUSY",
+		0:  "CODE_OK",
+		1:  "CODE_NOT_YET",
+		2:  "CODE_INVALID",
+		3:  "CODE_DENIED",
+		4:  "CODE_NOT_FOUND",
+		5:  "CODE_EXHAUSTED",
+		6:  "CODE_UNAVAILABLE",
+		7:  "CODE_DEADLINE",
+		8:  "CODE_INTERNAL",
+		9:  "CODE_BUSY",
+		10: "CODE_UNSUPPORTED",
 	}
 	Code_value = map[string]int32{
 		"CODE_OK":          0,
@@ -70,6 +77,7 @@ var (
 		"CODE_DEADLINE":    7,
 		"CODE_INTERNAL":    8,
 		"CODE_BUSY":        9,
+		"CODE_UNSUPPORTED": 10,
 	}
 )
 
@@ -309,7 +317,7 @@ func (x OpenMedia_Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OpenMedia_Direction.Descriptor instead.
 func (OpenMedia_Direction) EnumDescriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{73, 0}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{78, 0}
 }
 
 type Subscribe_From int32
@@ -362,7 +370,7 @@ func (x Subscribe_From) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Subscribe_From.Descriptor instead.
 func (Subscribe_From) EnumDescriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{84, 0}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{89, 0}
 }
 
 type Error struct {
@@ -371,7 +379,8 @@ type Error struct {
 	// What, where and how to mend it; small letters.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// E-… code of the hub, where it has one.
-	Explain       string               `protobuf:"bytes,3,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain string `protobuf:"bytes,3,opt,name=explain,proto3" json:"explain,omitempty"`
+	// With CODE_EXHAUSTED and CODE_UNAVAILABLE: not before; absent: as the caller likes.
 	RetryAfter    *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -493,7 +502,7 @@ type Description struct {
 	Id      string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name    string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	// camera, chime, bridge, notifier.
+	// camera, chime, bridge, notifier: what the manifest says.
 	Capabilities []string `protobuf:"bytes,4,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// JSON Schema 2020-12 of plugins.<name>.config; empty: takes none.
 	ConfigSchema string `protobuf:"bytes,5,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
@@ -688,6 +697,9 @@ func (x *Missing) GetFatal() bool {
 	return false
 }
 
+// ActionDescription is a question or an order that API, CLI and pages may put to the plugin. The name `discover` is
+// agreed upon: its output {"found": [{"name", "model", "address", "source": {…}}]} offers devices to add, each with
+// the settings that a camera's source would have.
 type ActionDescription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -695,7 +707,7 @@ type ActionDescription struct {
 	// JSON Schema of input and output; empty: none.
 	InputSchema  string `protobuf:"bytes,3,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`
 	OutputSchema string `protobuf:"bytes,4,opt,name=output_schema,json=outputSchema,proto3" json:"output_schema,omitempty"`
-	// Who may call it: view, control, admin.
+	// Who may call it: view, control, admin (empty: admin). "hub": nobody; it is for webhooks and answers of the owner.
 	Role string `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
 	// True: changes nothing.
 	ReadOnly      bool `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
@@ -932,14 +944,17 @@ func (x *Problem) GetFix() string {
 	return ""
 }
 
-// DeviceEntry is one entry of cameras or chimes that names this plugin.
+// DeviceEntry is one entry of the config that names this plugin.
 type DeviceEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// doorbell, camera, chime.
+	// Never changes while the device is the same one.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// May change at any time, by a new Configure.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// doorbell, camera, chime, channel (of notifications).
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The entry's own keys as JSON (a camera's source, a chime's device, sound, volume).
+	// The entry's own keys as JSON (a camera's source; a chime's device, sound, volume; a channel's settings). A value
+	// secret://name stands there as it is: SecretGet and Credential take the name.
 	Config        string `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1004,11 +1019,12 @@ func (x *DeviceEntry) GetConfig() string {
 }
 
 type ConfigureRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Revision uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	Config   string                 `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
-	Devices  []*DeviceEntry         `protobuf:"bytes,3,rep,name=devices,proto3" json:"devices,omitempty"`
-	Grant    *Grant                 `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Grows with each Configure of one process.
+	Revision uint64         `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Config   string         `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
+	Devices  []*DeviceEntry `protobuf:"bytes,3,rep,name=devices,proto3" json:"devices,omitempty"`
+	Grant    *Grant         `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
 	// The entry's name in the config.
 	Entry string `protobuf:"bytes,5,opt,name=entry,proto3" json:"entry,omitempty"`
 	// The only folder that the plugin may write.
@@ -1122,20 +1138,30 @@ func (x *ConfigureRequest) GetHubFeatures() []string {
 	return nil
 }
 
-// Grant is what the plugin may do: its manifest, what the owner accepted and the hub's policy together.
+// Grant is what the plugin may do: its manifest, what the owner accepted and the hub's policy together. For its own
+// devices a plugin needs no media_read and no talk.
 type Grant struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Publish      []string               `protobuf:"bytes,1,rep,name=publish,proto3" json:"publish,omitempty"`
-	Subscribe    []string               `protobuf:"bytes,2,rep,name=subscribe,proto3" json:"subscribe,omitempty"`
-	Commands     []string               `protobuf:"bytes,3,rep,name=commands,proto3" json:"commands,omitempty"`
-	MediaPublish bool                   `protobuf:"varint,4,opt,name=media_publish,json=mediaPublish,proto3" json:"media_publish,omitempty"`
-	MediaRead    bool                   `protobuf:"varint,5,opt,name=media_read,json=mediaRead,proto3" json:"media_read,omitempty"`
-	Talk         bool                   `protobuf:"varint,6,opt,name=talk,proto3" json:"talk,omitempty"`
-	Secrets      []string               `protobuf:"bytes,7,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	StorageBytes uint64                 `protobuf:"varint,8,opt,name=storage_bytes,json=storageBytes,proto3" json:"storage_bytes,omitempty"`
-	Discovery    []string               `protobuf:"bytes,9,rep,name=discovery,proto3" json:"discovery,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Filters of subjects.
+	Publish   []string `protobuf:"bytes,1,rep,name=publish,proto3" json:"publish,omitempty"`
+	Subscribe []string `protobuf:"bytes,2,rep,name=subscribe,proto3" json:"subscribe,omitempty"`
+	// What it may have others do through the hub: device.act, chime.play, chime.quiet, house.mode. (What the hub asks of
+	// the plugin itself needs no grant.)
+	Commands []string `protobuf:"bytes,3,rep,name=commands,proto3" json:"commands,omitempty"`
+	// Of its own devices.
+	MediaPublish bool `protobuf:"varint,4,opt,name=media_publish,json=mediaPublish,proto3" json:"media_publish,omitempty"`
+	// Of all cameras: their pictures, sound and state.
+	MediaRead bool `protobuf:"varint,5,opt,name=media_read,json=mediaRead,proto3" json:"media_read,omitempty"`
+	// To all cameras.
+	Talk bool `protobuf:"varint,6,opt,name=talk,proto3" json:"talk,omitempty"`
+	// Names; "own": all that its config refers to.
+	Secrets      []string `protobuf:"bytes,7,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	StorageBytes uint64   `protobuf:"varint,8,opt,name=storage_bytes,json=storageBytes,proto3" json:"storage_bytes,omitempty"`
+	Discovery    []string `protobuf:"bytes,9,rep,name=discovery,proto3" json:"discovery,omitempty"`
 	// Network rules in text form, e.g. "tcp 192.0.2.7:554".
-	Network       []string `protobuf:"bytes,10,rep,name=network,proto3" json:"network,omitempty"`
+	Network []string `protobuf:"bytes,10,rep,name=network,proto3" json:"network,omitempty"`
+	// audio.
+	Devices       []string `protobuf:"bytes,11,rep,name=devices,proto3" json:"devices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1236,6 +1262,13 @@ func (x *Grant) GetDiscovery() []string {
 func (x *Grant) GetNetwork() []string {
 	if x != nil {
 		return x.Network
+	}
+	return nil
+}
+
+func (x *Grant) GetDevices() []string {
+	if x != nil {
+		return x.Devices
 	}
 	return nil
 }
@@ -1381,12 +1414,14 @@ func (x *HealthReport) GetParts() []*PartHealth {
 }
 
 type PartHealth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Part          string                 `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
-	State         PartHealth_State       `protobuf:"varint,2,opt,name=state,proto3,enum=porchlight.plugin.v1.PartHealth_State" json:"state,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
-	Fix           string                 `protobuf:"bytes,5,opt,name=fix,proto3" json:"fix,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of a device, or a word of the plugin's own.
+	Part   string                 `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	State  PartHealth_State       `protobuf:"varint,2,opt,name=state,proto3,enum=porchlight.plugin.v1.PartHealth_State" json:"state,omitempty"`
+	Reason string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Since  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// What a person can do about it.
+	Fix           string `protobuf:"bytes,5,opt,name=fix,proto3" json:"fix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1545,7 +1580,9 @@ func (*StopResult) Descriptor() ([]byte, []int) {
 	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{16}
 }
 
-// UrgentFromHub carries rings and chime commands, and the answers to rings.
+// UrgentFromHub carries critical events, the results of publishing them, and the commands chime.play and chime.stop.
+// On either stream the hub answers each Publish by one PublishResult, in any order; a plugin has at most 256 publishes
+// unanswered on each, and more only as Credit allows.
 type UrgentFromHub struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to M:
@@ -2094,12 +2131,15 @@ func (x *Publish) GetEvent() *Event {
 	return nil
 }
 
+// PublishResult answers a Publish. What was not answered when a stream broke is sent again under the same id.
 type PublishResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EventId       string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	Outcome       PublishResult_Outcome  `protobuf:"varint,2,opt,name=outcome,proto3,enum=porchlight.plugin.v1.PublishResult_Outcome" json:"outcome,omitempty"`
-	Error         *Error                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
-	Seq           uint64                 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EventId string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	Outcome PublishResult_Outcome  `protobuf:"varint,2,opt,name=outcome,proto3,enum=porchlight.plugin.v1.PublishResult_Outcome" json:"outcome,omitempty"`
+	// With OUTCOME_REJECTED. CODE_EXHAUSTED: over the rate; the same event may be sent again after retry_after.
+	Error *Error `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// 0 where it was not delivered.
+	Seq           uint64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2162,6 +2202,8 @@ func (x *PublishResult) GetSeq() uint64 {
 	return 0
 }
 
+// Deliver brings an event, in order for one camera and class. Each is acknowledged; without an acknowledgement it
+// comes again, 3 times at most. Past 1,000 unacknowledged critical or 256 other events the hub holds back.
 type Deliver struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Event *Event                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
@@ -2170,7 +2212,8 @@ type Deliver struct {
 	// By the hub's monotonic clock, since it was received.
 	Age *durationpb.Duration `protobuf:"bytes,3,opt,name=age,proto3" json:"age,omitempty"`
 	// Sent before, or from the journal: handle it, but sound nothing.
-	Replay        bool   `protobuf:"varint,4,opt,name=replay,proto3" json:"replay,omitempty"`
+	Replay bool `protobuf:"varint,4,opt,name=replay,proto3" json:"replay,omitempty"`
+	// From 1.
 	Attempt       uint32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2311,7 +2354,7 @@ func (x *EventAck) GetError() *Error {
 	return nil
 }
 
-// Credit lets the plugin have this many more publishes outstanding.
+// Credit lets the plugin have this many more publishes outstanding on the stream on which it comes.
 type Credit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Publishes     uint32                 `protobuf:"varint,1,opt,name=publishes,proto3" json:"publishes,omitempty"`
@@ -2401,6 +2444,7 @@ func (x *Drain) GetReason() string {
 	return ""
 }
 
+// Log is one line; secrets never stand in it.
 type Log struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Time  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
@@ -2472,12 +2516,16 @@ func (x *Log) GetAttrs() map[string]string {
 
 // Repair opens (or with closed, closes) a card on the health page.
 type Repair struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	Effect        string                 `protobuf:"bytes,3,opt,name=effect,proto3" json:"effect,omitempty"`
-	Fix           string                 `protobuf:"bytes,4,opt,name=fix,proto3" json:"fix,omitempty"`
-	Closed        bool                   `protobuf:"varint,5,opt,name=closed,proto3" json:"closed,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plugin's own name of it; opening one that is open replaces it. Cards of a plugin go with its process.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What is wrong, what follows from it, and what a person can do.
+	Title  string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Effect string `protobuf:"bytes,3,opt,name=effect,proto3" json:"effect,omitempty"`
+	Fix    string `protobuf:"bytes,4,opt,name=fix,proto3" json:"fix,omitempty"`
+	Closed bool   `protobuf:"varint,5,opt,name=closed,proto3" json:"closed,omitempty"`
+	// Action of the plugin behind the card's button, called without input; empty: no button.
+	Action        string `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2547,11 +2595,23 @@ func (x *Repair) GetClosed() bool {
 	return false
 }
 
+func (x *Repair) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+// Command is answered by one Reply of the same id on the stream on which it came; a Reply past the deadline is dropped.
+// There is no cancelling: what lasts ends with its connection on media.sock. A command that the plugin does not
+// answer, or that the device cannot do, gets CODE_UNSUPPORTED. Each command has a name in Description.commands.
 type Command struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Deadline       *durationpb.Duration   `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	IdempotencyKey string                 `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// From its arrival; always set.
+	Deadline *durationpb.Duration `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// Two commands of one key are the same one: the second is answered as the first was, and not carried out. Empty: none.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Types that are valid to be assigned to C:
 	//
 	//	*Command_ChimePlay
@@ -2565,6 +2625,8 @@ type Command struct {
 	//	*Command_Action
 	//	*Command_ChimeStop
 	//	*Command_CameraKeyFrame
+	//	*Command_DeviceDescribe
+	//	*Command_CameraDemand
 	C             isCommand_C `protobuf_oneof:"c"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2727,6 +2789,24 @@ func (x *Command) GetCameraKeyFrame() *CameraKeyFrame {
 	return nil
 }
 
+func (x *Command) GetDeviceDescribe() *DeviceDescribe {
+	if x != nil {
+		if x, ok := x.C.(*Command_DeviceDescribe); ok {
+			return x.DeviceDescribe
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCameraDemand() *CameraDemand {
+	if x != nil {
+		if x, ok := x.C.(*Command_CameraDemand); ok {
+			return x.CameraDemand
+		}
+	}
+	return nil
+}
+
 type isCommand_C interface {
 	isCommand_C()
 }
@@ -2775,6 +2855,14 @@ type Command_CameraKeyFrame struct {
 	CameraKeyFrame *CameraKeyFrame `protobuf:"bytes,26,opt,name=camera_key_frame,json=cameraKeyFrame,proto3,oneof"`
 }
 
+type Command_DeviceDescribe struct {
+	DeviceDescribe *DeviceDescribe `protobuf:"bytes,27,opt,name=device_describe,json=deviceDescribe,proto3,oneof"`
+}
+
+type Command_CameraDemand struct {
+	CameraDemand *CameraDemand `protobuf:"bytes,28,opt,name=camera_demand,json=cameraDemand,proto3,oneof"`
+}
+
 func (*Command_ChimePlay) isCommand_C() {}
 
 func (*Command_CameraSnapshot) isCommand_C() {}
@@ -2797,6 +2885,10 @@ func (*Command_ChimeStop) isCommand_C() {}
 
 func (*Command_CameraKeyFrame) isCommand_C() {}
 
+func (*Command_DeviceDescribe) isCommand_C() {}
+
+func (*Command_CameraDemand) isCommand_C() {}
+
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2811,6 +2903,7 @@ type Reply struct {
 	//	*Reply_Done
 	//	*Reply_Selfcheck
 	//	*Reply_Action
+	//	*Reply_Device
 	R             isReply_R `protobuf_oneof:"r"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2939,6 +3032,15 @@ func (x *Reply) GetAction() *ActionResult {
 	return nil
 }
 
+func (x *Reply) GetDevice() *DeviceDescription {
+	if x != nil {
+		if x, ok := x.R.(*Reply_Device); ok {
+			return x.Device
+		}
+	}
+	return nil
+}
+
 type isReply_R interface {
 	isReply_R()
 }
@@ -2975,6 +3077,10 @@ type Reply_Action struct {
 	Action *ActionResult `protobuf:"bytes,24,opt,name=action,proto3,oneof"`
 }
 
+type Reply_Device struct {
+	Device *DeviceDescription `protobuf:"bytes,27,opt,name=device,proto3,oneof"`
+}
+
 func (*Reply_ChimePlayed) isReply_R() {}
 
 func (*Reply_Snapshot) isReply_R() {}
@@ -2991,6 +3097,9 @@ func (*Reply_Selfcheck) isReply_R() {}
 
 func (*Reply_Action) isReply_R() {}
 
+func (*Reply_Device) isReply_R() {}
+
+// Done answers what has no result of its own.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3027,24 +3136,28 @@ func (*Done) Descriptor() ([]byte, []int) {
 	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{31}
 }
 
-// ChimePlay asks for one sound. A chime told `replay`, or one that hears of an event
+// ChimePlay (chime.play) asks for one sound. A chime told `replay`, or one that hears of an event
 // older than `ignore_older_than`, sounds nothing and says so.
 type ChimePlay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Chime string                 `protobuf:"bytes,1,opt,name=chime,proto3" json:"chime,omitempty"`
 	Sound string                 `protobuf:"bytes,2,opt,name=sound,proto3" json:"sound,omitempty"`
 	// 0 to 100; absent: the chime's own.
-	Volume          *uint32              `protobuf:"varint,3,opt,name=volume,proto3,oneof" json:"volume,omitempty"`
-	EventId         string               `protobuf:"bytes,4,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	Camera          string               `protobuf:"bytes,5,opt,name=camera,proto3" json:"camera,omitempty"`
-	CameraName      string               `protobuf:"bytes,6,opt,name=camera_name,json=cameraName,proto3" json:"camera_name,omitempty"`
-	Age             *durationpb.Duration `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
+	Volume *uint32 `protobuf:"varint,3,opt,name=volume,proto3,oneof" json:"volume,omitempty"`
+	// Of the ring; empty with a test that no ring began.
+	EventId    string `protobuf:"bytes,4,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	Camera     string `protobuf:"bytes,5,opt,name=camera,proto3" json:"camera,omitempty"`
+	CameraName string `protobuf:"bytes,6,opt,name=camera_name,json=cameraName,proto3" json:"camera_name,omitempty"`
+	// Of the ring when the command left the hub.
+	Age *durationpb.Duration `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
+	// Absent or 0: no limit.
 	IgnoreOlderThan *durationpb.Duration `protobuf:"bytes,8,opt,name=ignore_older_than,json=ignoreOlderThan,proto3" json:"ignore_older_than,omitempty"`
 	Replay          bool                 `protobuf:"varint,9,opt,name=replay,proto3" json:"replay,omitempty"`
 	Test            bool                 `protobuf:"varint,10,opt,name=test,proto3" json:"test,omitempty"`
-	Repeat          uint32               `protobuf:"varint,11,opt,name=repeat,proto3" json:"repeat,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Times more; 0: once.
+	Repeat        uint32 `protobuf:"varint,11,opt,name=repeat,proto3" json:"repeat,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChimePlay) Reset() {
@@ -3224,6 +3337,7 @@ func (x *ChimePlayed) GetTook() *durationpb.Duration {
 	return nil
 }
 
+// ChimeStop (chime.stop) silences a chime; one that is silent is no error. Answer: Done.
 type ChimeStop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Chime         string                 `protobuf:"bytes,1,opt,name=chime,proto3" json:"chime,omitempty"`
@@ -3268,13 +3382,18 @@ func (x *ChimeStop) GetChime() string {
 	return ""
 }
 
+// CameraSnapshot (camera.snapshot) asks the plugin for a JPEG. Answer: SnapshotTaken, after the JPEG was sent.
+// CODE_UNAVAILABLE: not now, e.g. a sleeping camera and the reason periodic.
 type CameraSnapshot struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
-	Width  uint32                 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
-	Height uint32                 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
-	MaxAge *durationpb.Duration   `protobuf:"bytes,4,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	// periodic, event, owner.
+	// The picture shall fit in it, its aspect kept, never enlarged; 0: the camera's own. A plugin that cannot scale
+	// sends what it has.
+	Width  uint32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	Height uint32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// An older picture will not do; absent or 0: taken now.
+	MaxAge *durationpb.Duration `protobuf:"bytes,4,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// periodic (a tile on some screen), event (something happened), owner (a person waits).
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Token for media.sock, where the JPEG goes as one unit of track 255.
 	Token         string `protobuf:"bytes,6,opt,name=token,proto3" json:"token,omitempty"`
@@ -3414,6 +3533,8 @@ func (x *SnapshotTaken) GetHeight() uint32 {
 	return 0
 }
 
+// CameraSource (camera.source) asks where the pictures come from. Answer: SourceDescriptor. For a battery camera it
+// wakes the camera, within the deadline. CODE_UNAVAILABLE: not known yet; asked again after retry_after.
 type CameraSource struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
@@ -3458,13 +3579,17 @@ func (x *CameraSource) GetCamera() string {
 	return ""
 }
 
-// CameraTalk: speech for the door comes over media.sock; the plugin reads with the token.
+// CameraTalk (camera.talk): speech for the door comes over media.sock; the plugin reads with the token until the end
+// frame, or closes with the reason why it ends sooner. A station that holds a call open takes it as the answer. The
+// hub lets one talk at a time; CODE_BUSY says that somebody else talks by the device's own ways.
 type CameraTalk struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
-	Talker string                 `protobuf:"bytes,2,opt,name=talker,proto3" json:"talker,omitempty"`
-	Token  string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
-	// Track that will be sent: codec, sample rate, channels.
+	// Who talks, as people call them.
+	Talker string `protobuf:"bytes,2,opt,name=talker,proto3" json:"talker,omitempty"`
+	// One use, 10 s.
+	Token string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
+	// What is offered: the first of the source's talk_tracks that the hub can make.
 	Track         *Track `protobuf:"bytes,4,opt,name=track,proto3" json:"track,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3530,7 +3655,7 @@ func (x *CameraTalk) GetTrack() *Track {
 
 type TalkAccepted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the device takes.
+	// What the device takes, the track offered or another; the hub sends this, or closes with the reason.
 	Track         *Track `protobuf:"bytes,1,opt,name=track,proto3" json:"track,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3573,10 +3698,12 @@ func (x *TalkAccepted) GetTrack() *Track {
 	return nil
 }
 
+// CameraKeyFrame (camera.key_frame) asks for a key frame soon. Answer: Done, when the camera was asked.
 type CameraKeyFrame struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
-	Stream        string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
+	// main or sub.
+	Stream        string `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3625,24 +3752,104 @@ func (x *CameraKeyFrame) GetStream() string {
 	return ""
 }
 
+// CameraDemand (camera.demand) tells a plugin that pushes on demand (SourceDescriptor.push, pull not always) that
+// pictures of a stream are wanted, or no longer. It is sent at a ring too, before anybody asks. Answer: Done, when
+// the plugin began; the first unit may come later.
+type CameraDemand struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
+	// main or sub.
+	Stream string `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	Wanted bool   `protobuf:"varint,3,opt,name=wanted,proto3" json:"wanted,omitempty"`
+	// viewer, event, recording, snapshot.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CameraDemand) Reset() {
+	*x = CameraDemand{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CameraDemand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CameraDemand) ProtoMessage() {}
+
+func (x *CameraDemand) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CameraDemand.ProtoReflect.Descriptor instead.
+func (*CameraDemand) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *CameraDemand) GetCamera() string {
+	if x != nil {
+		return x.Camera
+	}
+	return ""
+}
+
+func (x *CameraDemand) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
+}
+
+func (x *CameraDemand) GetWanted() bool {
+	if x != nil {
+		return x.Wanted
+	}
+	return false
+}
+
+func (x *CameraDemand) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// NotifySend (notify.send) asks to tell people. Answer: Notified.
 type NotifySend struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Title   string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	Body    string                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The channel's id.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Title   string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Body    string `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// low, normal, high.
 	Priority string `protobuf:"bytes,4,opt,name=priority,proto3" json:"priority,omitempty"`
-	Link     string `protobuf:"bytes,5,opt,name=link,proto3" json:"link,omitempty"`
-	// Handle of a picture for the Snapshot call.
-	Snapshot      string `protobuf:"bytes,6,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	EventId       string `protobuf:"bytes,7,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// URL of a page of the hub; empty: none.
+	Link string `protobuf:"bytes,5,opt,name=link,proto3" json:"link,omitempty"`
+	// Handle of a picture for the Snapshot call; it needs no media_read. Empty: none.
+	Snapshot   string `protobuf:"bytes,6,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	EventId    string `protobuf:"bytes,7,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	Camera     string `protobuf:"bytes,8,opt,name=camera,proto3" json:"camera,omitempty"`
+	CameraName string `protobuf:"bytes,9,opt,name=camera_name,json=cameraName,proto3" json:"camera_name,omitempty"`
+	// A later one of the same thread takes the place of the earlier (one visit, one message); empty: it stands alone.
+	Thread        string `protobuf:"bytes,10,opt,name=thread,proto3" json:"thread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NotifySend) Reset() {
 	*x = NotifySend{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[41]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3654,7 +3861,7 @@ func (x *NotifySend) String() string {
 func (*NotifySend) ProtoMessage() {}
 
 func (x *NotifySend) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[41]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3667,7 +3874,7 @@ func (x *NotifySend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotifySend.ProtoReflect.Descriptor instead.
 func (*NotifySend) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{41}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *NotifySend) GetChannel() string {
@@ -3719,6 +3926,27 @@ func (x *NotifySend) GetEventId() string {
 	return ""
 }
 
+func (x *NotifySend) GetCamera() string {
+	if x != nil {
+		return x.Camera
+	}
+	return ""
+}
+
+func (x *NotifySend) GetCameraName() string {
+	if x != nil {
+		return x.CameraName
+	}
+	return ""
+}
+
+func (x *NotifySend) GetThread() string {
+	if x != nil {
+		return x.Thread
+	}
+	return ""
+}
+
 type Notified struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reached       uint32                 `protobuf:"varint,1,opt,name=reached,proto3" json:"reached,omitempty"`
@@ -3730,7 +3958,7 @@ type Notified struct {
 
 func (x *Notified) Reset() {
 	*x = Notified{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[42]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3742,7 +3970,7 @@ func (x *Notified) String() string {
 func (*Notified) ProtoMessage() {}
 
 func (x *Notified) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[42]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3755,7 +3983,7 @@ func (x *Notified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notified.ProtoReflect.Descriptor instead.
 func (*Notified) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{42}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Notified) GetReached() uint32 {
@@ -3779,6 +4007,7 @@ func (x *Notified) GetDetail() string {
 	return ""
 }
 
+// DeviceIdentify (device.identify): a blink, a beep. Answer: Done.
 type DeviceIdentify struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
@@ -3788,7 +4017,7 @@ type DeviceIdentify struct {
 
 func (x *DeviceIdentify) Reset() {
 	*x = DeviceIdentify{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[43]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3800,7 +4029,7 @@ func (x *DeviceIdentify) String() string {
 func (*DeviceIdentify) ProtoMessage() {}
 
 func (x *DeviceIdentify) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[43]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3813,7 +4042,7 @@ func (x *DeviceIdentify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceIdentify.ProtoReflect.Descriptor instead.
 func (*DeviceIdentify) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{43}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DeviceIdentify) GetDevice() string {
@@ -3823,6 +4052,263 @@ func (x *DeviceIdentify) GetDevice() string {
 	return ""
 }
 
+// DeviceDescribe (device.describe) asks what a device is and can do. Answer: DeviceDescription. It is asked when the
+// device is configured and after DeviceChanged.
+type DeviceDescribe struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceDescribe) Reset() {
+	*x = DeviceDescribe{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceDescribe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceDescribe) ProtoMessage() {}
+
+func (x *DeviceDescribe) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceDescribe.ProtoReflect.Descriptor instead.
+func (*DeviceDescribe) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *DeviceDescribe) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+// DeviceDescription: what is empty is not known, or is not there.
+type DeviceDescription struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Manufacturer string                 `protobuf:"bytes,1,opt,name=manufacturer,proto3" json:"manufacturer,omitempty"`
+	Model        string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Serial       string                 `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	Firmware     string                 `protobuf:"bytes,4,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	// Event types that may come of it, e.g. ring, motion, person.
+	EventTypes []string `protobuf:"bytes,5,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	// Kinds of ring beside the plain one: long, double.
+	Presses []string `protobuf:"bytes,6,rep,name=presses,proto3" json:"presses,omitempty"`
+	// What Ring.button names, where there is more than one.
+	Buttons []*Choice `protobuf:"bytes,7,rep,name=buttons,proto3" json:"buttons,omitempty"`
+	// What DeviceAct can name.
+	Relays  []*Choice `protobuf:"bytes,8,rep,name=relays,proto3" json:"relays,omitempty"`
+	Lights  []*Choice `protobuf:"bytes,9,rep,name=lights,proto3" json:"lights,omitempty"`
+	Presets []*Choice `protobuf:"bytes,10,rep,name=presets,proto3" json:"presets,omitempty"`
+	Modes   []*Choice `protobuf:"bytes,11,rep,name=modes,proto3" json:"modes,omitempty"`
+	// It answers device.identify.
+	Identify bool `protobuf:"varint,12,opt,name=identify,proto3" json:"identify,omitempty"`
+	// It runs on a battery.
+	Battery       bool `protobuf:"varint,13,opt,name=battery,proto3" json:"battery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceDescription) Reset() {
+	*x = DeviceDescription{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceDescription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceDescription) ProtoMessage() {}
+
+func (x *DeviceDescription) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceDescription.ProtoReflect.Descriptor instead.
+func (*DeviceDescription) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *DeviceDescription) GetManufacturer() string {
+	if x != nil {
+		return x.Manufacturer
+	}
+	return ""
+}
+
+func (x *DeviceDescription) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *DeviceDescription) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *DeviceDescription) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
+func (x *DeviceDescription) GetEventTypes() []string {
+	if x != nil {
+		return x.EventTypes
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetPresses() []string {
+	if x != nil {
+		return x.Presses
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetButtons() []*Choice {
+	if x != nil {
+		return x.Buttons
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetRelays() []*Choice {
+	if x != nil {
+		return x.Relays
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetLights() []*Choice {
+	if x != nil {
+		return x.Lights
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetPresets() []*Choice {
+	if x != nil {
+		return x.Presets
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetModes() []*Choice {
+	if x != nil {
+		return x.Modes
+	}
+	return nil
+}
+
+func (x *DeviceDescription) GetIdentify() bool {
+	if x != nil {
+		return x.Identify
+	}
+	return false
+}
+
+func (x *DeviceDescription) GetBattery() bool {
+	if x != nil {
+		return x.Battery
+	}
+	return false
+}
+
+// Choice is one of a device's parts by its id, with its name for people.
+type Choice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Of a mode: the values that it takes. Of a light: "brightness" where it can be dimmed. Modes known to bridges:
+	// night_vision (auto, on, off), indicator (on, off), privacy (on, off; on: the device shows and tells nothing).
+	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Choice) Reset() {
+	*x = Choice{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Choice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Choice) ProtoMessage() {}
+
+func (x *Choice) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Choice.ProtoReflect.Descriptor instead.
+func (*Choice) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Choice) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Choice) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Choice) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// DeviceAct (device.act) makes a device do something. Answer: Done, when the device said so.
 type DeviceAct struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
@@ -3832,6 +4318,7 @@ type DeviceAct struct {
 	//	*DeviceAct_LightSet
 	//	*DeviceAct_PtzPreset
 	//	*DeviceAct_ModeSet
+	//	*DeviceAct_HangUp
 	Act           isDeviceAct_Act `protobuf_oneof:"act"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3839,7 +4326,7 @@ type DeviceAct struct {
 
 func (x *DeviceAct) Reset() {
 	*x = DeviceAct{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[44]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3851,7 +4338,7 @@ func (x *DeviceAct) String() string {
 func (*DeviceAct) ProtoMessage() {}
 
 func (x *DeviceAct) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[44]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3864,7 +4351,7 @@ func (x *DeviceAct) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceAct.ProtoReflect.Descriptor instead.
 func (*DeviceAct) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{44}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DeviceAct) GetDevice() string {
@@ -3917,6 +4404,15 @@ func (x *DeviceAct) GetModeSet() *ModeSet {
 	return nil
 }
 
+func (x *DeviceAct) GetHangUp() *HangUp {
+	if x != nil {
+		if x, ok := x.Act.(*DeviceAct_HangUp); ok {
+			return x.HangUp
+		}
+	}
+	return nil
+}
+
 type isDeviceAct_Act interface {
 	isDeviceAct_Act()
 }
@@ -3937,6 +4433,10 @@ type DeviceAct_ModeSet struct {
 	ModeSet *ModeSet `protobuf:"bytes,5,opt,name=mode_set,json=modeSet,proto3,oneof"`
 }
 
+type DeviceAct_HangUp struct {
+	HangUp *HangUp `protobuf:"bytes,6,opt,name=hang_up,json=hangUp,proto3,oneof"`
+}
+
 func (*DeviceAct_RelayPulse) isDeviceAct_Act() {}
 
 func (*DeviceAct_LightSet) isDeviceAct_Act() {}
@@ -3945,17 +4445,21 @@ func (*DeviceAct_PtzPreset) isDeviceAct_Act() {}
 
 func (*DeviceAct_ModeSet) isDeviceAct_Act() {}
 
+func (*DeviceAct_HangUp) isDeviceAct_Act() {}
+
+// RelayPulse closes a relay for a while, as a door opener wants it.
 type RelayPulse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Relay         string                 `protobuf:"bytes,1,opt,name=relay,proto3" json:"relay,omitempty"`
-	For           *durationpb.Duration   `protobuf:"bytes,2,opt,name=for,proto3" json:"for,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Relay string                 `protobuf:"bytes,1,opt,name=relay,proto3" json:"relay,omitempty"`
+	// Absent: as the device is set.
+	For           *durationpb.Duration `protobuf:"bytes,2,opt,name=for,proto3" json:"for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RelayPulse) Reset() {
 	*x = RelayPulse{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[45]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3967,7 +4471,7 @@ func (x *RelayPulse) String() string {
 func (*RelayPulse) ProtoMessage() {}
 
 func (x *RelayPulse) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[45]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3980,7 +4484,7 @@ func (x *RelayPulse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RelayPulse.ProtoReflect.Descriptor instead.
 func (*RelayPulse) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{45}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RelayPulse) GetRelay() string {
@@ -3997,6 +4501,43 @@ func (x *RelayPulse) GetFor() *durationpb.Duration {
 	return nil
 }
 
+// HangUp refuses or ends the call that a door station holds open; without a call it is no error.
+type HangUp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HangUp) Reset() {
+	*x = HangUp{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HangUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HangUp) ProtoMessage() {}
+
+func (x *HangUp) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HangUp.ProtoReflect.Descriptor instead.
+func (*HangUp) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{50}
+}
+
 type LightSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Light string                 `protobuf:"bytes,1,opt,name=light,proto3" json:"light,omitempty"`
@@ -4009,7 +4550,7 @@ type LightSet struct {
 
 func (x *LightSet) Reset() {
 	*x = LightSet{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[46]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4021,7 +4562,7 @@ func (x *LightSet) String() string {
 func (*LightSet) ProtoMessage() {}
 
 func (x *LightSet) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[46]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4034,7 +4575,7 @@ func (x *LightSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LightSet.ProtoReflect.Descriptor instead.
 func (*LightSet) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{46}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LightSet) GetLight() string {
@@ -4067,7 +4608,7 @@ type PtzPreset struct {
 
 func (x *PtzPreset) Reset() {
 	*x = PtzPreset{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[47]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4079,7 +4620,7 @@ func (x *PtzPreset) String() string {
 func (*PtzPreset) ProtoMessage() {}
 
 func (x *PtzPreset) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[47]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4092,7 +4633,7 @@ func (x *PtzPreset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PtzPreset.ProtoReflect.Descriptor instead.
 func (*PtzPreset) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{47}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PtzPreset) GetPreset() string {
@@ -4112,7 +4653,7 @@ type ModeSet struct {
 
 func (x *ModeSet) Reset() {
 	*x = ModeSet{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[48]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4124,7 +4665,7 @@ func (x *ModeSet) String() string {
 func (*ModeSet) ProtoMessage() {}
 
 func (x *ModeSet) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[48]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4137,7 +4678,7 @@ func (x *ModeSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeSet.ProtoReflect.Descriptor instead.
 func (*ModeSet) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{48}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ModeSet) GetMode() string {
@@ -4154,6 +4695,7 @@ func (x *ModeSet) GetValue() string {
 	return ""
 }
 
+// SelfCheck (test.selfcheck). Answer: SelfCheckResult.
 type SelfCheck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As the doctor does: thorough, may take the deadline.
@@ -4164,7 +4706,7 @@ type SelfCheck struct {
 
 func (x *SelfCheck) Reset() {
 	*x = SelfCheck{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[49]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4176,7 +4718,7 @@ func (x *SelfCheck) String() string {
 func (*SelfCheck) ProtoMessage() {}
 
 func (x *SelfCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[49]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4189,7 +4731,7 @@ func (x *SelfCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfCheck.ProtoReflect.Descriptor instead.
 func (*SelfCheck) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{49}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SelfCheck) GetThorough() bool {
@@ -4208,7 +4750,7 @@ type SelfCheckResult struct {
 
 func (x *SelfCheckResult) Reset() {
 	*x = SelfCheckResult{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[50]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4220,7 +4762,7 @@ func (x *SelfCheckResult) String() string {
 func (*SelfCheckResult) ProtoMessage() {}
 
 func (x *SelfCheckResult) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[50]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4233,7 +4775,7 @@ func (x *SelfCheckResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfCheckResult.ProtoReflect.Descriptor instead.
 func (*SelfCheckResult) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{50}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SelfCheckResult) GetLines() []*CheckLine {
@@ -4246,7 +4788,8 @@ func (x *SelfCheckResult) GetLines() []*CheckLine {
 type CheckLine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ok, warn, fail.
-	State         string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// What was looked at, why it matters, and the exact remedy. Safe to paste: no secrets.
 	What          string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	Fix           string `protobuf:"bytes,4,opt,name=fix,proto3" json:"fix,omitempty"`
@@ -4256,7 +4799,7 @@ type CheckLine struct {
 
 func (x *CheckLine) Reset() {
 	*x = CheckLine{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[51]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4268,7 +4811,7 @@ func (x *CheckLine) String() string {
 func (*CheckLine) ProtoMessage() {}
 
 func (x *CheckLine) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[51]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4281,7 +4824,7 @@ func (x *CheckLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckLine.ProtoReflect.Descriptor instead.
 func (*CheckLine) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{51}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CheckLine) GetState() string {
@@ -4312,12 +4855,14 @@ func (x *CheckLine) GetFix() string {
 	return ""
 }
 
+// Action (action) calls an action that Describe lists; its input fits the input schema. Answer: ActionResult.
 type Action struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Input string                 `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
-	// Who asks: a login's name, or "cli".
-	Caller        string `protobuf:"bytes,3,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Who asks: a login's name, "cli", "webhook", or "owner" for the answer to AskOwner.
+	Caller string `protobuf:"bytes,3,opt,name=caller,proto3" json:"caller,omitempty"`
+	// view, control, admin; "hub" with webhook and owner.
 	Role          string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4325,7 +4870,7 @@ type Action struct {
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[52]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4337,7 +4882,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[52]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4350,7 +4895,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{52}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Action) GetName() string {
@@ -4390,7 +4935,7 @@ type ActionResult struct {
 
 func (x *ActionResult) Reset() {
 	*x = ActionResult{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[53]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4402,7 +4947,7 @@ func (x *ActionResult) String() string {
 func (*ActionResult) ProtoMessage() {}
 
 func (x *ActionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[53]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4415,7 +4960,7 @@ func (x *ActionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionResult.ProtoReflect.Descriptor instead.
 func (*ActionResult) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{53}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ActionResult) GetOutput() string {
@@ -4425,10 +4970,13 @@ func (x *ActionResult) GetOutput() string {
 	return ""
 }
 
+// HubCall is answered by one HubReply of the same id. At most 64 are under way at a time.
 type HubCall struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Deadline *durationpb.Duration   `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the plugin's choice, unique among those under way.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Absent: 10 s, which is also the most.
+	Deadline *durationpb.Duration `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// Types that are valid to be assigned to C:
 	//
 	//	*HubCall_Dial
@@ -4454,6 +5002,11 @@ type HubCall struct {
 	//	*HubCall_KvDelete
 	//	*HubCall_CutClip
 	//	*HubCall_AskOwner
+	//	*HubCall_DeviceChanged
+	//	*HubCall_DescribeHouse
+	//	*HubCall_SetQuiet
+	//	*HubCall_SetMode
+	//	*HubCall_PlayChime
 	C             isHubCall_C `protobuf_oneof:"c"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4461,7 +5014,7 @@ type HubCall struct {
 
 func (x *HubCall) Reset() {
 	*x = HubCall{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[54]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4473,7 +5026,7 @@ func (x *HubCall) String() string {
 func (*HubCall) ProtoMessage() {}
 
 func (x *HubCall) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[54]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4486,7 +5039,7 @@ func (x *HubCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HubCall.ProtoReflect.Descriptor instead.
 func (*HubCall) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{54}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *HubCall) GetId() string {
@@ -4717,6 +5270,51 @@ func (x *HubCall) GetAskOwner() *AskOwner {
 	return nil
 }
 
+func (x *HubCall) GetDeviceChanged() *DeviceChanged {
+	if x != nil {
+		if x, ok := x.C.(*HubCall_DeviceChanged); ok {
+			return x.DeviceChanged
+		}
+	}
+	return nil
+}
+
+func (x *HubCall) GetDescribeHouse() *DescribeHouse {
+	if x != nil {
+		if x, ok := x.C.(*HubCall_DescribeHouse); ok {
+			return x.DescribeHouse
+		}
+	}
+	return nil
+}
+
+func (x *HubCall) GetSetQuiet() *SetQuiet {
+	if x != nil {
+		if x, ok := x.C.(*HubCall_SetQuiet); ok {
+			return x.SetQuiet
+		}
+	}
+	return nil
+}
+
+func (x *HubCall) GetSetMode() *SetMode {
+	if x != nil {
+		if x, ok := x.C.(*HubCall_SetMode); ok {
+			return x.SetMode
+		}
+	}
+	return nil
+}
+
+func (x *HubCall) GetPlayChime() *PlayChime {
+	if x != nil {
+		if x, ok := x.C.(*HubCall_PlayChime); ok {
+			return x.PlayChime
+		}
+	}
+	return nil
+}
+
 type isHubCall_C interface {
 	isHubCall_C()
 }
@@ -4813,6 +5411,26 @@ type HubCall_AskOwner struct {
 	AskOwner *AskOwner `protobuf:"bytes,38,opt,name=ask_owner,json=askOwner,proto3,oneof"`
 }
 
+type HubCall_DeviceChanged struct {
+	DeviceChanged *DeviceChanged `protobuf:"bytes,39,opt,name=device_changed,json=deviceChanged,proto3,oneof"`
+}
+
+type HubCall_DescribeHouse struct {
+	DescribeHouse *DescribeHouse `protobuf:"bytes,40,opt,name=describe_house,json=describeHouse,proto3,oneof"`
+}
+
+type HubCall_SetQuiet struct {
+	SetQuiet *SetQuiet `protobuf:"bytes,41,opt,name=set_quiet,json=setQuiet,proto3,oneof"`
+}
+
+type HubCall_SetMode struct {
+	SetMode *SetMode `protobuf:"bytes,42,opt,name=set_mode,json=setMode,proto3,oneof"`
+}
+
+type HubCall_PlayChime struct {
+	PlayChime *PlayChime `protobuf:"bytes,43,opt,name=play_chime,json=playChime,proto3,oneof"`
+}
+
 func (*HubCall_Dial) isHubCall_C() {}
 
 func (*HubCall_Discover) isHubCall_C() {}
@@ -4859,6 +5477,16 @@ func (*HubCall_CutClip) isHubCall_C() {}
 
 func (*HubCall_AskOwner) isHubCall_C() {}
 
+func (*HubCall_DeviceChanged) isHubCall_C() {}
+
+func (*HubCall_DescribeHouse) isHubCall_C() {}
+
+func (*HubCall_SetQuiet) isHubCall_C() {}
+
+func (*HubCall_SetMode) isHubCall_C() {}
+
+func (*HubCall_PlayChime) isHubCall_C() {}
+
 type HubReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -4882,6 +5510,8 @@ type HubReply struct {
 	//	*HubReply_ListCameras
 	//	*HubReply_CutClip
 	//	*HubReply_AskOwner
+	//	*HubReply_DescribeHouse
+	//	*HubReply_ChimePlayed
 	R             isHubReply_R `protobuf_oneof:"r"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4889,7 +5519,7 @@ type HubReply struct {
 
 func (x *HubReply) Reset() {
 	*x = HubReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[55]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4901,7 +5531,7 @@ func (x *HubReply) String() string {
 func (*HubReply) ProtoMessage() {}
 
 func (x *HubReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[55]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4914,7 +5544,7 @@ func (x *HubReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HubReply.ProtoReflect.Descriptor instead.
 func (*HubReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{55}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HubReply) GetId() string {
@@ -5091,6 +5721,24 @@ func (x *HubReply) GetAskOwner() *AskOwnerReply {
 	return nil
 }
 
+func (x *HubReply) GetDescribeHouse() *DescribeHouseReply {
+	if x != nil {
+		if x, ok := x.R.(*HubReply_DescribeHouse); ok {
+			return x.DescribeHouse
+		}
+	}
+	return nil
+}
+
+func (x *HubReply) GetChimePlayed() *ChimePlayed {
+	if x != nil {
+		if x, ok := x.R.(*HubReply_ChimePlayed); ok {
+			return x.ChimePlayed
+		}
+	}
+	return nil
+}
+
 type isHubReply_R interface {
 	isHubReply_R()
 }
@@ -5163,6 +5811,14 @@ type HubReply_AskOwner struct {
 	AskOwner *AskOwnerReply `protobuf:"bytes,38,opt,name=ask_owner,json=askOwner,proto3,oneof"`
 }
 
+type HubReply_DescribeHouse struct {
+	DescribeHouse *DescribeHouseReply `protobuf:"bytes,40,opt,name=describe_house,json=describeHouse,proto3,oneof"`
+}
+
+type HubReply_ChimePlayed struct {
+	ChimePlayed *ChimePlayed `protobuf:"bytes,43,opt,name=chime_played,json=chimePlayed,proto3,oneof"`
+}
+
 func (*HubReply_Dial) isHubReply_R() {}
 
 func (*HubReply_Discover) isHubReply_R() {}
@@ -5197,12 +5853,19 @@ func (*HubReply_CutClip) isHubReply_R() {}
 
 func (*HubReply_AskOwner) isHubReply_R() {}
 
-// Dial asks the hub to connect; the descriptor comes over dial.sock in the instance directory.
+func (*HubReply_DescribeHouse) isHubReply_R() {}
+
+func (*HubReply_ChimePlayed) isHubReply_R() {}
+
+// Dial asks the hub to connect, within the grant's network rules; the address that was checked is the address dialled.
+// The descriptor comes over dial.sock in the instance directory: the hello and answer of media.sock, and with the
+// answer's first byte one descriptor (SCM_RIGHTS). The hub then closes.
 type Dial struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// tcp, udp.
-	Network       string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
-	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// tcp; udp (a socket connected to the peer); udp-listen (a bound one, host empty, which needs the rule listen lan).
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	Host    string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// With udp-listen: the port of this machine, 0: any.
 	Port          uint32 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5210,7 +5873,7 @@ type Dial struct {
 
 func (x *Dial) Reset() {
 	*x = Dial{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[56]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5222,7 +5885,7 @@ func (x *Dial) String() string {
 func (*Dial) ProtoMessage() {}
 
 func (x *Dial) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[56]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5235,7 +5898,7 @@ func (x *Dial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dial.ProtoReflect.Descriptor instead.
 func (*Dial) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{56}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Dial) GetNetwork() string {
@@ -5260,16 +5923,18 @@ func (x *Dial) GetPort() uint32 {
 }
 
 type DialReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One use, 10 s.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// ip:port that was dialled, or bound.
+	Address       string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DialReply) Reset() {
 	*x = DialReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[57]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5281,7 +5946,7 @@ func (x *DialReply) String() string {
 func (*DialReply) ProtoMessage() {}
 
 func (x *DialReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[57]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5294,7 +5959,7 @@ func (x *DialReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialReply.ProtoReflect.Descriptor instead.
 func (*DialReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{57}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DialReply) GetToken() string {
@@ -5311,11 +5976,15 @@ func (x *DialReply) GetAddress() string {
 	return ""
 }
 
+// Discover has the hub look for devices, each kind by its own grant.
 type Discover struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// mdns, ws-discovery, ssdp.
-	Kind          string               `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Query         string               `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// mdns: a service (_axis-video._tcp); ws-discovery: a type (dn:NetworkVideoTransmitter, tds:Device); ssdp: a
+	// search target; empty: all of the kind.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// How long it listens, at most 9 s; absent: 3 s.
 	For           *durationpb.Duration `protobuf:"bytes,3,opt,name=for,proto3" json:"for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5323,7 +5992,7 @@ type Discover struct {
 
 func (x *Discover) Reset() {
 	*x = Discover{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[58]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5335,7 +6004,7 @@ func (x *Discover) String() string {
 func (*Discover) ProtoMessage() {}
 
 func (x *Discover) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[58]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5348,7 +6017,7 @@ func (x *Discover) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Discover.ProtoReflect.Descriptor instead.
 func (*Discover) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{58}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Discover) GetKind() string {
@@ -5381,7 +6050,7 @@ type DiscoverReply struct {
 
 func (x *DiscoverReply) Reset() {
 	*x = DiscoverReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[59]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5393,7 +6062,7 @@ func (x *DiscoverReply) String() string {
 func (*DiscoverReply) ProtoMessage() {}
 
 func (x *DiscoverReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[59]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5406,7 +6075,7 @@ func (x *DiscoverReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverReply.ProtoReflect.Descriptor instead.
 func (*DiscoverReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{59}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *DiscoverReply) GetFound() []*Found {
@@ -5417,17 +6086,20 @@ func (x *DiscoverReply) GetFound() []*Found {
 }
 
 type Found struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Addresses     []string               `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Attrs         map[string]string      `protobuf:"bytes,3,rep,name=attrs,proto3" json:"attrs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// mdns: the instance's name; ws-discovery: the EndpointReference; ssdp: the USN.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// mdns: ip:port; ws-discovery: the XAddrs; ssdp: the LOCATION.
+	Addresses []string `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// mdns: the TXT record; ws-discovery: types and scopes, divided by blanks; ssdp: the headers, names in small letters.
+	Attrs         map[string]string `protobuf:"bytes,3,rep,name=attrs,proto3" json:"attrs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[60]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5439,7 +6111,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[60]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5452,7 +6124,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{60}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Found) GetId() string {
@@ -5476,6 +6148,7 @@ func (x *Found) GetAttrs() map[string]string {
 	return nil
 }
 
+// SecretGet reads a secret that the plugin's own config refers to as secret://name.
 type SecretGet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -5485,7 +6158,7 @@ type SecretGet struct {
 
 func (x *SecretGet) Reset() {
 	*x = SecretGet{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[61]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5497,7 +6170,7 @@ func (x *SecretGet) String() string {
 func (*SecretGet) ProtoMessage() {}
 
 func (x *SecretGet) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[61]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5510,7 +6183,7 @@ func (x *SecretGet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecretGet.ProtoReflect.Descriptor instead.
 func (*SecretGet) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{61}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SecretGet) GetName() string {
@@ -5529,7 +6202,7 @@ type SecretReply struct {
 
 func (x *SecretReply) Reset() {
 	*x = SecretReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[62]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5541,7 +6214,7 @@ func (x *SecretReply) String() string {
 func (*SecretReply) ProtoMessage() {}
 
 func (x *SecretReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[62]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5554,7 +6227,7 @@ func (x *SecretReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecretReply.ProtoReflect.Descriptor instead.
 func (*SecretReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{62}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SecretReply) GetValue() string {
@@ -5574,7 +6247,7 @@ type KVGet struct {
 
 func (x *KVGet) Reset() {
 	*x = KVGet{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[63]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5586,7 +6259,7 @@ func (x *KVGet) String() string {
 func (*KVGet) ProtoMessage() {}
 
 func (x *KVGet) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[63]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5599,7 +6272,7 @@ func (x *KVGet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVGet.ProtoReflect.Descriptor instead.
 func (*KVGet) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{63}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *KVGet) GetKey() string {
@@ -5619,7 +6292,7 @@ type KVGetReply struct {
 
 func (x *KVGetReply) Reset() {
 	*x = KVGetReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[64]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5631,7 +6304,7 @@ func (x *KVGetReply) String() string {
 func (*KVGetReply) ProtoMessage() {}
 
 func (x *KVGetReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[64]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5644,7 +6317,7 @@ func (x *KVGetReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVGetReply.ProtoReflect.Descriptor instead.
 func (*KVGetReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{64}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *KVGetReply) GetFound() bool {
@@ -5671,7 +6344,7 @@ type KVPut struct {
 
 func (x *KVPut) Reset() {
 	*x = KVPut{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[65]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5683,7 +6356,7 @@ func (x *KVPut) String() string {
 func (*KVPut) ProtoMessage() {}
 
 func (x *KVPut) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[65]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5696,7 +6369,7 @@ func (x *KVPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVPut.ProtoReflect.Descriptor instead.
 func (*KVPut) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{65}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *KVPut) GetKey() string {
@@ -5722,7 +6395,7 @@ type KVDelete struct {
 
 func (x *KVDelete) Reset() {
 	*x = KVDelete{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[66]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5734,7 +6407,7 @@ func (x *KVDelete) String() string {
 func (*KVDelete) ProtoMessage() {}
 
 func (x *KVDelete) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[66]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5747,7 +6420,7 @@ func (x *KVDelete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVDelete.ProtoReflect.Descriptor instead.
 func (*KVDelete) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{66}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *KVDelete) GetKey() string {
@@ -5766,7 +6439,7 @@ type KVList struct {
 
 func (x *KVList) Reset() {
 	*x = KVList{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[67]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5778,7 +6451,7 @@ func (x *KVList) String() string {
 func (*KVList) ProtoMessage() {}
 
 func (x *KVList) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[67]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5791,7 +6464,7 @@ func (x *KVList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVList.ProtoReflect.Descriptor instead.
 func (*KVList) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{67}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *KVList) GetPrefix() string {
@@ -5810,7 +6483,7 @@ type KVListReply struct {
 
 func (x *KVListReply) Reset() {
 	*x = KVListReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[68]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5822,7 +6495,7 @@ func (x *KVListReply) String() string {
 func (*KVListReply) ProtoMessage() {}
 
 func (x *KVListReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[68]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5835,7 +6508,7 @@ func (x *KVListReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KVListReply.ProtoReflect.Descriptor instead.
 func (*KVListReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{68}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *KVListReply) GetKeys() []string {
@@ -5845,14 +6518,20 @@ func (x *KVListReply) GetKeys() []string {
 	return nil
 }
 
+// SnapshotGet asks for a JPEG. CODE_UNAVAILABLE: there is none in time; asked with a long max_age there may be an old
+// one. CODE_NOT_FOUND: no such camera, or no picture of that handle.
 type SnapshotGet struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
-	Width  uint32                 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
-	Height uint32                 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
-	MaxAge *durationpb.Duration   `protobuf:"bytes,4,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	Reason string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Handle from an event; empty: as of now.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// May be empty with a handle.
+	Camera string `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
+	// The picture fits in it, its aspect kept, never enlarged; 0: the camera's own. The reply says what it is.
+	Width  uint32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	Height uint32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	// The newest picture that is kept will do if it is not older; absent or 0: taken now.
+	MaxAge *durationpb.Duration `protobuf:"bytes,4,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// periodic, event, owner; see CameraSnapshot.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Of an event or a notification; empty: as of now. max_age then says nothing.
 	Handle        string `protobuf:"bytes,6,opt,name=handle,proto3" json:"handle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5860,7 +6539,7 @@ type SnapshotGet struct {
 
 func (x *SnapshotGet) Reset() {
 	*x = SnapshotGet{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[69]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5872,7 +6551,7 @@ func (x *SnapshotGet) String() string {
 func (*SnapshotGet) ProtoMessage() {}
 
 func (x *SnapshotGet) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[69]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5885,7 +6564,7 @@ func (x *SnapshotGet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotGet.ProtoReflect.Descriptor instead.
 func (*SnapshotGet) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{69}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *SnapshotGet) GetCamera() string {
@@ -5933,18 +6612,19 @@ func (x *SnapshotGet) GetHandle() string {
 type SnapshotReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For media.sock, where the JPEG comes as one unit of track 255.
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Taken         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=taken,proto3" json:"taken,omitempty"`
-	Age           *durationpb.Duration   `protobuf:"bytes,3,opt,name=age,proto3" json:"age,omitempty"`
-	Width         uint32                 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
-	Height        uint32                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	Taken *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=taken,proto3" json:"taken,omitempty"`
+	// By the hub's monotonic clock.
+	Age           *durationpb.Duration `protobuf:"bytes,3,opt,name=age,proto3" json:"age,omitempty"`
+	Width         uint32               `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
+	Height        uint32               `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotReply) Reset() {
 	*x = SnapshotReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[70]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5956,7 +6636,7 @@ func (x *SnapshotReply) String() string {
 func (*SnapshotReply) ProtoMessage() {}
 
 func (x *SnapshotReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[70]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5969,7 +6649,7 @@ func (x *SnapshotReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotReply.ProtoReflect.Descriptor instead.
 func (*SnapshotReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{70}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SnapshotReply) GetToken() string {
@@ -6007,6 +6687,7 @@ func (x *SnapshotReply) GetHeight() uint32 {
 	return 0
 }
 
+// DescribeMedia tells what a camera offers; nothing is opened or woken for it.
 type DescribeMedia struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
@@ -6016,7 +6697,7 @@ type DescribeMedia struct {
 
 func (x *DescribeMedia) Reset() {
 	*x = DescribeMedia{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[71]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6028,7 +6709,7 @@ func (x *DescribeMedia) String() string {
 func (*DescribeMedia) ProtoMessage() {}
 
 func (x *DescribeMedia) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[71]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6041,7 +6722,7 @@ func (x *DescribeMedia) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeMedia.ProtoReflect.Descriptor instead.
 func (*DescribeMedia) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{71}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *DescribeMedia) GetCamera() string {
@@ -6054,7 +6735,7 @@ func (x *DescribeMedia) GetCamera() string {
 type DescribeMediaReply struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Streams []*StreamDescription   `protobuf:"bytes,1,rep,name=streams,proto3" json:"streams,omitempty"`
-	// Codecs that the camera takes for talk; empty: it takes none.
+	// What the camera takes for talk, best first; empty: it takes none, or is not known yet.
 	Talk          []*Track `protobuf:"bytes,2,rep,name=talk,proto3" json:"talk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6062,7 +6743,7 @@ type DescribeMediaReply struct {
 
 func (x *DescribeMediaReply) Reset() {
 	*x = DescribeMediaReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[72]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6074,7 +6755,7 @@ func (x *DescribeMediaReply) String() string {
 func (*DescribeMediaReply) ProtoMessage() {}
 
 func (x *DescribeMediaReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[72]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6087,7 +6768,7 @@ func (x *DescribeMediaReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeMediaReply.ProtoReflect.Descriptor instead.
 func (*DescribeMediaReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{72}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *DescribeMediaReply) GetStreams() []*StreamDescription {
@@ -6104,17 +6785,22 @@ func (x *DescribeMediaReply) GetTalk() []*Track {
 	return nil
 }
 
+// OpenMedia opens a stream for pushing or reading, over media.sock. A reader of a camera that is pulled on demand
+// waits for its first pictures, within the deadline. CODE_UNAVAILABLE with an E-… code: the rendition needs a
+// conversion that this machine cannot do. CODE_DENIED: not granted, or the owner closed the camera.
 type OpenMedia struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Direction OpenMedia_Direction    `protobuf:"varint,1,opt,name=direction,proto3,enum=porchlight.plugin.v1.OpenMedia_Direction" json:"direction,omitempty"`
 	Camera    string                 `protobuf:"bytes,2,opt,name=camera,proto3" json:"camera,omitempty"`
-	// main, sub.
-	Stream string      `protobuf:"bytes,3,opt,name=stream,proto3" json:"stream,omitempty"`
-	Start  *MediaStart `protobuf:"bytes,4,opt,name=start,proto3" json:"start,omitempty"`
+	// main (also when empty), sub.
+	Stream string `protobuf:"bytes,3,opt,name=stream,proto3" json:"stream,omitempty"`
+	// Absent: FROM_KEY_FRAME.
+	Start *MediaStart `protobuf:"bytes,4,opt,name=start,proto3" json:"start,omitempty"`
 	// False: end when the ring is drained (with FROM_SECONDS_BACK).
-	Follow bool            `protobuf:"varint,5,opt,name=follow,proto3" json:"follow,omitempty"`
-	Video  *VideoRendition `protobuf:"bytes,6,opt,name=video,proto3" json:"video,omitempty"`
-	Audio  *AudioRendition `protobuf:"bytes,7,opt,name=audio,proto3" json:"audio,omitempty"`
+	Follow bool `protobuf:"varint,5,opt,name=follow,proto3" json:"follow,omitempty"`
+	// Absent: as it is.
+	Video *VideoRendition `protobuf:"bytes,6,opt,name=video,proto3" json:"video,omitempty"`
+	Audio *AudioRendition `protobuf:"bytes,7,opt,name=audio,proto3" json:"audio,omitempty"`
 	// When publishing: the tracks to come.
 	Tracks        []*Track `protobuf:"bytes,8,rep,name=tracks,proto3" json:"tracks,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -6123,7 +6809,7 @@ type OpenMedia struct {
 
 func (x *OpenMedia) Reset() {
 	*x = OpenMedia{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[73]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6135,7 +6821,7 @@ func (x *OpenMedia) String() string {
 func (*OpenMedia) ProtoMessage() {}
 
 func (x *OpenMedia) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[73]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6148,7 +6834,7 @@ func (x *OpenMedia) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMedia.ProtoReflect.Descriptor instead.
 func (*OpenMedia) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{73}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *OpenMedia) GetDirection() OpenMedia_Direction {
@@ -6211,8 +6897,10 @@ type OpenMediaReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One use, 10 s.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	// copy, or converted: reason.
-	Rendition     string   `protobuf:"bytes,2,opt,name=rendition,proto3" json:"rendition,omitempty"`
+	// copy, or converted: reason. It holds for the whole connection: where the stream changes so that it holds no
+	// longer, the hub ends with a reason, and the reader opens anew.
+	Rendition string `protobuf:"bytes,2,opt,name=rendition,proto3" json:"rendition,omitempty"`
+	// Known so far; more may come on the socket.
 	Tracks        []*Track `protobuf:"bytes,3,rep,name=tracks,proto3" json:"tracks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6220,7 +6908,7 @@ type OpenMediaReply struct {
 
 func (x *OpenMediaReply) Reset() {
 	*x = OpenMediaReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[74]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6232,7 +6920,7 @@ func (x *OpenMediaReply) String() string {
 func (*OpenMediaReply) ProtoMessage() {}
 
 func (x *OpenMediaReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[74]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6245,7 +6933,7 @@ func (x *OpenMediaReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenMediaReply.ProtoReflect.Descriptor instead.
 func (*OpenMediaReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{74}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *OpenMediaReply) GetToken() string {
@@ -6269,18 +6957,23 @@ func (x *OpenMediaReply) GetTracks() []*Track {
 	return nil
 }
 
+// OpenTalk opens the way to a door's loudspeaker: one at a time a camera, until the token's connection closes. Units
+// are paced as they are to sound; the hub keeps 500 ms and drops the oldest beyond. CODE_UNSUPPORTED: it has no
+// loudspeaker.
 type OpenTalk struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
-	Track         *Track                 `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
-	Talker        string                 `protobuf:"bytes,3,opt,name=talker,proto3" json:"talker,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
+	// What the plugin has. opus, pcmu, pcma and l16 are always taken, and converted to what the device takes.
+	Track *Track `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
+	// Who talks, as people call them.
+	Talker        string `protobuf:"bytes,3,opt,name=talker,proto3" json:"talker,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OpenTalk) Reset() {
 	*x = OpenTalk{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[75]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6292,7 +6985,7 @@ func (x *OpenTalk) String() string {
 func (*OpenTalk) ProtoMessage() {}
 
 func (x *OpenTalk) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[75]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6305,7 +6998,7 @@ func (x *OpenTalk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTalk.ProtoReflect.Descriptor instead.
 func (*OpenTalk) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{75}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *OpenTalk) GetCamera() string {
@@ -6331,8 +7024,10 @@ func (x *OpenTalk) GetTalker() string {
 
 type OpenTalkReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Track *Track                 `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
+	// One use, 10 s.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// What the hub takes: the track asked for, or another that the plugin sends instead.
+	Track *Track `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
 	// With CODE_BUSY: who talks.
 	Talker        string `protobuf:"bytes,3,opt,name=talker,proto3" json:"talker,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -6341,7 +7036,7 @@ type OpenTalkReply struct {
 
 func (x *OpenTalkReply) Reset() {
 	*x = OpenTalkReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[76]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6353,7 +7048,7 @@ func (x *OpenTalkReply) String() string {
 func (*OpenTalkReply) ProtoMessage() {}
 
 func (x *OpenTalkReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[76]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6366,7 +7061,7 @@ func (x *OpenTalkReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTalkReply.ProtoReflect.Descriptor instead.
 func (*OpenTalkReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{76}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *OpenTalkReply) GetToken() string {
@@ -6390,6 +7085,8 @@ func (x *OpenTalkReply) GetTalker() string {
 	return ""
 }
 
+// RequestKeyFrame asks the camera for a key frame soon. Answer: Done, when it was asked. CODE_UNSUPPORTED: it cannot
+// be asked.
 type RequestKeyFrame struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
@@ -6400,7 +7097,7 @@ type RequestKeyFrame struct {
 
 func (x *RequestKeyFrame) Reset() {
 	*x = RequestKeyFrame{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[77]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6412,7 +7109,7 @@ func (x *RequestKeyFrame) String() string {
 func (*RequestKeyFrame) ProtoMessage() {}
 
 func (x *RequestKeyFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[77]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6425,7 +7122,7 @@ func (x *RequestKeyFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestKeyFrame.ProtoReflect.Descriptor instead.
 func (*RequestKeyFrame) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{77}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RequestKeyFrame) GetCamera() string {
@@ -6442,6 +7139,8 @@ func (x *RequestKeyFrame) GetStream() string {
 	return ""
 }
 
+// HoldPrebuffer keeps so much of a stream for readers that begin in the past; the camera is pulled as long as it is
+// held. One a plugin and stream: a later one replaces it. It ends with the plugin's process.
 type HoldPrebuffer struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
@@ -6454,7 +7153,7 @@ type HoldPrebuffer struct {
 
 func (x *HoldPrebuffer) Reset() {
 	*x = HoldPrebuffer{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[78]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6466,7 +7165,7 @@ func (x *HoldPrebuffer) String() string {
 func (*HoldPrebuffer) ProtoMessage() {}
 
 func (x *HoldPrebuffer) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[78]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6479,7 +7178,7 @@ func (x *HoldPrebuffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldPrebuffer.ProtoReflect.Descriptor instead.
 func (*HoldPrebuffer) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{78}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *HoldPrebuffer) GetCamera() string {
@@ -6505,7 +7204,7 @@ func (x *HoldPrebuffer) GetSeconds() float64 {
 
 type HoldPrebufferReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the hub can hold, at most 30.
+	// What the hub can hold, at most 30; 0 where it was released.
 	Seconds       float64 `protobuf:"fixed64,1,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6513,7 +7212,7 @@ type HoldPrebufferReply struct {
 
 func (x *HoldPrebufferReply) Reset() {
 	*x = HoldPrebufferReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[79]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6525,7 +7224,7 @@ func (x *HoldPrebufferReply) String() string {
 func (*HoldPrebufferReply) ProtoMessage() {}
 
 func (x *HoldPrebufferReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[79]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6538,7 +7237,7 @@ func (x *HoldPrebufferReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldPrebufferReply.ProtoReflect.Descriptor instead.
 func (*HoldPrebufferReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{79}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *HoldPrebufferReply) GetSeconds() float64 {
@@ -6548,21 +7247,26 @@ func (x *HoldPrebufferReply) GetSeconds() float64 {
 	return 0
 }
 
+// HTTPFetch has the hub fetch a URL within the grant's network rules. Redirects are not followed. What is larger than
+// 900 KiB, or endless, is CODE_EXHAUSTED: that is for Dial.
 type HTTPFetch struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Method  string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	Url     string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	Headers map[string]string      `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Body    []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
-	// Name of a secret whose value becomes the password of Basic or Digest.
-	Credential    string `protobuf:"bytes,5,opt,name=credential,proto3" json:"credential,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: GET.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// http:// or https://, without credentials.
+	Url        string            `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Headers    map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Body       []byte            `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	Credential *Credential       `protobuf:"bytes,5,opt,name=credential,proto3" json:"credential,omitempty"`
+	// As StreamSource.fingerprint.
+	Fingerprint   string `protobuf:"bytes,6,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HTTPFetch) Reset() {
 	*x = HTTPFetch{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[80]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6574,7 +7278,7 @@ func (x *HTTPFetch) String() string {
 func (*HTTPFetch) ProtoMessage() {}
 
 func (x *HTTPFetch) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[80]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6587,7 +7291,7 @@ func (x *HTTPFetch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPFetch.ProtoReflect.Descriptor instead.
 func (*HTTPFetch) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{80}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *HTTPFetch) GetMethod() string {
@@ -6618,25 +7322,33 @@ func (x *HTTPFetch) GetBody() []byte {
 	return nil
 }
 
-func (x *HTTPFetch) GetCredential() string {
+func (x *HTTPFetch) GetCredential() *Credential {
 	if x != nil {
 		return x.Credential
+	}
+	return nil
+}
+
+func (x *HTTPFetch) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
 	}
 	return ""
 }
 
 type HTTPFetchReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
-	Headers       map[string]string      `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Names in small letters; several values of one name divided by line feeds.
+	Headers       map[string]string `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Body          []byte            `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HTTPFetchReply) Reset() {
 	*x = HTTPFetchReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[81]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6648,7 +7360,7 @@ func (x *HTTPFetchReply) String() string {
 func (*HTTPFetchReply) ProtoMessage() {}
 
 func (x *HTTPFetchReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[81]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6661,7 +7373,7 @@ func (x *HTTPFetchReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPFetchReply.ProtoReflect.Descriptor instead.
 func (*HTTPFetchReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{81}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *HTTPFetchReply) GetStatus() uint32 {
@@ -6685,16 +7397,20 @@ func (x *HTTPFetchReply) GetBody() []byte {
 	return nil
 }
 
+// RegisterWebhook opens a URL of the hub for a device to call; it stays the same for the entry and the name. Each call
+// becomes an Action of that name with the caller webhook and the input {"method", "query": {"k": ["v"]},
+// "content_type", "body": base64 of at most 64 KiB}. The caller hears 204, or 502 where the action failed.
 type RegisterWebhook struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of an action.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegisterWebhook) Reset() {
 	*x = RegisterWebhook{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[82]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6706,7 +7422,7 @@ func (x *RegisterWebhook) String() string {
 func (*RegisterWebhook) ProtoMessage() {}
 
 func (x *RegisterWebhook) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[82]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6719,7 +7435,7 @@ func (x *RegisterWebhook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterWebhook.ProtoReflect.Descriptor instead.
 func (*RegisterWebhook) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{82}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *RegisterWebhook) GetName() string {
@@ -6730,15 +7446,16 @@ func (x *RegisterWebhook) GetName() string {
 }
 
 type RegisterWebhookReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Holds a token: a secret.
+	Url           string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegisterWebhookReply) Reset() {
 	*x = RegisterWebhookReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[83]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6750,7 +7467,7 @@ func (x *RegisterWebhookReply) String() string {
 func (*RegisterWebhookReply) ProtoMessage() {}
 
 func (x *RegisterWebhookReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[83]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6763,7 +7480,7 @@ func (x *RegisterWebhookReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterWebhookReply.ProtoReflect.Descriptor instead.
 func (*RegisterWebhookReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{83}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *RegisterWebhookReply) GetUrl() string {
@@ -6773,10 +7490,12 @@ func (x *RegisterWebhookReply) GetUrl() string {
 	return ""
 }
 
+// Subscribe adds a subscription to the manifest's own. It ends with the streams; one with a name goes on where it was.
 type Subscribe struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Filters []string               `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
-	From    Subscribe_From         `protobuf:"varint,2,opt,name=from,proto3,enum=porchlight.plugin.v1.Subscribe_From" json:"from,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 64, each covered by the grant.
+	Filters []string       `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
+	From    Subscribe_From `protobuf:"varint,2,opt,name=from,proto3,enum=porchlight.plugin.v1.Subscribe_From" json:"from,omitempty"`
 	// Name of the durable cursor; empty: none is kept.
 	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -6785,7 +7504,7 @@ type Subscribe struct {
 
 func (x *Subscribe) Reset() {
 	*x = Subscribe{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[84]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6797,7 +7516,7 @@ func (x *Subscribe) String() string {
 func (*Subscribe) ProtoMessage() {}
 
 func (x *Subscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[84]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6810,7 +7529,7 @@ func (x *Subscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribe.ProtoReflect.Descriptor instead.
 func (*Subscribe) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{84}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Subscribe) GetFilters() []string {
@@ -6843,7 +7562,7 @@ type SubscribeReply struct {
 
 func (x *SubscribeReply) Reset() {
 	*x = SubscribeReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[85]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6855,7 +7574,7 @@ func (x *SubscribeReply) String() string {
 func (*SubscribeReply) ProtoMessage() {}
 
 func (x *SubscribeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[85]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6868,7 +7587,7 @@ func (x *SubscribeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeReply.ProtoReflect.Descriptor instead.
 func (*SubscribeReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{85}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *SubscribeReply) GetSubscription() uint32 {
@@ -6887,7 +7606,7 @@ type Unsubscribe struct {
 
 func (x *Unsubscribe) Reset() {
 	*x = Unsubscribe{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[86]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6899,7 +7618,7 @@ func (x *Unsubscribe) String() string {
 func (*Unsubscribe) ProtoMessage() {}
 
 func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[86]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6912,7 +7631,7 @@ func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribe.ProtoReflect.Descriptor instead.
 func (*Unsubscribe) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{86}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Unsubscribe) GetSubscription() uint32 {
@@ -6931,7 +7650,7 @@ type OpenRepair struct {
 
 func (x *OpenRepair) Reset() {
 	*x = OpenRepair{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[87]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6943,7 +7662,7 @@ func (x *OpenRepair) String() string {
 func (*OpenRepair) ProtoMessage() {}
 
 func (x *OpenRepair) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[87]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6956,7 +7675,7 @@ func (x *OpenRepair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRepair.ProtoReflect.Descriptor instead.
 func (*OpenRepair) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{87}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *OpenRepair) GetRepair() *Repair {
@@ -6975,7 +7694,7 @@ type CloseRepair struct {
 
 func (x *CloseRepair) Reset() {
 	*x = CloseRepair{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[88]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6987,7 +7706,7 @@ func (x *CloseRepair) String() string {
 func (*CloseRepair) ProtoMessage() {}
 
 func (x *CloseRepair) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[88]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7000,7 +7719,7 @@ func (x *CloseRepair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRepair.ProtoReflect.Descriptor instead.
 func (*CloseRepair) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{88}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *CloseRepair) GetKey() string {
@@ -7010,6 +7729,8 @@ func (x *CloseRepair) GetKey() string {
 	return ""
 }
 
+// ListCameras tells of the cameras that the plugin may read or subscribe to, as they are now. The event system.cameras
+// says when to ask again.
 type ListCameras struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -7018,7 +7739,7 @@ type ListCameras struct {
 
 func (x *ListCameras) Reset() {
 	*x = ListCameras{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[89]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7030,7 +7751,7 @@ func (x *ListCameras) String() string {
 func (*ListCameras) ProtoMessage() {}
 
 func (x *ListCameras) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[89]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7043,7 +7764,7 @@ func (x *ListCameras) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCameras.ProtoReflect.Descriptor instead.
 func (*ListCameras) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{89}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{94}
 }
 
 type ListCamerasReply struct {
@@ -7055,7 +7776,7 @@ type ListCamerasReply struct {
 
 func (x *ListCamerasReply) Reset() {
 	*x = ListCamerasReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[90]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7067,7 +7788,7 @@ func (x *ListCamerasReply) String() string {
 func (*ListCamerasReply) ProtoMessage() {}
 
 func (x *ListCamerasReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[90]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7080,7 +7801,7 @@ func (x *ListCamerasReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCamerasReply.ProtoReflect.Descriptor instead.
 func (*ListCamerasReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{90}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ListCamerasReply) GetCameras() []*CameraInfo {
@@ -7091,19 +7812,30 @@ func (x *ListCamerasReply) GetCameras() []*CameraInfo {
 }
 
 type CameraInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Online        bool                   `protobuf:"varint,4,opt,name=online,proto3" json:"online,omitempty"`
-	Talk          bool                   `protobuf:"varint,5,opt,name=talk,proto3" json:"talk,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// doorbell, camera.
+	Kind   string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Online bool   `protobuf:"varint,4,opt,name=online,proto3" json:"online,omitempty"`
+	// The owner allows it and the device can.
+	Talk          bool   `protobuf:"varint,5,opt,name=talk,proto3" json:"talk,omitempty"`
+	OfflineReason string `protobuf:"bytes,6,opt,name=offline_reason,json=offlineReason,proto3" json:"offline_reason,omitempty"`
+	// There are JPEGs of it.
+	Snapshot bool `protobuf:"varint,7,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// Absent: its plugin tells nothing.
+	Device *DeviceDescription `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
+	// Of its last DeviceStatus.
+	Status map[string]string `protobuf:"bytes,9,rep,name=status,proto3" json:"status,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Name of the hub whose camera it is; empty: this one.
+	Hub           string `protobuf:"bytes,10,opt,name=hub,proto3" json:"hub,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CameraInfo) Reset() {
 	*x = CameraInfo{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[91]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7115,7 +7847,7 @@ func (x *CameraInfo) String() string {
 func (*CameraInfo) ProtoMessage() {}
 
 func (x *CameraInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[91]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7128,7 +7860,7 @@ func (x *CameraInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CameraInfo.ProtoReflect.Descriptor instead.
 func (*CameraInfo) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{91}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *CameraInfo) GetId() string {
@@ -7166,6 +7898,428 @@ func (x *CameraInfo) GetTalk() bool {
 	return false
 }
 
+func (x *CameraInfo) GetOfflineReason() string {
+	if x != nil {
+		return x.OfflineReason
+	}
+	return ""
+}
+
+func (x *CameraInfo) GetSnapshot() bool {
+	if x != nil {
+		return x.Snapshot
+	}
+	return false
+}
+
+func (x *CameraInfo) GetDevice() *DeviceDescription {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *CameraInfo) GetStatus() map[string]string {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *CameraInfo) GetHub() string {
+	if x != nil {
+		return x.Hub
+	}
+	return ""
+}
+
+// DeviceChanged tells that a device's source or description is another now; the hub asks for both again. Answer: Done.
+type DeviceChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the plugin's own.
+	Device        string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceChanged) Reset() {
+	*x = DeviceChanged{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceChanged) ProtoMessage() {}
+
+func (x *DeviceChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceChanged.ProtoReflect.Descriptor instead.
+func (*DeviceChanged) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{97}
+}
+
+func (x *DeviceChanged) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+// DescribeHouse tells what bridges show of the house as it is now. The events mode, quiet and schedule tell what
+// changes, system.house when to ask again.
+type DescribeHouse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeHouse) Reset() {
+	*x = DescribeHouse{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeHouse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeHouse) ProtoMessage() {}
+
+func (x *DescribeHouse) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeHouse.ProtoReflect.Descriptor instead.
+func (*DescribeHouse) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{98}
+}
+
+type DescribeHouseReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the config has no presence.
+	Mode  string   `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	Modes []string `protobuf:"bytes,2,rep,name=modes,proto3" json:"modes,omitempty"`
+	// Of the whole house.
+	Quiet         *Quiet       `protobuf:"bytes,3,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	Chimes        []*ChimeInfo `protobuf:"bytes,4,rep,name=chimes,proto3" json:"chimes,omitempty"`
+	Schedules     []*Schedule  `protobuf:"bytes,5,rep,name=schedules,proto3" json:"schedules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeHouseReply) Reset() {
+	*x = DescribeHouseReply{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeHouseReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeHouseReply) ProtoMessage() {}
+
+func (x *DescribeHouseReply) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeHouseReply.ProtoReflect.Descriptor instead.
+func (*DescribeHouseReply) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *DescribeHouseReply) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *DescribeHouseReply) GetModes() []string {
+	if x != nil {
+		return x.Modes
+	}
+	return nil
+}
+
+func (x *DescribeHouseReply) GetQuiet() *Quiet {
+	if x != nil {
+		return x.Quiet
+	}
+	return nil
+}
+
+func (x *DescribeHouseReply) GetChimes() []*ChimeInfo {
+	if x != nil {
+		return x.Chimes
+	}
+	return nil
+}
+
+func (x *DescribeHouseReply) GetSchedules() []*Schedule {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
+type ChimeInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Of this chime alone.
+	Quiet         *Quiet `protobuf:"bytes,3,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChimeInfo) Reset() {
+	*x = ChimeInfo{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChimeInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChimeInfo) ProtoMessage() {}
+
+func (x *ChimeInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChimeInfo.ProtoReflect.Descriptor instead.
+func (*ChimeInfo) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{100}
+}
+
+func (x *ChimeInfo) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ChimeInfo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ChimeInfo) GetQuiet() *Quiet {
+	if x != nil {
+		return x.Quiet
+	}
+	return nil
+}
+
+// SetQuiet silences the house, or mutes one chime; grant chime.quiet. Answer: Done.
+type SetQuiet struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Active bool                   `protobuf:"varint,1,opt,name=active,proto3" json:"active,omitempty"`
+	// Absent: until somebody ends it.
+	For *durationpb.Duration `protobuf:"bytes,2,opt,name=for,proto3" json:"for,omitempty"`
+	// Empty: the whole house.
+	Chime         string `protobuf:"bytes,3,opt,name=chime,proto3" json:"chime,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetQuiet) Reset() {
+	*x = SetQuiet{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetQuiet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetQuiet) ProtoMessage() {}
+
+func (x *SetQuiet) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetQuiet.ProtoReflect.Descriptor instead.
+func (*SetQuiet) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *SetQuiet) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *SetQuiet) GetFor() *durationpb.Duration {
+	if x != nil {
+		return x.For
+	}
+	return nil
+}
+
+func (x *SetQuiet) GetChime() string {
+	if x != nil {
+		return x.Chime
+	}
+	return ""
+}
+
+// SetMode changes the mode of the house; grant house.mode. Answer: Done.
+type SetMode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          string                 `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetMode) Reset() {
+	*x = SetMode{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[102]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetMode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetMode) ProtoMessage() {}
+
+func (x *SetMode) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[102]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetMode.ProtoReflect.Descriptor instead.
+func (*SetMode) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{102}
+}
+
+func (x *SetMode) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+// PlayChime sounds a chime as a test does, also while it is quiet; grant chime.play. Answer: ChimePlayed.
+type PlayChime struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Chime string                 `protobuf:"bytes,1,opt,name=chime,proto3" json:"chime,omitempty"`
+	// Empty: the chime's own.
+	Sound         string `protobuf:"bytes,2,opt,name=sound,proto3" json:"sound,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlayChime) Reset() {
+	*x = PlayChime{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[103]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlayChime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlayChime) ProtoMessage() {}
+
+func (x *PlayChime) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[103]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlayChime.ProtoReflect.Descriptor instead.
+func (*PlayChime) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{103}
+}
+
+func (x *PlayChime) GetChime() string {
+	if x != nil {
+		return x.Chime
+	}
+	return ""
+}
+
+func (x *PlayChime) GetSound() string {
+	if x != nil {
+		return x.Sound
+	}
+	return ""
+}
+
+// ActOnDevice has another plugin's device do something; grant device.act. Answer: Done. CODE_UNSUPPORTED: the device
+// has no such part.
 type ActOnDevice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Act           *DeviceAct             `protobuf:"bytes,1,opt,name=act,proto3" json:"act,omitempty"`
@@ -7175,7 +8329,7 @@ type ActOnDevice struct {
 
 func (x *ActOnDevice) Reset() {
 	*x = ActOnDevice{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[92]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7187,7 +8341,7 @@ func (x *ActOnDevice) String() string {
 func (*ActOnDevice) ProtoMessage() {}
 
 func (x *ActOnDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[92]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7200,7 +8354,7 @@ func (x *ActOnDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActOnDevice.ProtoReflect.Descriptor instead.
 func (*ActOnDevice) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{92}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *ActOnDevice) GetAct() *DeviceAct {
@@ -7210,20 +8364,27 @@ func (x *ActOnDevice) GetAct() *DeviceAct {
 	return nil
 }
 
-// CutClip asks for footage; each call needs the owner's grant of that clip.
+// CutClip asks for footage; each call needs the owner's grant of exactly that clip. It is made anew, never copied, so
+// that not a frame more is in it. The answer comes at once and the file while it is made: one MP4 over media.sock in
+// units of track 254, in order, then the end frame (with a reason: it is not whole).
 type CutClip struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
-	From          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	To            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
-	Grant         string                 `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
+	From   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// From the owner's answer to AskOwner.
+	Grant string `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
+	// False: without sound.
+	Audio bool `protobuf:"varint,5,opt,name=audio,proto3" json:"audio,omitempty"`
+	// Made unrecognisable over the whole clip.
+	Blur          []*Region `protobuf:"bytes,6,rep,name=blur,proto3" json:"blur,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CutClip) Reset() {
 	*x = CutClip{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[93]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7235,7 +8396,7 @@ func (x *CutClip) String() string {
 func (*CutClip) ProtoMessage() {}
 
 func (x *CutClip) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[93]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7248,7 +8409,7 @@ func (x *CutClip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutClip.ProtoReflect.Descriptor instead.
 func (*CutClip) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{93}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *CutClip) GetCamera() string {
@@ -7279,17 +8440,81 @@ func (x *CutClip) GetGrant() string {
 	return ""
 }
 
+func (x *CutClip) GetAudio() bool {
+	if x != nil {
+		return x.Audio
+	}
+	return false
+}
+
+func (x *CutClip) GetBlur() []*Region {
+	if x != nil {
+		return x.Blur
+	}
+	return nil
+}
+
+// Region is a polygon in the picture.
+type Region struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// x and y in turn, 0 to 1 from the upper left corner.
+	Points        []float64 `protobuf:"fixed64,1,rep,packed,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Region) Reset() {
+	*x = Region{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[106]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Region) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Region) ProtoMessage() {}
+
+func (x *Region) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[106]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Region.ProtoReflect.Descriptor instead.
+func (*Region) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{106}
+}
+
+func (x *Region) GetPoints() []float64 {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
 type CutClipReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One use, 10 s.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Of the file; 0: not known yet.
+	Bytes uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// JSON: hashes of the recording that it was made from, and what was done to it; empty: the recorder keeps none.
+	Provenance    string `protobuf:"bytes,3,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CutClipReply) Reset() {
 	*x = CutClipReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[94]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7301,7 +8526,7 @@ func (x *CutClipReply) String() string {
 func (*CutClipReply) ProtoMessage() {}
 
 func (x *CutClipReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[94]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7314,7 +8539,7 @@ func (x *CutClipReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutClipReply.ProtoReflect.Descriptor instead.
 func (*CutClipReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{94}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *CutClipReply) GetToken() string {
@@ -7331,20 +8556,38 @@ func (x *CutClipReply) GetBytes() uint64 {
 	return 0
 }
 
-// AskOwner shows a prompt; the answer comes as an action of the plugin, or never.
+func (x *CutClipReply) GetProvenance() string {
+	if x != nil {
+		return x.Provenance
+	}
+	return ""
+}
+
+// AskOwner shows a prompt to the owner alone. A yes comes as an Action of the plugin with the caller owner and the
+// input {"prompt", "grant" (where clips were asked for), "form" (fitting the action's input schema)}. Of a no, of
+// silence and of a prompt that nobody saw the plugin hears the same: nothing.
 type AskOwner struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Prompt        string                 `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
-	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plugin's own id of it; asking again replaces it, and one whose `expires` is past is taken away.
+	Prompt string `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Title  string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Plain text.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Of role hub; its input schema is the prompt's form.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// Absent: in 7 days.
+	Expires *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires,proto3" json:"expires,omitempty"`
+	// Footage that a yes would grant; the owner sees it first.
+	Clips []*ClipSpan `protobuf:"bytes,6,rep,name=clips,proto3" json:"clips,omitempty"`
+	// https:// page to read more; empty: none.
+	Link          string `protobuf:"bytes,7,opt,name=link,proto3" json:"link,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AskOwner) Reset() {
 	*x = AskOwner{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[95]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7356,7 +8599,7 @@ func (x *AskOwner) String() string {
 func (*AskOwner) ProtoMessage() {}
 
 func (x *AskOwner) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[95]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7369,7 +8612,7 @@ func (x *AskOwner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskOwner.ProtoReflect.Descriptor instead.
 func (*AskOwner) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{95}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *AskOwner) GetPrompt() string {
@@ -7400,6 +8643,87 @@ func (x *AskOwner) GetAction() string {
 	return ""
 }
 
+func (x *AskOwner) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *AskOwner) GetClips() []*ClipSpan {
+	if x != nil {
+		return x.Clips
+	}
+	return nil
+}
+
+func (x *AskOwner) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+type ClipSpan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Camera        string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
+	From          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClipSpan) Reset() {
+	*x = ClipSpan{}
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClipSpan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClipSpan) ProtoMessage() {}
+
+func (x *ClipSpan) ProtoReflect() protoreflect.Message {
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClipSpan.ProtoReflect.Descriptor instead.
+func (*ClipSpan) Descriptor() ([]byte, []int) {
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *ClipSpan) GetCamera() string {
+	if x != nil {
+		return x.Camera
+	}
+	return ""
+}
+
+func (x *ClipSpan) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ClipSpan) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 type AskOwnerReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -7408,7 +8732,7 @@ type AskOwnerReply struct {
 
 func (x *AskOwnerReply) Reset() {
 	*x = AskOwnerReply{}
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[96]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7420,7 +8744,7 @@ func (x *AskOwnerReply) String() string {
 func (*AskOwnerReply) ProtoMessage() {}
 
 func (x *AskOwnerReply) ProtoReflect() protoreflect.Message {
-	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[96]
+	mi := &file_porchlight_plugin_v1_messages_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7433,7 +8757,7 @@ func (x *AskOwnerReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskOwnerReply.ProtoReflect.Descriptor instead.
 func (*AskOwnerReply) Descriptor() ([]byte, []int) {
-	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{96}
+	return file_porchlight_plugin_v1_messages_proto_rawDescGZIP(), []int{110}
 }
 
 var File_porchlight_plugin_v1_messages_proto protoreflect.FileDescriptor
@@ -7502,7 +8826,7 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\bhub_name\x18\b \x01(\tR\ahubName\x12\x1a\n" +
 	"\btimezone\x18\t \x01(\tR\btimezone\x12!\n" +
 	"\fhub_features\x18\n" +
-	" \x03(\tR\vhubFeatures\"\xaa\x02\n" +
+	" \x03(\tR\vhubFeatures\"\xc4\x02\n" +
 	"\x05Grant\x12\x18\n" +
 	"\apublish\x18\x01 \x03(\tR\apublish\x12\x1c\n" +
 	"\tsubscribe\x18\x02 \x03(\tR\tsubscribe\x12\x1a\n" +
@@ -7515,7 +8839,8 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\rstorage_bytes\x18\b \x01(\x04R\fstorageBytes\x12\x1c\n" +
 	"\tdiscovery\x18\t \x03(\tR\tdiscovery\x12\x18\n" +
 	"\anetwork\x18\n" +
-	" \x03(\tR\anetwork\"\x9d\x02\n" +
+	" \x03(\tR\anetwork\x12\x18\n" +
+	"\adevices\x18\v \x03(\tR\adevices\"\x9d\x02\n" +
 	"\x0fConfigureResult\x12G\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2-.porchlight.plugin.v1.ConfigureResult.OutcomeR\aoutcome\x121\n" +
 	"\x05error\x18\x02 \x01(\v2\x1b.porchlight.plugin.v1.ErrorR\x05error\x129\n" +
@@ -7611,13 +8936,14 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\n" +
 	"AttrsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x01\n" +
 	"\x06Repair\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
 	"\x06effect\x18\x03 \x01(\tR\x06effect\x12\x10\n" +
 	"\x03fix\x18\x04 \x01(\tR\x03fix\x12\x16\n" +
-	"\x06closed\x18\x05 \x01(\bR\x06closed\"\x86\a\n" +
+	"\x06closed\x18\x05 \x01(\bR\x06closed\x12\x16\n" +
+	"\x06action\x18\x06 \x01(\tR\x06action\"\xa2\b\n" +
 	"\aCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12'\n" +
@@ -7637,8 +8963,10 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\x06action\x18\x18 \x01(\v2\x1c.porchlight.plugin.v1.ActionH\x00R\x06action\x12@\n" +
 	"\n" +
 	"chime_stop\x18\x19 \x01(\v2\x1f.porchlight.plugin.v1.ChimeStopH\x00R\tchimeStop\x12P\n" +
-	"\x10camera_key_frame\x18\x1a \x01(\v2$.porchlight.plugin.v1.CameraKeyFrameH\x00R\x0ecameraKeyFrameB\x03\n" +
-	"\x01c\"\xcb\x04\n" +
+	"\x10camera_key_frame\x18\x1a \x01(\v2$.porchlight.plugin.v1.CameraKeyFrameH\x00R\x0ecameraKeyFrame\x12O\n" +
+	"\x0fdevice_describe\x18\x1b \x01(\v2$.porchlight.plugin.v1.DeviceDescribeH\x00R\x0edeviceDescribe\x12I\n" +
+	"\rcamera_demand\x18\x1c \x01(\v2\".porchlight.plugin.v1.CameraDemandH\x00R\fcameraDemandB\x03\n" +
+	"\x01c\"\x8e\x05\n" +
 	"\x05Reply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
 	"\x05error\x18\x02 \x01(\v2\x1b.porchlight.plugin.v1.ErrorR\x05error\x12F\n" +
@@ -7649,7 +8977,8 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\bnotified\x18\x14 \x01(\v2\x1e.porchlight.plugin.v1.NotifiedH\x00R\bnotified\x120\n" +
 	"\x04done\x18\x15 \x01(\v2\x1a.porchlight.plugin.v1.DoneH\x00R\x04done\x12E\n" +
 	"\tselfcheck\x18\x17 \x01(\v2%.porchlight.plugin.v1.SelfCheckResultH\x00R\tselfcheck\x12<\n" +
-	"\x06action\x18\x18 \x01(\v2\".porchlight.plugin.v1.ActionResultH\x00R\x06actionB\x03\n" +
+	"\x06action\x18\x18 \x01(\v2\".porchlight.plugin.v1.ActionResultH\x00R\x06action\x12A\n" +
+	"\x06device\x18\x1b \x01(\v2'.porchlight.plugin.v1.DeviceDescriptionH\x00R\x06deviceB\x03\n" +
 	"\x01r\"\x06\n" +
 	"\x04Done\"\xeb\x02\n" +
 	"\tChimePlay\x12\x14\n" +
@@ -7697,7 +9026,12 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\x05track\x18\x01 \x01(\v2\x1b.porchlight.plugin.v1.TrackR\x05track\"@\n" +
 	"\x0eCameraKeyFrame\x12\x16\n" +
 	"\x06camera\x18\x01 \x01(\tR\x06camera\x12\x16\n" +
-	"\x06stream\x18\x02 \x01(\tR\x06stream\"\xb7\x01\n" +
+	"\x06stream\x18\x02 \x01(\tR\x06stream\"n\n" +
+	"\fCameraDemand\x12\x16\n" +
+	"\x06camera\x18\x01 \x01(\tR\x06camera\x12\x16\n" +
+	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x16\n" +
+	"\x06wanted\x18\x03 \x01(\bR\x06wanted\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x88\x02\n" +
 	"\n" +
 	"NotifySend\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
@@ -7706,13 +9040,40 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\bpriority\x18\x04 \x01(\tR\bpriority\x12\x12\n" +
 	"\x04link\x18\x05 \x01(\tR\x04link\x12\x1a\n" +
 	"\bsnapshot\x18\x06 \x01(\tR\bsnapshot\x12\x19\n" +
-	"\bevent_id\x18\a \x01(\tR\aeventId\"L\n" +
+	"\bevent_id\x18\a \x01(\tR\aeventId\x12\x16\n" +
+	"\x06camera\x18\b \x01(\tR\x06camera\x12\x1f\n" +
+	"\vcamera_name\x18\t \x01(\tR\n" +
+	"cameraName\x12\x16\n" +
+	"\x06thread\x18\n" +
+	" \x01(\tR\x06thread\"L\n" +
 	"\bNotified\x12\x18\n" +
 	"\areached\x18\x01 \x01(\rR\areached\x12\x0e\n" +
 	"\x02of\x18\x02 \x01(\rR\x02of\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\"(\n" +
 	"\x0eDeviceIdentify\x12\x16\n" +
-	"\x06device\x18\x01 \x01(\tR\x06device\"\xac\x02\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"(\n" +
+	"\x0eDeviceDescribe\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"\x82\x04\n" +
+	"\x11DeviceDescription\x12\"\n" +
+	"\fmanufacturer\x18\x01 \x01(\tR\fmanufacturer\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\x03 \x01(\tR\x06serial\x12\x1a\n" +
+	"\bfirmware\x18\x04 \x01(\tR\bfirmware\x12\x1f\n" +
+	"\vevent_types\x18\x05 \x03(\tR\n" +
+	"eventTypes\x12\x18\n" +
+	"\apresses\x18\x06 \x03(\tR\apresses\x126\n" +
+	"\abuttons\x18\a \x03(\v2\x1c.porchlight.plugin.v1.ChoiceR\abuttons\x124\n" +
+	"\x06relays\x18\b \x03(\v2\x1c.porchlight.plugin.v1.ChoiceR\x06relays\x124\n" +
+	"\x06lights\x18\t \x03(\v2\x1c.porchlight.plugin.v1.ChoiceR\x06lights\x126\n" +
+	"\apresets\x18\n" +
+	" \x03(\v2\x1c.porchlight.plugin.v1.ChoiceR\apresets\x122\n" +
+	"\x05modes\x18\v \x03(\v2\x1c.porchlight.plugin.v1.ChoiceR\x05modes\x12\x1a\n" +
+	"\bidentify\x18\f \x01(\bR\bidentify\x12\x18\n" +
+	"\abattery\x18\r \x01(\bR\abattery\"D\n" +
+	"\x06Choice\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06values\x18\x03 \x03(\tR\x06values\"\xe5\x02\n" +
 	"\tDeviceAct\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12C\n" +
 	"\vrelay_pulse\x18\x02 \x01(\v2 .porchlight.plugin.v1.RelayPulseH\x00R\n" +
@@ -7720,12 +9081,14 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\tlight_set\x18\x03 \x01(\v2\x1e.porchlight.plugin.v1.LightSetH\x00R\blightSet\x12@\n" +
 	"\n" +
 	"ptz_preset\x18\x04 \x01(\v2\x1f.porchlight.plugin.v1.PtzPresetH\x00R\tptzPreset\x12:\n" +
-	"\bmode_set\x18\x05 \x01(\v2\x1d.porchlight.plugin.v1.ModeSetH\x00R\amodeSetB\x05\n" +
+	"\bmode_set\x18\x05 \x01(\v2\x1d.porchlight.plugin.v1.ModeSetH\x00R\amodeSet\x127\n" +
+	"\ahang_up\x18\x06 \x01(\v2\x1c.porchlight.plugin.v1.HangUpH\x00R\x06hangUpB\x05\n" +
 	"\x03act\"O\n" +
 	"\n" +
 	"RelayPulse\x12\x14\n" +
 	"\x05relay\x18\x01 \x01(\tR\x05relay\x12+\n" +
-	"\x03for\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03for\"d\n" +
+	"\x03for\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03for\"\b\n" +
+	"\x06HangUp\"d\n" +
 	"\bLightSet\x12\x14\n" +
 	"\x05light\x18\x01 \x01(\tR\x05light\x12\x0e\n" +
 	"\x02on\x18\x02 \x01(\bR\x02on\x12#\n" +
@@ -7753,7 +9116,7 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\x06caller\x18\x03 \x01(\tR\x06caller\x12\x12\n" +
 	"\x04role\x18\x04 \x01(\tR\x04role\"&\n" +
 	"\fActionResult\x12\x16\n" +
-	"\x06output\x18\x01 \x01(\tR\x06output\"\xce\f\n" +
+	"\x06output\x18\x01 \x01(\tR\x06output\"\xa7\x0f\n" +
 	"\aHubCall\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x120\n" +
@@ -7782,8 +9145,15 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\ract_on_device\x18# \x01(\v2!.porchlight.plugin.v1.ActOnDeviceH\x00R\vactOnDevice\x12=\n" +
 	"\tkv_delete\x18$ \x01(\v2\x1e.porchlight.plugin.v1.KVDeleteH\x00R\bkvDelete\x12:\n" +
 	"\bcut_clip\x18% \x01(\v2\x1d.porchlight.plugin.v1.CutClipH\x00R\acutClip\x12=\n" +
-	"\task_owner\x18& \x01(\v2\x1e.porchlight.plugin.v1.AskOwnerH\x00R\baskOwnerB\x03\n" +
-	"\x01c\"\xe0\t\n" +
+	"\task_owner\x18& \x01(\v2\x1e.porchlight.plugin.v1.AskOwnerH\x00R\baskOwner\x12L\n" +
+	"\x0edevice_changed\x18' \x01(\v2#.porchlight.plugin.v1.DeviceChangedH\x00R\rdeviceChanged\x12L\n" +
+	"\x0edescribe_house\x18( \x01(\v2#.porchlight.plugin.v1.DescribeHouseH\x00R\rdescribeHouse\x12=\n" +
+	"\tset_quiet\x18) \x01(\v2\x1e.porchlight.plugin.v1.SetQuietH\x00R\bsetQuiet\x12:\n" +
+	"\bset_mode\x18* \x01(\v2\x1d.porchlight.plugin.v1.SetModeH\x00R\asetMode\x12@\n" +
+	"\n" +
+	"play_chime\x18+ \x01(\v2\x1f.porchlight.plugin.v1.PlayChimeH\x00R\tplayChimeB\x03\n" +
+	"\x01c\"\xfb\n" +
+	"\n" +
 	"\bHubReply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
 	"\x05error\x18\x02 \x01(\v2\x1b.porchlight.plugin.v1.ErrorR\x05error\x125\n" +
@@ -7805,7 +9175,9 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\tsubscribe\x18\x1e \x01(\v2$.porchlight.plugin.v1.SubscribeReplyH\x00R\tsubscribe\x12K\n" +
 	"\flist_cameras\x18\" \x01(\v2&.porchlight.plugin.v1.ListCamerasReplyH\x00R\vlistCameras\x12?\n" +
 	"\bcut_clip\x18% \x01(\v2\".porchlight.plugin.v1.CutClipReplyH\x00R\acutClip\x12B\n" +
-	"\task_owner\x18& \x01(\v2#.porchlight.plugin.v1.AskOwnerReplyH\x00R\baskOwnerB\x03\n" +
+	"\task_owner\x18& \x01(\v2#.porchlight.plugin.v1.AskOwnerReplyH\x00R\baskOwner\x12Q\n" +
+	"\x0edescribe_house\x18( \x01(\v2(.porchlight.plugin.v1.DescribeHouseReplyH\x00R\rdescribeHouse\x12F\n" +
+	"\fchime_played\x18+ \x01(\v2!.porchlight.plugin.v1.ChimePlayedH\x00R\vchimePlayedB\x03\n" +
 	"\x01r\"H\n" +
 	"\x04Dial\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
@@ -7898,15 +9270,16 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x18\n" +
 	"\aseconds\x18\x03 \x01(\x01R\aseconds\".\n" +
 	"\x12HoldPrebufferReply\x12\x18\n" +
-	"\aseconds\x18\x01 \x01(\x01R\aseconds\"\xed\x01\n" +
+	"\aseconds\x18\x01 \x01(\x01R\aseconds\"\xb1\x02\n" +
 	"\tHTTPFetch\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12F\n" +
 	"\aheaders\x18\x03 \x03(\v2,.porchlight.plugin.v1.HTTPFetch.HeadersEntryR\aheaders\x12\x12\n" +
-	"\x04body\x18\x04 \x01(\fR\x04body\x12\x1e\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\x12@\n" +
 	"\n" +
-	"credential\x18\x05 \x01(\tR\n" +
-	"credential\x1a:\n" +
+	"credential\x18\x05 \x01(\v2 .porchlight.plugin.v1.CredentialR\n" +
+	"credential\x12 \n" +
+	"\vfingerprint\x18\x06 \x01(\tR\vfingerprint\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x01\n" +
@@ -7942,30 +9315,75 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\"\r\n" +
 	"\vListCameras\"N\n" +
 	"\x10ListCamerasReply\x12:\n" +
-	"\acameras\x18\x01 \x03(\v2 .porchlight.plugin.v1.CameraInfoR\acameras\"p\n" +
+	"\acameras\x18\x01 \x03(\v2 .porchlight.plugin.v1.CameraInfoR\acameras\"\x87\x03\n" +
 	"\n" +
 	"CameraInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06online\x18\x04 \x01(\bR\x06online\x12\x12\n" +
-	"\x04talk\x18\x05 \x01(\bR\x04talk\"@\n" +
+	"\x04talk\x18\x05 \x01(\bR\x04talk\x12%\n" +
+	"\x0eoffline_reason\x18\x06 \x01(\tR\rofflineReason\x12\x1a\n" +
+	"\bsnapshot\x18\a \x01(\bR\bsnapshot\x12?\n" +
+	"\x06device\x18\b \x01(\v2'.porchlight.plugin.v1.DeviceDescriptionR\x06device\x12D\n" +
+	"\x06status\x18\t \x03(\v2,.porchlight.plugin.v1.CameraInfo.StatusEntryR\x06status\x12\x10\n" +
+	"\x03hub\x18\n" +
+	" \x01(\tR\x03hub\x1a9\n" +
+	"\vStatusEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"'\n" +
+	"\rDeviceChanged\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"\x0f\n" +
+	"\rDescribeHouse\"\xe8\x01\n" +
+	"\x12DescribeHouseReply\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x14\n" +
+	"\x05modes\x18\x02 \x03(\tR\x05modes\x121\n" +
+	"\x05quiet\x18\x03 \x01(\v2\x1b.porchlight.plugin.v1.QuietR\x05quiet\x127\n" +
+	"\x06chimes\x18\x04 \x03(\v2\x1f.porchlight.plugin.v1.ChimeInfoR\x06chimes\x12<\n" +
+	"\tschedules\x18\x05 \x03(\v2\x1e.porchlight.plugin.v1.ScheduleR\tschedules\"b\n" +
+	"\tChimeInfo\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x121\n" +
+	"\x05quiet\x18\x03 \x01(\v2\x1b.porchlight.plugin.v1.QuietR\x05quiet\"e\n" +
+	"\bSetQuiet\x12\x16\n" +
+	"\x06active\x18\x01 \x01(\bR\x06active\x12+\n" +
+	"\x03for\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03for\x12\x14\n" +
+	"\x05chime\x18\x03 \x01(\tR\x05chime\"\x1d\n" +
+	"\aSetMode\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\"7\n" +
+	"\tPlayChime\x12\x14\n" +
+	"\x05chime\x18\x01 \x01(\tR\x05chime\x12\x14\n" +
+	"\x05sound\x18\x02 \x01(\tR\x05sound\"@\n" +
 	"\vActOnDevice\x121\n" +
-	"\x03act\x18\x01 \x01(\v2\x1f.porchlight.plugin.v1.DeviceActR\x03act\"\x93\x01\n" +
+	"\x03act\x18\x01 \x01(\v2\x1f.porchlight.plugin.v1.DeviceActR\x03act\"\xdb\x01\n" +
 	"\aCutClip\x12\x16\n" +
 	"\x06camera\x18\x01 \x01(\tR\x06camera\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x14\n" +
-	"\x05grant\x18\x04 \x01(\tR\x05grant\":\n" +
+	"\x05grant\x18\x04 \x01(\tR\x05grant\x12\x14\n" +
+	"\x05audio\x18\x05 \x01(\bR\x05audio\x120\n" +
+	"\x04blur\x18\x06 \x03(\v2\x1c.porchlight.plugin.v1.RegionR\x04blur\" \n" +
+	"\x06Region\x12\x16\n" +
+	"\x06points\x18\x01 \x03(\x01R\x06points\"Z\n" +
 	"\fCutClipReply\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\"d\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x1e\n" +
+	"\n" +
+	"provenance\x18\x03 \x01(\tR\n" +
+	"provenance\"\xe4\x01\n" +
 	"\bAskOwner\x12\x16\n" +
 	"\x06prompt\x18\x01 \x01(\tR\x06prompt\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n" +
-	"\x06action\x18\x04 \x01(\tR\x06action\"\x0f\n" +
-	"\rAskOwnerReply*\xbb\x01\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x124\n" +
+	"\aexpires\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x124\n" +
+	"\x05clips\x18\x06 \x03(\v2\x1e.porchlight.plugin.v1.ClipSpanR\x05clips\x12\x12\n" +
+	"\x04link\x18\a \x01(\tR\x04link\"~\n" +
+	"\bClipSpan\x12\x16\n" +
+	"\x06camera\x18\x01 \x01(\tR\x06camera\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\x0f\n" +
+	"\rAskOwnerReply*\xd1\x01\n" +
 	"\x04Code\x12\v\n" +
 	"\aCODE_OK\x10\x00\x12\x10\n" +
 	"\fCODE_NOT_YET\x10\x01\x12\x10\n" +
@@ -7976,7 +9394,9 @@ const file_porchlight_plugin_v1_messages_proto_rawDesc = "" +
 	"\x10CODE_UNAVAILABLE\x10\x06\x12\x11\n" +
 	"\rCODE_DEADLINE\x10\a\x12\x11\n" +
 	"\rCODE_INTERNAL\x10\b\x12\r\n" +
-	"\tCODE_BUSY\x10\tB9Z7github.com/porchlight-hub/porchlight/sdk/proto/pluginv1b\x06proto3"
+	"\tCODE_BUSY\x10\t\x12\x14\n" +
+	"\x10CODE_UNSUPPORTED\x10\n" +
+	"B9Z7github.com/porchlight-hub/porchlight/sdk/proto/pluginv1b\x06proto3"
 
 var (
 	file_porchlight_plugin_v1_messages_proto_rawDescOnce sync.Once
@@ -7991,7 +9411,7 @@ func file_porchlight_plugin_v1_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_porchlight_plugin_v1_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_porchlight_plugin_v1_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
+var file_porchlight_plugin_v1_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 116)
 var file_porchlight_plugin_v1_messages_proto_goTypes = []any{
 	(Code)(0),                     // 0: porchlight.plugin.v1.Code
 	(ConfigureResult_Outcome)(0),  // 1: porchlight.plugin.v1.ConfigureResult.Outcome
@@ -8040,79 +9460,97 @@ var file_porchlight_plugin_v1_messages_proto_goTypes = []any{
 	(*CameraTalk)(nil),            // 44: porchlight.plugin.v1.CameraTalk
 	(*TalkAccepted)(nil),          // 45: porchlight.plugin.v1.TalkAccepted
 	(*CameraKeyFrame)(nil),        // 46: porchlight.plugin.v1.CameraKeyFrame
-	(*NotifySend)(nil),            // 47: porchlight.plugin.v1.NotifySend
-	(*Notified)(nil),              // 48: porchlight.plugin.v1.Notified
-	(*DeviceIdentify)(nil),        // 49: porchlight.plugin.v1.DeviceIdentify
-	(*DeviceAct)(nil),             // 50: porchlight.plugin.v1.DeviceAct
-	(*RelayPulse)(nil),            // 51: porchlight.plugin.v1.RelayPulse
-	(*LightSet)(nil),              // 52: porchlight.plugin.v1.LightSet
-	(*PtzPreset)(nil),             // 53: porchlight.plugin.v1.PtzPreset
-	(*ModeSet)(nil),               // 54: porchlight.plugin.v1.ModeSet
-	(*SelfCheck)(nil),             // 55: porchlight.plugin.v1.SelfCheck
-	(*SelfCheckResult)(nil),       // 56: porchlight.plugin.v1.SelfCheckResult
-	(*CheckLine)(nil),             // 57: porchlight.plugin.v1.CheckLine
-	(*Action)(nil),                // 58: porchlight.plugin.v1.Action
-	(*ActionResult)(nil),          // 59: porchlight.plugin.v1.ActionResult
-	(*HubCall)(nil),               // 60: porchlight.plugin.v1.HubCall
-	(*HubReply)(nil),              // 61: porchlight.plugin.v1.HubReply
-	(*Dial)(nil),                  // 62: porchlight.plugin.v1.Dial
-	(*DialReply)(nil),             // 63: porchlight.plugin.v1.DialReply
-	(*Discover)(nil),              // 64: porchlight.plugin.v1.Discover
-	(*DiscoverReply)(nil),         // 65: porchlight.plugin.v1.DiscoverReply
-	(*Found)(nil),                 // 66: porchlight.plugin.v1.Found
-	(*SecretGet)(nil),             // 67: porchlight.plugin.v1.SecretGet
-	(*SecretReply)(nil),           // 68: porchlight.plugin.v1.SecretReply
-	(*KVGet)(nil),                 // 69: porchlight.plugin.v1.KVGet
-	(*KVGetReply)(nil),            // 70: porchlight.plugin.v1.KVGetReply
-	(*KVPut)(nil),                 // 71: porchlight.plugin.v1.KVPut
-	(*KVDelete)(nil),              // 72: porchlight.plugin.v1.KVDelete
-	(*KVList)(nil),                // 73: porchlight.plugin.v1.KVList
-	(*KVListReply)(nil),           // 74: porchlight.plugin.v1.KVListReply
-	(*SnapshotGet)(nil),           // 75: porchlight.plugin.v1.SnapshotGet
-	(*SnapshotReply)(nil),         // 76: porchlight.plugin.v1.SnapshotReply
-	(*DescribeMedia)(nil),         // 77: porchlight.plugin.v1.DescribeMedia
-	(*DescribeMediaReply)(nil),    // 78: porchlight.plugin.v1.DescribeMediaReply
-	(*OpenMedia)(nil),             // 79: porchlight.plugin.v1.OpenMedia
-	(*OpenMediaReply)(nil),        // 80: porchlight.plugin.v1.OpenMediaReply
-	(*OpenTalk)(nil),              // 81: porchlight.plugin.v1.OpenTalk
-	(*OpenTalkReply)(nil),         // 82: porchlight.plugin.v1.OpenTalkReply
-	(*RequestKeyFrame)(nil),       // 83: porchlight.plugin.v1.RequestKeyFrame
-	(*HoldPrebuffer)(nil),         // 84: porchlight.plugin.v1.HoldPrebuffer
-	(*HoldPrebufferReply)(nil),    // 85: porchlight.plugin.v1.HoldPrebufferReply
-	(*HTTPFetch)(nil),             // 86: porchlight.plugin.v1.HTTPFetch
-	(*HTTPFetchReply)(nil),        // 87: porchlight.plugin.v1.HTTPFetchReply
-	(*RegisterWebhook)(nil),       // 88: porchlight.plugin.v1.RegisterWebhook
-	(*RegisterWebhookReply)(nil),  // 89: porchlight.plugin.v1.RegisterWebhookReply
-	(*Subscribe)(nil),             // 90: porchlight.plugin.v1.Subscribe
-	(*SubscribeReply)(nil),        // 91: porchlight.plugin.v1.SubscribeReply
-	(*Unsubscribe)(nil),           // 92: porchlight.plugin.v1.Unsubscribe
-	(*OpenRepair)(nil),            // 93: porchlight.plugin.v1.OpenRepair
-	(*CloseRepair)(nil),           // 94: porchlight.plugin.v1.CloseRepair
-	(*ListCameras)(nil),           // 95: porchlight.plugin.v1.ListCameras
-	(*ListCamerasReply)(nil),      // 96: porchlight.plugin.v1.ListCamerasReply
-	(*CameraInfo)(nil),            // 97: porchlight.plugin.v1.CameraInfo
-	(*ActOnDevice)(nil),           // 98: porchlight.plugin.v1.ActOnDevice
-	(*CutClip)(nil),               // 99: porchlight.plugin.v1.CutClip
-	(*CutClipReply)(nil),          // 100: porchlight.plugin.v1.CutClipReply
-	(*AskOwner)(nil),              // 101: porchlight.plugin.v1.AskOwner
-	(*AskOwnerReply)(nil),         // 102: porchlight.plugin.v1.AskOwnerReply
-	nil,                           // 103: porchlight.plugin.v1.Log.AttrsEntry
-	nil,                           // 104: porchlight.plugin.v1.Found.AttrsEntry
-	nil,                           // 105: porchlight.plugin.v1.HTTPFetch.HeadersEntry
-	nil,                           // 106: porchlight.plugin.v1.HTTPFetchReply.HeadersEntry
-	(*durationpb.Duration)(nil),   // 107: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 108: google.protobuf.Timestamp
-	(*Event)(nil),                 // 109: porchlight.plugin.v1.Event
-	(*SourceDescriptor)(nil),      // 110: porchlight.plugin.v1.SourceDescriptor
-	(*Track)(nil),                 // 111: porchlight.plugin.v1.Track
-	(*StreamDescription)(nil),     // 112: porchlight.plugin.v1.StreamDescription
-	(*MediaStart)(nil),            // 113: porchlight.plugin.v1.MediaStart
-	(*VideoRendition)(nil),        // 114: porchlight.plugin.v1.VideoRendition
-	(*AudioRendition)(nil),        // 115: porchlight.plugin.v1.AudioRendition
+	(*CameraDemand)(nil),          // 47: porchlight.plugin.v1.CameraDemand
+	(*NotifySend)(nil),            // 48: porchlight.plugin.v1.NotifySend
+	(*Notified)(nil),              // 49: porchlight.plugin.v1.Notified
+	(*DeviceIdentify)(nil),        // 50: porchlight.plugin.v1.DeviceIdentify
+	(*DeviceDescribe)(nil),        // 51: porchlight.plugin.v1.DeviceDescribe
+	(*DeviceDescription)(nil),     // 52: porchlight.plugin.v1.DeviceDescription
+	(*Choice)(nil),                // 53: porchlight.plugin.v1.Choice
+	(*DeviceAct)(nil),             // 54: porchlight.plugin.v1.DeviceAct
+	(*RelayPulse)(nil),            // 55: porchlight.plugin.v1.RelayPulse
+	(*HangUp)(nil),                // 56: porchlight.plugin.v1.HangUp
+	(*LightSet)(nil),              // 57: porchlight.plugin.v1.LightSet
+	(*PtzPreset)(nil),             // 58: porchlight.plugin.v1.PtzPreset
+	(*ModeSet)(nil),               // 59: porchlight.plugin.v1.ModeSet
+	(*SelfCheck)(nil),             // 60: porchlight.plugin.v1.SelfCheck
+	(*SelfCheckResult)(nil),       // 61: porchlight.plugin.v1.SelfCheckResult
+	(*CheckLine)(nil),             // 62: porchlight.plugin.v1.CheckLine
+	(*Action)(nil),                // 63: porchlight.plugin.v1.Action
+	(*ActionResult)(nil),          // 64: porchlight.plugin.v1.ActionResult
+	(*HubCall)(nil),               // 65: porchlight.plugin.v1.HubCall
+	(*HubReply)(nil),              // 66: porchlight.plugin.v1.HubReply
+	(*Dial)(nil),                  // 67: porchlight.plugin.v1.Dial
+	(*DialReply)(nil),             // 68: porchlight.plugin.v1.DialReply
+	(*Discover)(nil),              // 69: porchlight.plugin.v1.Discover
+	(*DiscoverReply)(nil),         // 70: porchlight.plugin.v1.DiscoverReply
+	(*Found)(nil),                 // 71: porchlight.plugin.v1.Found
+	(*SecretGet)(nil),             // 72: porchlight.plugin.v1.SecretGet
+	(*SecretReply)(nil),           // 73: porchlight.plugin.v1.SecretReply
+	(*KVGet)(nil),                 // 74: porchlight.plugin.v1.KVGet
+	(*KVGetReply)(nil),            // 75: porchlight.plugin.v1.KVGetReply
+	(*KVPut)(nil),                 // 76: porchlight.plugin.v1.KVPut
+	(*KVDelete)(nil),              // 77: porchlight.plugin.v1.KVDelete
+	(*KVList)(nil),                // 78: porchlight.plugin.v1.KVList
+	(*KVListReply)(nil),           // 79: porchlight.plugin.v1.KVListReply
+	(*SnapshotGet)(nil),           // 80: porchlight.plugin.v1.SnapshotGet
+	(*SnapshotReply)(nil),         // 81: porchlight.plugin.v1.SnapshotReply
+	(*DescribeMedia)(nil),         // 82: porchlight.plugin.v1.DescribeMedia
+	(*DescribeMediaReply)(nil),    // 83: porchlight.plugin.v1.DescribeMediaReply
+	(*OpenMedia)(nil),             // 84: porchlight.plugin.v1.OpenMedia
+	(*OpenMediaReply)(nil),        // 85: porchlight.plugin.v1.OpenMediaReply
+	(*OpenTalk)(nil),              // 86: porchlight.plugin.v1.OpenTalk
+	(*OpenTalkReply)(nil),         // 87: porchlight.plugin.v1.OpenTalkReply
+	(*RequestKeyFrame)(nil),       // 88: porchlight.plugin.v1.RequestKeyFrame
+	(*HoldPrebuffer)(nil),         // 89: porchlight.plugin.v1.HoldPrebuffer
+	(*HoldPrebufferReply)(nil),    // 90: porchlight.plugin.v1.HoldPrebufferReply
+	(*HTTPFetch)(nil),             // 91: porchlight.plugin.v1.HTTPFetch
+	(*HTTPFetchReply)(nil),        // 92: porchlight.plugin.v1.HTTPFetchReply
+	(*RegisterWebhook)(nil),       // 93: porchlight.plugin.v1.RegisterWebhook
+	(*RegisterWebhookReply)(nil),  // 94: porchlight.plugin.v1.RegisterWebhookReply
+	(*Subscribe)(nil),             // 95: porchlight.plugin.v1.Subscribe
+	(*SubscribeReply)(nil),        // 96: porchlight.plugin.v1.SubscribeReply
+	(*Unsubscribe)(nil),           // 97: porchlight.plugin.v1.Unsubscribe
+	(*OpenRepair)(nil),            // 98: porchlight.plugin.v1.OpenRepair
+	(*CloseRepair)(nil),           // 99: porchlight.plugin.v1.CloseRepair
+	(*ListCameras)(nil),           // 100: porchlight.plugin.v1.ListCameras
+	(*ListCamerasReply)(nil),      // 101: porchlight.plugin.v1.ListCamerasReply
+	(*CameraInfo)(nil),            // 102: porchlight.plugin.v1.CameraInfo
+	(*DeviceChanged)(nil),         // 103: porchlight.plugin.v1.DeviceChanged
+	(*DescribeHouse)(nil),         // 104: porchlight.plugin.v1.DescribeHouse
+	(*DescribeHouseReply)(nil),    // 105: porchlight.plugin.v1.DescribeHouseReply
+	(*ChimeInfo)(nil),             // 106: porchlight.plugin.v1.ChimeInfo
+	(*SetQuiet)(nil),              // 107: porchlight.plugin.v1.SetQuiet
+	(*SetMode)(nil),               // 108: porchlight.plugin.v1.SetMode
+	(*PlayChime)(nil),             // 109: porchlight.plugin.v1.PlayChime
+	(*ActOnDevice)(nil),           // 110: porchlight.plugin.v1.ActOnDevice
+	(*CutClip)(nil),               // 111: porchlight.plugin.v1.CutClip
+	(*Region)(nil),                // 112: porchlight.plugin.v1.Region
+	(*CutClipReply)(nil),          // 113: porchlight.plugin.v1.CutClipReply
+	(*AskOwner)(nil),              // 114: porchlight.plugin.v1.AskOwner
+	(*ClipSpan)(nil),              // 115: porchlight.plugin.v1.ClipSpan
+	(*AskOwnerReply)(nil),         // 116: porchlight.plugin.v1.AskOwnerReply
+	nil,                           // 117: porchlight.plugin.v1.Log.AttrsEntry
+	nil,                           // 118: porchlight.plugin.v1.Found.AttrsEntry
+	nil,                           // 119: porchlight.plugin.v1.HTTPFetch.HeadersEntry
+	nil,                           // 120: porchlight.plugin.v1.HTTPFetchReply.HeadersEntry
+	nil,                           // 121: porchlight.plugin.v1.CameraInfo.StatusEntry
+	(*durationpb.Duration)(nil),   // 122: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 123: google.protobuf.Timestamp
+	(*Event)(nil),                 // 124: porchlight.plugin.v1.Event
+	(*SourceDescriptor)(nil),      // 125: porchlight.plugin.v1.SourceDescriptor
+	(*Track)(nil),                 // 126: porchlight.plugin.v1.Track
+	(*StreamDescription)(nil),     // 127: porchlight.plugin.v1.StreamDescription
+	(*MediaStart)(nil),            // 128: porchlight.plugin.v1.MediaStart
+	(*VideoRendition)(nil),        // 129: porchlight.plugin.v1.VideoRendition
+	(*AudioRendition)(nil),        // 130: porchlight.plugin.v1.AudioRendition
+	(*Credential)(nil),            // 131: porchlight.plugin.v1.Credential
+	(*Quiet)(nil),                 // 132: porchlight.plugin.v1.Quiet
+	(*Schedule)(nil),              // 133: porchlight.plugin.v1.Schedule
 }
 var file_porchlight_plugin_v1_messages_proto_depIdxs = []int32{
 	0,   // 0: porchlight.plugin.v1.Error.code:type_name -> porchlight.plugin.v1.Code
-	107, // 1: porchlight.plugin.v1.Error.retry_after:type_name -> google.protobuf.Duration
+	122, // 1: porchlight.plugin.v1.Error.retry_after:type_name -> google.protobuf.Duration
 	10,  // 2: porchlight.plugin.v1.Description.actions:type_name -> porchlight.plugin.v1.ActionDescription
 	9,   // 3: porchlight.plugin.v1.Description.missing:type_name -> porchlight.plugin.v1.Missing
 	14,  // 4: porchlight.plugin.v1.CheckRequest.devices:type_name -> porchlight.plugin.v1.DeviceEntry
@@ -8124,8 +9562,8 @@ var file_porchlight_plugin_v1_messages_proto_depIdxs = []int32{
 	13,  // 10: porchlight.plugin.v1.ConfigureResult.problems:type_name -> porchlight.plugin.v1.Problem
 	20,  // 11: porchlight.plugin.v1.HealthReport.parts:type_name -> porchlight.plugin.v1.PartHealth
 	2,   // 12: porchlight.plugin.v1.PartHealth.state:type_name -> porchlight.plugin.v1.PartHealth.State
-	108, // 13: porchlight.plugin.v1.PartHealth.since:type_name -> google.protobuf.Timestamp
-	107, // 14: porchlight.plugin.v1.StopRequest.deadline:type_name -> google.protobuf.Duration
+	123, // 13: porchlight.plugin.v1.PartHealth.since:type_name -> google.protobuf.Timestamp
+	122, // 14: porchlight.plugin.v1.StopRequest.deadline:type_name -> google.protobuf.Duration
 	28,  // 15: porchlight.plugin.v1.UrgentFromHub.result:type_name -> porchlight.plugin.v1.PublishResult
 	29,  // 16: porchlight.plugin.v1.UrgentFromHub.deliver:type_name -> porchlight.plugin.v1.Deliver
 	35,  // 17: porchlight.plugin.v1.UrgentFromHub.command:type_name -> porchlight.plugin.v1.Command
@@ -8136,128 +9574,157 @@ var file_porchlight_plugin_v1_messages_proto_depIdxs = []int32{
 	28,  // 22: porchlight.plugin.v1.FromHub.result:type_name -> porchlight.plugin.v1.PublishResult
 	29,  // 23: porchlight.plugin.v1.FromHub.deliver:type_name -> porchlight.plugin.v1.Deliver
 	35,  // 24: porchlight.plugin.v1.FromHub.command:type_name -> porchlight.plugin.v1.Command
-	61,  // 25: porchlight.plugin.v1.FromHub.reply:type_name -> porchlight.plugin.v1.HubReply
+	66,  // 25: porchlight.plugin.v1.FromHub.reply:type_name -> porchlight.plugin.v1.HubReply
 	31,  // 26: porchlight.plugin.v1.FromHub.credit:type_name -> porchlight.plugin.v1.Credit
 	32,  // 27: porchlight.plugin.v1.FromHub.drain:type_name -> porchlight.plugin.v1.Drain
 	27,  // 28: porchlight.plugin.v1.FromPlugin.publish:type_name -> porchlight.plugin.v1.Publish
 	30,  // 29: porchlight.plugin.v1.FromPlugin.ack:type_name -> porchlight.plugin.v1.EventAck
 	36,  // 30: porchlight.plugin.v1.FromPlugin.reply:type_name -> porchlight.plugin.v1.Reply
-	60,  // 31: porchlight.plugin.v1.FromPlugin.call:type_name -> porchlight.plugin.v1.HubCall
+	65,  // 31: porchlight.plugin.v1.FromPlugin.call:type_name -> porchlight.plugin.v1.HubCall
 	33,  // 32: porchlight.plugin.v1.FromPlugin.log:type_name -> porchlight.plugin.v1.Log
 	34,  // 33: porchlight.plugin.v1.FromPlugin.repair:type_name -> porchlight.plugin.v1.Repair
-	109, // 34: porchlight.plugin.v1.Publish.event:type_name -> porchlight.plugin.v1.Event
+	124, // 34: porchlight.plugin.v1.Publish.event:type_name -> porchlight.plugin.v1.Event
 	3,   // 35: porchlight.plugin.v1.PublishResult.outcome:type_name -> porchlight.plugin.v1.PublishResult.Outcome
 	6,   // 36: porchlight.plugin.v1.PublishResult.error:type_name -> porchlight.plugin.v1.Error
-	109, // 37: porchlight.plugin.v1.Deliver.event:type_name -> porchlight.plugin.v1.Event
-	107, // 38: porchlight.plugin.v1.Deliver.age:type_name -> google.protobuf.Duration
+	124, // 37: porchlight.plugin.v1.Deliver.event:type_name -> porchlight.plugin.v1.Event
+	122, // 38: porchlight.plugin.v1.Deliver.age:type_name -> google.protobuf.Duration
 	6,   // 39: porchlight.plugin.v1.EventAck.error:type_name -> porchlight.plugin.v1.Error
-	108, // 40: porchlight.plugin.v1.Log.time:type_name -> google.protobuf.Timestamp
-	103, // 41: porchlight.plugin.v1.Log.attrs:type_name -> porchlight.plugin.v1.Log.AttrsEntry
-	107, // 42: porchlight.plugin.v1.Command.deadline:type_name -> google.protobuf.Duration
+	123, // 40: porchlight.plugin.v1.Log.time:type_name -> google.protobuf.Timestamp
+	117, // 41: porchlight.plugin.v1.Log.attrs:type_name -> porchlight.plugin.v1.Log.AttrsEntry
+	122, // 42: porchlight.plugin.v1.Command.deadline:type_name -> google.protobuf.Duration
 	38,  // 43: porchlight.plugin.v1.Command.chime_play:type_name -> porchlight.plugin.v1.ChimePlay
 	41,  // 44: porchlight.plugin.v1.Command.camera_snapshot:type_name -> porchlight.plugin.v1.CameraSnapshot
 	43,  // 45: porchlight.plugin.v1.Command.camera_source:type_name -> porchlight.plugin.v1.CameraSource
 	44,  // 46: porchlight.plugin.v1.Command.camera_talk:type_name -> porchlight.plugin.v1.CameraTalk
-	47,  // 47: porchlight.plugin.v1.Command.notify_send:type_name -> porchlight.plugin.v1.NotifySend
-	49,  // 48: porchlight.plugin.v1.Command.device_identify:type_name -> porchlight.plugin.v1.DeviceIdentify
-	50,  // 49: porchlight.plugin.v1.Command.device_act:type_name -> porchlight.plugin.v1.DeviceAct
-	55,  // 50: porchlight.plugin.v1.Command.selfcheck:type_name -> porchlight.plugin.v1.SelfCheck
-	58,  // 51: porchlight.plugin.v1.Command.action:type_name -> porchlight.plugin.v1.Action
+	48,  // 47: porchlight.plugin.v1.Command.notify_send:type_name -> porchlight.plugin.v1.NotifySend
+	50,  // 48: porchlight.plugin.v1.Command.device_identify:type_name -> porchlight.plugin.v1.DeviceIdentify
+	54,  // 49: porchlight.plugin.v1.Command.device_act:type_name -> porchlight.plugin.v1.DeviceAct
+	60,  // 50: porchlight.plugin.v1.Command.selfcheck:type_name -> porchlight.plugin.v1.SelfCheck
+	63,  // 51: porchlight.plugin.v1.Command.action:type_name -> porchlight.plugin.v1.Action
 	40,  // 52: porchlight.plugin.v1.Command.chime_stop:type_name -> porchlight.plugin.v1.ChimeStop
 	46,  // 53: porchlight.plugin.v1.Command.camera_key_frame:type_name -> porchlight.plugin.v1.CameraKeyFrame
-	6,   // 54: porchlight.plugin.v1.Reply.error:type_name -> porchlight.plugin.v1.Error
-	39,  // 55: porchlight.plugin.v1.Reply.chime_played:type_name -> porchlight.plugin.v1.ChimePlayed
-	42,  // 56: porchlight.plugin.v1.Reply.snapshot:type_name -> porchlight.plugin.v1.SnapshotTaken
-	110, // 57: porchlight.plugin.v1.Reply.source:type_name -> porchlight.plugin.v1.SourceDescriptor
-	45,  // 58: porchlight.plugin.v1.Reply.talk:type_name -> porchlight.plugin.v1.TalkAccepted
-	48,  // 59: porchlight.plugin.v1.Reply.notified:type_name -> porchlight.plugin.v1.Notified
-	37,  // 60: porchlight.plugin.v1.Reply.done:type_name -> porchlight.plugin.v1.Done
-	56,  // 61: porchlight.plugin.v1.Reply.selfcheck:type_name -> porchlight.plugin.v1.SelfCheckResult
-	59,  // 62: porchlight.plugin.v1.Reply.action:type_name -> porchlight.plugin.v1.ActionResult
-	107, // 63: porchlight.plugin.v1.ChimePlay.age:type_name -> google.protobuf.Duration
-	107, // 64: porchlight.plugin.v1.ChimePlay.ignore_older_than:type_name -> google.protobuf.Duration
-	107, // 65: porchlight.plugin.v1.ChimePlayed.took:type_name -> google.protobuf.Duration
-	107, // 66: porchlight.plugin.v1.CameraSnapshot.max_age:type_name -> google.protobuf.Duration
-	108, // 67: porchlight.plugin.v1.SnapshotTaken.taken:type_name -> google.protobuf.Timestamp
-	111, // 68: porchlight.plugin.v1.CameraTalk.track:type_name -> porchlight.plugin.v1.Track
-	111, // 69: porchlight.plugin.v1.TalkAccepted.track:type_name -> porchlight.plugin.v1.Track
-	51,  // 70: porchlight.plugin.v1.DeviceAct.relay_pulse:type_name -> porchlight.plugin.v1.RelayPulse
-	52,  // 71: porchlight.plugin.v1.DeviceAct.light_set:type_name -> porchlight.plugin.v1.LightSet
-	53,  // 72: porchlight.plugin.v1.DeviceAct.ptz_preset:type_name -> porchlight.plugin.v1.PtzPreset
-	54,  // 73: porchlight.plugin.v1.DeviceAct.mode_set:type_name -> porchlight.plugin.v1.ModeSet
-	107, // 74: porchlight.plugin.v1.RelayPulse.for:type_name -> google.protobuf.Duration
-	57,  // 75: porchlight.plugin.v1.SelfCheckResult.lines:type_name -> porchlight.plugin.v1.CheckLine
-	107, // 76: porchlight.plugin.v1.HubCall.deadline:type_name -> google.protobuf.Duration
-	62,  // 77: porchlight.plugin.v1.HubCall.dial:type_name -> porchlight.plugin.v1.Dial
-	64,  // 78: porchlight.plugin.v1.HubCall.discover:type_name -> porchlight.plugin.v1.Discover
-	67,  // 79: porchlight.plugin.v1.HubCall.secret:type_name -> porchlight.plugin.v1.SecretGet
-	69,  // 80: porchlight.plugin.v1.HubCall.kv_get:type_name -> porchlight.plugin.v1.KVGet
-	71,  // 81: porchlight.plugin.v1.HubCall.kv_put:type_name -> porchlight.plugin.v1.KVPut
-	73,  // 82: porchlight.plugin.v1.HubCall.kv_list:type_name -> porchlight.plugin.v1.KVList
-	75,  // 83: porchlight.plugin.v1.HubCall.snapshot:type_name -> porchlight.plugin.v1.SnapshotGet
-	77,  // 84: porchlight.plugin.v1.HubCall.describe_media:type_name -> porchlight.plugin.v1.DescribeMedia
-	79,  // 85: porchlight.plugin.v1.HubCall.open_media:type_name -> porchlight.plugin.v1.OpenMedia
-	81,  // 86: porchlight.plugin.v1.HubCall.open_talk:type_name -> porchlight.plugin.v1.OpenTalk
-	83,  // 87: porchlight.plugin.v1.HubCall.request_key_frame:type_name -> porchlight.plugin.v1.RequestKeyFrame
-	84,  // 88: porchlight.plugin.v1.HubCall.hold_prebuffer:type_name -> porchlight.plugin.v1.HoldPrebuffer
-	86,  // 89: porchlight.plugin.v1.HubCall.http_fetch:type_name -> porchlight.plugin.v1.HTTPFetch
-	88,  // 90: porchlight.plugin.v1.HubCall.register_webhook:type_name -> porchlight.plugin.v1.RegisterWebhook
-	90,  // 91: porchlight.plugin.v1.HubCall.subscribe:type_name -> porchlight.plugin.v1.Subscribe
-	92,  // 92: porchlight.plugin.v1.HubCall.unsubscribe:type_name -> porchlight.plugin.v1.Unsubscribe
-	93,  // 93: porchlight.plugin.v1.HubCall.open_repair:type_name -> porchlight.plugin.v1.OpenRepair
-	94,  // 94: porchlight.plugin.v1.HubCall.close_repair:type_name -> porchlight.plugin.v1.CloseRepair
-	95,  // 95: porchlight.plugin.v1.HubCall.list_cameras:type_name -> porchlight.plugin.v1.ListCameras
-	98,  // 96: porchlight.plugin.v1.HubCall.act_on_device:type_name -> porchlight.plugin.v1.ActOnDevice
-	72,  // 97: porchlight.plugin.v1.HubCall.kv_delete:type_name -> porchlight.plugin.v1.KVDelete
-	99,  // 98: porchlight.plugin.v1.HubCall.cut_clip:type_name -> porchlight.plugin.v1.CutClip
-	101, // 99: porchlight.plugin.v1.HubCall.ask_owner:type_name -> porchlight.plugin.v1.AskOwner
-	6,   // 100: porchlight.plugin.v1.HubReply.error:type_name -> porchlight.plugin.v1.Error
-	63,  // 101: porchlight.plugin.v1.HubReply.dial:type_name -> porchlight.plugin.v1.DialReply
-	65,  // 102: porchlight.plugin.v1.HubReply.discover:type_name -> porchlight.plugin.v1.DiscoverReply
-	68,  // 103: porchlight.plugin.v1.HubReply.secret:type_name -> porchlight.plugin.v1.SecretReply
-	70,  // 104: porchlight.plugin.v1.HubReply.kv_get:type_name -> porchlight.plugin.v1.KVGetReply
-	37,  // 105: porchlight.plugin.v1.HubReply.done:type_name -> porchlight.plugin.v1.Done
-	74,  // 106: porchlight.plugin.v1.HubReply.kv_list:type_name -> porchlight.plugin.v1.KVListReply
-	76,  // 107: porchlight.plugin.v1.HubReply.snapshot:type_name -> porchlight.plugin.v1.SnapshotReply
-	78,  // 108: porchlight.plugin.v1.HubReply.describe_media:type_name -> porchlight.plugin.v1.DescribeMediaReply
-	80,  // 109: porchlight.plugin.v1.HubReply.open_media:type_name -> porchlight.plugin.v1.OpenMediaReply
-	82,  // 110: porchlight.plugin.v1.HubReply.open_talk:type_name -> porchlight.plugin.v1.OpenTalkReply
-	85,  // 111: porchlight.plugin.v1.HubReply.hold_prebuffer:type_name -> porchlight.plugin.v1.HoldPrebufferReply
-	87,  // 112: porchlight.plugin.v1.HubReply.http_fetch:type_name -> porchlight.plugin.v1.HTTPFetchReply
-	89,  // 113: porchlight.plugin.v1.HubReply.register_webhook:type_name -> porchlight.plugin.v1.RegisterWebhookReply
-	91,  // 114: porchlight.plugin.v1.HubReply.subscribe:type_name -> porchlight.plugin.v1.SubscribeReply
-	96,  // 115: porchlight.plugin.v1.HubReply.list_cameras:type_name -> porchlight.plugin.v1.ListCamerasReply
-	100, // 116: porchlight.plugin.v1.HubReply.cut_clip:type_name -> porchlight.plugin.v1.CutClipReply
-	102, // 117: porchlight.plugin.v1.HubReply.ask_owner:type_name -> porchlight.plugin.v1.AskOwnerReply
-	107, // 118: porchlight.plugin.v1.Discover.for:type_name -> google.protobuf.Duration
-	66,  // 119: porchlight.plugin.v1.DiscoverReply.found:type_name -> porchlight.plugin.v1.Found
-	104, // 120: porchlight.plugin.v1.Found.attrs:type_name -> porchlight.plugin.v1.Found.AttrsEntry
-	107, // 121: porchlight.plugin.v1.SnapshotGet.max_age:type_name -> google.protobuf.Duration
-	108, // 122: porchlight.plugin.v1.SnapshotReply.taken:type_name -> google.protobuf.Timestamp
-	107, // 123: porchlight.plugin.v1.SnapshotReply.age:type_name -> google.protobuf.Duration
-	112, // 124: porchlight.plugin.v1.DescribeMediaReply.streams:type_name -> porchlight.plugin.v1.StreamDescription
-	111, // 125: porchlight.plugin.v1.DescribeMediaReply.talk:type_name -> porchlight.plugin.v1.Track
-	4,   // 126: porchlight.plugin.v1.OpenMedia.direction:type_name -> porchlight.plugin.v1.OpenMedia.Direction
-	113, // 127: porchlight.plugin.v1.OpenMedia.start:type_name -> porchlight.plugin.v1.MediaStart
-	114, // 128: porchlight.plugin.v1.OpenMedia.video:type_name -> porchlight.plugin.v1.VideoRendition
-	115, // 129: porchlight.plugin.v1.OpenMedia.audio:type_name -> porchlight.plugin.v1.AudioRendition
-	111, // 130: porchlight.plugin.v1.OpenMedia.tracks:type_name -> porchlight.plugin.v1.Track
-	111, // 131: porchlight.plugin.v1.OpenMediaReply.tracks:type_name -> porchlight.plugin.v1.Track
-	111, // 132: porchlight.plugin.v1.OpenTalk.track:type_name -> porchlight.plugin.v1.Track
-	111, // 133: porchlight.plugin.v1.OpenTalkReply.track:type_name -> porchlight.plugin.v1.Track
-	105, // 134: porchlight.plugin.v1.HTTPFetch.headers:type_name -> porchlight.plugin.v1.HTTPFetch.HeadersEntry
-	106, // 135: porchlight.plugin.v1.HTTPFetchReply.headers:type_name -> porchlight.plugin.v1.HTTPFetchReply.HeadersEntry
-	5,   // 136: porchlight.plugin.v1.Subscribe.from:type_name -> porchlight.plugin.v1.Subscribe.From
-	34,  // 137: porchlight.plugin.v1.OpenRepair.repair:type_name -> porchlight.plugin.v1.Repair
-	97,  // 138: porchlight.plugin.v1.ListCamerasReply.cameras:type_name -> porchlight.plugin.v1.CameraInfo
-	50,  // 139: porchlight.plugin.v1.ActOnDevice.act:type_name -> porchlight.plugin.v1.DeviceAct
-	108, // 140: porchlight.plugin.v1.CutClip.from:type_name -> google.protobuf.Timestamp
-	108, // 141: porchlight.plugin.v1.CutClip.to:type_name -> google.protobuf.Timestamp
-	142, // [142:142] is the sub-list for method output_type
-	142, // [142:142] is the sub-list for method input_type
-	142, // [142:142] is the sub-list for extension type_name
-	142, // [142:142] is the sub-list for extension extendee
-	0,   // [0:142] is the sub-list for field type_name
+	51,  // 54: porchlight.plugin.v1.Command.device_describe:type_name -> porchlight.plugin.v1.DeviceDescribe
+	47,  // 55: porchlight.plugin.v1.Command.camera_demand:type_name -> porchlight.plugin.v1.CameraDemand
+	6,   // 56: porchlight.plugin.v1.Reply.error:type_name -> porchlight.plugin.v1.Error
+	39,  // 57: porchlight.plugin.v1.Reply.chime_played:type_name -> porchlight.plugin.v1.ChimePlayed
+	42,  // 58: porchlight.plugin.v1.Reply.snapshot:type_name -> porchlight.plugin.v1.SnapshotTaken
+	125, // 59: porchlight.plugin.v1.Reply.source:type_name -> porchlight.plugin.v1.SourceDescriptor
+	45,  // 60: porchlight.plugin.v1.Reply.talk:type_name -> porchlight.plugin.v1.TalkAccepted
+	49,  // 61: porchlight.plugin.v1.Reply.notified:type_name -> porchlight.plugin.v1.Notified
+	37,  // 62: porchlight.plugin.v1.Reply.done:type_name -> porchlight.plugin.v1.Done
+	61,  // 63: porchlight.plugin.v1.Reply.selfcheck:type_name -> porchlight.plugin.v1.SelfCheckResult
+	64,  // 64: porchlight.plugin.v1.Reply.action:type_name -> porchlight.plugin.v1.ActionResult
+	52,  // 65: porchlight.plugin.v1.Reply.device:type_name -> porchlight.plugin.v1.DeviceDescription
+	122, // 66: porchlight.plugin.v1.ChimePlay.age:type_name -> google.protobuf.Duration
+	122, // 67: porchlight.plugin.v1.ChimePlay.ignore_older_than:type_name -> google.protobuf.Duration
+	122, // 68: porchlight.plugin.v1.ChimePlayed.took:type_name -> google.protobuf.Duration
+	122, // 69: porchlight.plugin.v1.CameraSnapshot.max_age:type_name -> google.protobuf.Duration
+	123, // 70: porchlight.plugin.v1.SnapshotTaken.taken:type_name -> google.protobuf.Timestamp
+	126, // 71: porchlight.plugin.v1.CameraTalk.track:type_name -> porchlight.plugin.v1.Track
+	126, // 72: porchlight.plugin.v1.TalkAccepted.track:type_name -> porchlight.plugin.v1.Track
+	53,  // 73: porchlight.plugin.v1.DeviceDescription.buttons:type_name -> porchlight.plugin.v1.Choice
+	53,  // 74: porchlight.plugin.v1.DeviceDescription.relays:type_name -> porchlight.plugin.v1.Choice
+	53,  // 75: porchlight.plugin.v1.DeviceDescription.lights:type_name -> porchlight.plugin.v1.Choice
+	53,  // 76: porchlight.plugin.v1.DeviceDescription.presets:type_name -> porchlight.plugin.v1.Choice
+	53,  // 77: porchlight.plugin.v1.DeviceDescription.modes:type_name -> porchlight.plugin.v1.Choice
+	55,  // 78: porchlight.plugin.v1.DeviceAct.relay_pulse:type_name -> porchlight.plugin.v1.RelayPulse
+	57,  // 79: porchlight.plugin.v1.DeviceAct.light_set:type_name -> porchlight.plugin.v1.LightSet
+	58,  // 80: porchlight.plugin.v1.DeviceAct.ptz_preset:type_name -> porchlight.plugin.v1.PtzPreset
+	59,  // 81: porchlight.plugin.v1.DeviceAct.mode_set:type_name -> porchlight.plugin.v1.ModeSet
+	56,  // 82: porchlight.plugin.v1.DeviceAct.hang_up:type_name -> porchlight.plugin.v1.HangUp
+	122, // 83: porchlight.plugin.v1.RelayPulse.for:type_name -> google.protobuf.Duration
+	62,  // 84: porchlight.plugin.v1.SelfCheckResult.lines:type_name -> porchlight.plugin.v1.CheckLine
+	122, // 85: porchlight.plugin.v1.HubCall.deadline:type_name -> google.protobuf.Duration
+	67,  // 86: porchlight.plugin.v1.HubCall.dial:type_name -> porchlight.plugin.v1.Dial
+	69,  // 87: porchlight.plugin.v1.HubCall.discover:type_name -> porchlight.plugin.v1.Discover
+	72,  // 88: porchlight.plugin.v1.HubCall.secret:type_name -> porchlight.plugin.v1.SecretGet
+	74,  // 89: porchlight.plugin.v1.HubCall.kv_get:type_name -> porchlight.plugin.v1.KVGet
+	76,  // 90: porchlight.plugin.v1.HubCall.kv_put:type_name -> porchlight.plugin.v1.KVPut
+	78,  // 91: porchlight.plugin.v1.HubCall.kv_list:type_name -> porchlight.plugin.v1.KVList
+	80,  // 92: porchlight.plugin.v1.HubCall.snapshot:type_name -> porchlight.plugin.v1.SnapshotGet
+	82,  // 93: porchlight.plugin.v1.HubCall.describe_media:type_name -> porchlight.plugin.v1.DescribeMedia
+	84,  // 94: porchlight.plugin.v1.HubCall.open_media:type_name -> porchlight.plugin.v1.OpenMedia
+	86,  // 95: porchlight.plugin.v1.HubCall.open_talk:type_name -> porchlight.plugin.v1.OpenTalk
+	88,  // 96: porchlight.plugin.v1.HubCall.request_key_frame:type_name -> porchlight.plugin.v1.RequestKeyFrame
+	89,  // 97: porchlight.plugin.v1.HubCall.hold_prebuffer:type_name -> porchlight.plugin.v1.HoldPrebuffer
+	91,  // 98: porchlight.plugin.v1.HubCall.http_fetch:type_name -> porchlight.plugin.v1.HTTPFetch
+	93,  // 99: porchlight.plugin.v1.HubCall.register_webhook:type_name -> porchlight.plugin.v1.RegisterWebhook
+	95,  // 100: porchlight.plugin.v1.HubCall.subscribe:type_name -> porchlight.plugin.v1.Subscribe
+	97,  // 101: porchlight.plugin.v1.HubCall.unsubscribe:type_name -> porchlight.plugin.v1.Unsubscribe
+	98,  // 102: porchlight.plugin.v1.HubCall.open_repair:type_name -> porchlight.plugin.v1.OpenRepair
+	99,  // 103: porchlight.plugin.v1.HubCall.close_repair:type_name -> porchlight.plugin.v1.CloseRepair
+	100, // 104: porchlight.plugin.v1.HubCall.list_cameras:type_name -> porchlight.plugin.v1.ListCameras
+	110, // 105: porchlight.plugin.v1.HubCall.act_on_device:type_name -> porchlight.plugin.v1.ActOnDevice
+	77,  // 106: porchlight.plugin.v1.HubCall.kv_delete:type_name -> porchlight.plugin.v1.KVDelete
+	111, // 107: porchlight.plugin.v1.HubCall.cut_clip:type_name -> porchlight.plugin.v1.CutClip
+	114, // 108: porchlight.plugin.v1.HubCall.ask_owner:type_name -> porchlight.plugin.v1.AskOwner
+	103, // 109: porchlight.plugin.v1.HubCall.device_changed:type_name -> porchlight.plugin.v1.DeviceChanged
+	104, // 110: porchlight.plugin.v1.HubCall.describe_house:type_name -> porchlight.plugin.v1.DescribeHouse
+	107, // 111: porchlight.plugin.v1.HubCall.set_quiet:type_name -> porchlight.plugin.v1.SetQuiet
+	108, // 112: porchlight.plugin.v1.HubCall.set_mode:type_name -> porchlight.plugin.v1.SetMode
+	109, // 113: porchlight.plugin.v1.HubCall.play_chime:type_name -> porchlight.plugin.v1.PlayChime
+	6,   // 114: porchlight.plugin.v1.HubReply.error:type_name -> porchlight.plugin.v1.Error
+	68,  // 115: porchlight.plugin.v1.HubReply.dial:type_name -> porchlight.plugin.v1.DialReply
+	70,  // 116: porchlight.plugin.v1.HubReply.discover:type_name -> porchlight.plugin.v1.DiscoverReply
+	73,  // 117: porchlight.plugin.v1.HubReply.secret:type_name -> porchlight.plugin.v1.SecretReply
+	75,  // 118: porchlight.plugin.v1.HubReply.kv_get:type_name -> porchlight.plugin.v1.KVGetReply
+	37,  // 119: porchlight.plugin.v1.HubReply.done:type_name -> porchlight.plugin.v1.Done
+	79,  // 120: porchlight.plugin.v1.HubReply.kv_list:type_name -> porchlight.plugin.v1.KVListReply
+	81,  // 121: porchlight.plugin.v1.HubReply.snapshot:type_name -> porchlight.plugin.v1.SnapshotReply
+	83,  // 122: porchlight.plugin.v1.HubReply.describe_media:type_name -> porchlight.plugin.v1.DescribeMediaReply
+	85,  // 123: porchlight.plugin.v1.HubReply.open_media:type_name -> porchlight.plugin.v1.OpenMediaReply
+	87,  // 124: porchlight.plugin.v1.HubReply.open_talk:type_name -> porchlight.plugin.v1.OpenTalkReply
+	90,  // 125: porchlight.plugin.v1.HubReply.hold_prebuffer:type_name -> porchlight.plugin.v1.HoldPrebufferReply
+	92,  // 126: porchlight.plugin.v1.HubReply.http_fetch:type_name -> porchlight.plugin.v1.HTTPFetchReply
+	94,  // 127: porchlight.plugin.v1.HubReply.register_webhook:type_name -> porchlight.plugin.v1.RegisterWebhookReply
+	96,  // 128: porchlight.plugin.v1.HubReply.subscribe:type_name -> porchlight.plugin.v1.SubscribeReply
+	101, // 129: porchlight.plugin.v1.HubReply.list_cameras:type_name -> porchlight.plugin.v1.ListCamerasReply
+	113, // 130: porchlight.plugin.v1.HubReply.cut_clip:type_name -> porchlight.plugin.v1.CutClipReply
+	116, // 131: porchlight.plugin.v1.HubReply.ask_owner:type_name -> porchlight.plugin.v1.AskOwnerReply
+	105, // 132: porchlight.plugin.v1.HubReply.describe_house:type_name -> porchlight.plugin.v1.DescribeHouseReply
+	39,  // 133: porchlight.plugin.v1.HubReply.chime_played:type_name -> porchlight.plugin.v1.ChimePlayed
+	122, // 134: porchlight.plugin.v1.Discover.for:type_name -> google.protobuf.Duration
+	71,  // 135: porchlight.plugin.v1.DiscoverReply.found:type_name -> porchlight.plugin.v1.Found
+	118, // 136: porchlight.plugin.v1.Found.attrs:type_name -> porchlight.plugin.v1.Found.AttrsEntry
+	122, // 137: porchlight.plugin.v1.SnapshotGet.max_age:type_name -> google.protobuf.Duration
+	123, // 138: porchlight.plugin.v1.SnapshotReply.taken:type_name -> google.protobuf.Timestamp
+	122, // 139: porchlight.plugin.v1.SnapshotReply.age:type_name -> google.protobuf.Duration
+	127, // 140: porchlight.plugin.v1.DescribeMediaReply.streams:type_name -> porchlight.plugin.v1.StreamDescription
+	126, // 141: porchlight.plugin.v1.DescribeMediaReply.talk:type_name -> porchlight.plugin.v1.Track
+	4,   // 142: porchlight.plugin.v1.OpenMedia.direction:type_name -> porchlight.plugin.v1.OpenMedia.Direction
+	128, // 143: porchlight.plugin.v1.OpenMedia.start:type_name -> porchlight.plugin.v1.MediaStart
+	129, // 144: porchlight.plugin.v1.OpenMedia.video:type_name -> porchlight.plugin.v1.VideoRendition
+	130, // 145: porchlight.plugin.v1.OpenMedia.audio:type_name -> porchlight.plugin.v1.AudioRendition
+	126, // 146: porchlight.plugin.v1.OpenMedia.tracks:type_name -> porchlight.plugin.v1.Track
+	126, // 147: porchlight.plugin.v1.OpenMediaReply.tracks:type_name -> porchlight.plugin.v1.Track
+	126, // 148: porchlight.plugin.v1.OpenTalk.track:type_name -> porchlight.plugin.v1.Track
+	126, // 149: porchlight.plugin.v1.OpenTalkReply.track:type_name -> porchlight.plugin.v1.Track
+	119, // 150: porchlight.plugin.v1.HTTPFetch.headers:type_name -> porchlight.plugin.v1.HTTPFetch.HeadersEntry
+	131, // 151: porchlight.plugin.v1.HTTPFetch.credential:type_name -> porchlight.plugin.v1.Credential
+	120, // 152: porchlight.plugin.v1.HTTPFetchReply.headers:type_name -> porchlight.plugin.v1.HTTPFetchReply.HeadersEntry
+	5,   // 153: porchlight.plugin.v1.Subscribe.from:type_name -> porchlight.plugin.v1.Subscribe.From
+	34,  // 154: porchlight.plugin.v1.OpenRepair.repair:type_name -> porchlight.plugin.v1.Repair
+	102, // 155: porchlight.plugin.v1.ListCamerasReply.cameras:type_name -> porchlight.plugin.v1.CameraInfo
+	52,  // 156: porchlight.plugin.v1.CameraInfo.device:type_name -> porchlight.plugin.v1.DeviceDescription
+	121, // 157: porchlight.plugin.v1.CameraInfo.status:type_name -> porchlight.plugin.v1.CameraInfo.StatusEntry
+	132, // 158: porchlight.plugin.v1.DescribeHouseReply.quiet:type_name -> porchlight.plugin.v1.Quiet
+	106, // 159: porchlight.plugin.v1.DescribeHouseReply.chimes:type_name -> porchlight.plugin.v1.ChimeInfo
+	133, // 160: porchlight.plugin.v1.DescribeHouseReply.schedules:type_name -> porchlight.plugin.v1.Schedule
+	132, // 161: porchlight.plugin.v1.ChimeInfo.quiet:type_name -> porchlight.plugin.v1.Quiet
+	122, // 162: porchlight.plugin.v1.SetQuiet.for:type_name -> google.protobuf.Duration
+	54,  // 163: porchlight.plugin.v1.ActOnDevice.act:type_name -> porchlight.plugin.v1.DeviceAct
+	123, // 164: porchlight.plugin.v1.CutClip.from:type_name -> google.protobuf.Timestamp
+	123, // 165: porchlight.plugin.v1.CutClip.to:type_name -> google.protobuf.Timestamp
+	112, // 166: porchlight.plugin.v1.CutClip.blur:type_name -> porchlight.plugin.v1.Region
+	123, // 167: porchlight.plugin.v1.AskOwner.expires:type_name -> google.protobuf.Timestamp
+	115, // 168: porchlight.plugin.v1.AskOwner.clips:type_name -> porchlight.plugin.v1.ClipSpan
+	123, // 169: porchlight.plugin.v1.ClipSpan.from:type_name -> google.protobuf.Timestamp
+	123, // 170: porchlight.plugin.v1.ClipSpan.to:type_name -> google.protobuf.Timestamp
+	171, // [171:171] is the sub-list for method output_type
+	171, // [171:171] is the sub-list for method input_type
+	171, // [171:171] is the sub-list for extension type_name
+	171, // [171:171] is the sub-list for extension extendee
+	0,   // [0:171] is the sub-list for field type_name
 }
 
 func init() { file_porchlight_plugin_v1_messages_proto_init() }
@@ -8306,6 +9773,8 @@ func file_porchlight_plugin_v1_messages_proto_init() {
 		(*Command_Action)(nil),
 		(*Command_ChimeStop)(nil),
 		(*Command_CameraKeyFrame)(nil),
+		(*Command_DeviceDescribe)(nil),
+		(*Command_CameraDemand)(nil),
 	}
 	file_porchlight_plugin_v1_messages_proto_msgTypes[30].OneofWrappers = []any{
 		(*Reply_ChimePlayed)(nil),
@@ -8316,16 +9785,18 @@ func file_porchlight_plugin_v1_messages_proto_init() {
 		(*Reply_Done)(nil),
 		(*Reply_Selfcheck)(nil),
 		(*Reply_Action)(nil),
+		(*Reply_Device)(nil),
 	}
 	file_porchlight_plugin_v1_messages_proto_msgTypes[32].OneofWrappers = []any{}
-	file_porchlight_plugin_v1_messages_proto_msgTypes[44].OneofWrappers = []any{
+	file_porchlight_plugin_v1_messages_proto_msgTypes[48].OneofWrappers = []any{
 		(*DeviceAct_RelayPulse)(nil),
 		(*DeviceAct_LightSet)(nil),
 		(*DeviceAct_PtzPreset)(nil),
 		(*DeviceAct_ModeSet)(nil),
+		(*DeviceAct_HangUp)(nil),
 	}
-	file_porchlight_plugin_v1_messages_proto_msgTypes[46].OneofWrappers = []any{}
-	file_porchlight_plugin_v1_messages_proto_msgTypes[54].OneofWrappers = []any{
+	file_porchlight_plugin_v1_messages_proto_msgTypes[51].OneofWrappers = []any{}
+	file_porchlight_plugin_v1_messages_proto_msgTypes[59].OneofWrappers = []any{
 		(*HubCall_Dial)(nil),
 		(*HubCall_Discover)(nil),
 		(*HubCall_Secret)(nil),
@@ -8349,8 +9820,13 @@ func file_porchlight_plugin_v1_messages_proto_init() {
 		(*HubCall_KvDelete)(nil),
 		(*HubCall_CutClip)(nil),
 		(*HubCall_AskOwner)(nil),
+		(*HubCall_DeviceChanged)(nil),
+		(*HubCall_DescribeHouse)(nil),
+		(*HubCall_SetQuiet)(nil),
+		(*HubCall_SetMode)(nil),
+		(*HubCall_PlayChime)(nil),
 	}
-	file_porchlight_plugin_v1_messages_proto_msgTypes[55].OneofWrappers = []any{
+	file_porchlight_plugin_v1_messages_proto_msgTypes[60].OneofWrappers = []any{
 		(*HubReply_Dial)(nil),
 		(*HubReply_Discover)(nil),
 		(*HubReply_Secret)(nil),
@@ -8368,6 +9844,8 @@ func file_porchlight_plugin_v1_messages_proto_init() {
 		(*HubReply_ListCameras)(nil),
 		(*HubReply_CutClip)(nil),
 		(*HubReply_AskOwner)(nil),
+		(*HubReply_DescribeHouse)(nil),
+		(*HubReply_ChimePlayed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -8375,7 +9853,7 @@ func file_porchlight_plugin_v1_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_porchlight_plugin_v1_messages_proto_rawDesc), len(file_porchlight_plugin_v1_messages_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   101,
+			NumMessages:   116,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
