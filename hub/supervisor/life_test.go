@@ -394,7 +394,9 @@ func TestPartsAndLimits(t *testing.T) {
 	s := open(t, g, func(o *Options) { o.Clock = clock })
 	small := patient(Spec{Name: "swells", Builtin: "swells"})
 	small.Limits.Memory = 48 << 20
-	apply(t, s, patient(Spec{Name: "ill", Builtin: "ill"}), small, patient(Spec{Name: "strange", Builtin: "strange"}))
+	below := patient(Spec{Name: "below", Builtin: "parent-swells"}) // what it starts counts as its own
+	below.Limits.Memory = 64 << 20
+	apply(t, s, patient(Spec{Name: "ill", Builtin: "ill"}), small, below, patient(Spec{Name: "strange", Builtin: "strange"}))
 	st := g.untilState(t, "ill", Degraded)
 	if st.Code != fault.Health || st.Reason != "camera gate: 401 unauthorized" || st.Fix != "check the password" || len(st.Parts) != 1 {
 		t.Errorf("%+v", st)
@@ -402,11 +404,13 @@ func TestPartsAndLimits(t *testing.T) {
 	if st, _ := s.Plugin("ill"); st.Memory == 0 || st.RSS == 0 {
 		t.Errorf("no memory measured: %+v", st)
 	}
-	eventually(t, "swells to be killed", func() bool {
-		clock.advance(sampleEvery)
-		st, _ := s.Plugin("swells")
-		return st.Code == fault.Memory
-	})
+	for _, name := range []string{"swells", "below"} {
+		eventually(t, name+" to be killed", func() bool {
+			clock.advance(sampleEvery)
+			st, _ := s.Plugin(name)
+			return st.Code == fault.Memory
+		})
+	}
 	eventually(t, "unknown messages to be counted", func() bool {
 		clock.advance(time.Second)
 		st, _ := s.Plugin("strange")

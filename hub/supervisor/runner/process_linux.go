@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"strconv"
@@ -101,7 +102,7 @@ func peerOf(c *net.UnixConn) (int, bool) {
 type task struct {
 	pid, parent, group, session int
 	state                       byte
-	ticks                       uint64 // user and system time, 1/100 s
+	ticks                       uint64 // user and system time, with that of ended children, 1/100 s
 	start                       uint64 // ticks since boot
 }
 
@@ -119,7 +120,7 @@ func readTask(pid int) (task, bool) {
 	big := func(i int) uint64 { n, _ := strconv.ParseUint(f[i], 10, 64); return n }
 	return task{
 		pid: pid, state: f[0][0], parent: num(1), group: num(2), session: num(3),
-		ticks: big(11) + big(12), start: big(19),
+		ticks: big(11) + big(12) + big(13) + big(14), start: big(19),
 	}, true
 }
 
@@ -180,8 +181,10 @@ func (r *Runner) Look() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	before := r.kin
+	r.kin = map[int]uint64{} // without the dead: a plugin may start many over the years
 	for _, t := range all {
-		if ours[t.pid] && t.pid != pid {
+		if start, known := before[t.pid]; t.pid != pid && (ours[t.pid] || known && start == t.start) {
 			r.kin[t.pid] = t.start
 		}
 	}
@@ -272,13 +275,14 @@ func SweepMarked(dir string) int {
 	return killed
 }
 
-// Usage of a process.
+// Usage of a plugin: its process and what that has started.
 type Usage struct {
 	PSS, RSS int64  // bytes
 	Ticks    uint64 // CPU time, 1/100 s
 }
 
-// Measure reads /proc; false: the process is gone.
+// Measure reads /proc; false: the process is gone. Descendants count as far as Look
+// has seen them.
 func (r *Runner) Measure() (Usage, bool) {
 	pid := r.PID()
 	t, ok := readTask(pid)
@@ -286,19 +290,32 @@ func (r *Runner) Measure() (Usage, bool) {
 		return Usage{}, false
 	}
 	u := Usage{Ticks: t.ticks}
+	u.addMemory(pid)
+	r.mu.Lock()
+	kin := maps.Clone(r.kin)
+	r.mu.Unlock()
+	for pid, start := range kin {
+		if t, ok := readTask(pid); ok && t.start == start {
+			u.Ticks += t.ticks
+			u.addMemory(pid)
+		}
+	}
+	return u, true
+}
+
+func (u *Usage) addMemory(pid int) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
 	if err != nil {
-		return u, true
+		return // it has ended
 	}
 	for line := range strings.Lines(string(raw)) {
 		name, rest, _ := strings.Cut(line, ":")
 		kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
 		switch name {
 		case "Pss":
-			u.PSS = kib << 10
+			u.PSS += kib << 10
 		case "Rss":
-			u.RSS = kib << 10
+			u.RSS += kib << 10
 		}
 	}
-	return u, true
 }

@@ -23,6 +23,10 @@ func main() {
 		return
 	case len(args) == 1 && args[0] == "sleep":
 		block()
+	case len(args) == 1 && args[0] == "swell":
+		b := swell()
+		block()
+		_ = b[0]
 	default:
 		// As a path: plugin it has no arguments; its file's name is the mode.
 		plugin(filepath.Base(os.Args[0]))

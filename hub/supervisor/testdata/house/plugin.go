@@ -224,7 +224,7 @@ func (s *server) Link(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) er
 		for n := range 200 {
 			_ = st.Send(&pb.FromPlugin{M: &pb.FromPlugin_Call{Call: &pb.HubCall{Id: strconv.Itoa(n), C: &pb.HubCall_ListCameras{ListCameras: &pb.ListCameras{}}}}})
 		}
-	case "parent", "parent-setsid":
+	case "parent", "parent-setsid", "parent-swells":
 		s.children()
 	case "talks":
 		// Past os.Stdout and os.Stderr, which go-plugin has replaced: the true descriptors.
@@ -236,10 +236,7 @@ func (s *server) Link(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) er
 		fmt.Fprintln(os.Stderr, "by way of os.Stderr")
 		_ = st.Send(&pb.FromPlugin{M: &pb.FromPlugin_Log{Log: &pb.Log{Level: "info", Message: "done talking, password=hunter2"}}})
 	case "swells":
-		b := make([]byte, 64<<20)
-		for n := range b {
-			b[n] = 1
-		}
+		b := swell()
 		defer func() { _ = b[0] }()
 	case "strange":
 		for range 3 {
@@ -274,9 +271,18 @@ func flood(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) {
 	}
 }
 
+// swell fills 64 MiB.
+func swell() []byte {
+	b := make([]byte, 64<<20)
+	for n := range b {
+		b[n] = 1
+	}
+	return b
+}
+
 // children starts a grandchild of the hub that holds stderr.
 func (s *server) children() {
-	c := exec.Command("/proc/self/exe", "sleep")
+	c := exec.Command("/proc/self/exe", map[bool]string{true: "swell", false: "sleep"}[s.mode == "parent-swells"])
 	c.Stderr = os.NewFile(2, "stderr")
 	if s.mode == "parent-setsid" {
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
