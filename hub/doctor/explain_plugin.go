@@ -125,7 +125,7 @@ func pluginTexts() map[string]Text {
 		},
 		"E-PLUGIN-MEMORY": {
 			"the plugin used more memory than it may",
-			"Memory is measured every 5 s. Over limits.memory the process is killed and started again.",
+			"Memory is measured every 5 s, with that of the processes that the plugin has started. Over limits.memory it is killed and started again.",
 			"Raise limits.memory of its entry, or report it to its author.",
 		},
 		"E-PLUGIN-CPU": {
