@@ -48,7 +48,9 @@ func sinkCommand() (*exec.Cmd, error) {
 		}
 		self = exe
 	}
-	return exec.Command(self, sinkArgument), nil
+	cmd := exec.Command(self, sinkArgument)
+	cmd.Args[0] = "porchlight-speaker" // as the process list shows it
+	return cmd, nil
 }
 
 // speaker is all chimes that sound here; they share one device and one queue.
