@@ -27,6 +27,7 @@ type measured struct {
 	lost, refused    int
 	loadDone, wanted int           // events of the load
 	cpu              time.Duration // of the server, from the load's begin to its end
+	loadCPU          time.Duration // of the processes of the load
 	why              string
 }
 
@@ -43,7 +44,7 @@ func (b *bench) run(c cell, m *measured, d time.Duration) error {
 		return err
 	}
 	var loads []<-chan part.Answer
-	before := cpuTime(c.server)
+	before, loadBefore := cpuTime(c.server), b.ctl.cpu(c.loads)
 	if c.loadKind != "" {
 		for _, name := range c.loads {
 			w, err := b.ctl.send(name, part.Order{Op: "load", Bus: c.bus, Kind: c.loadKind,
@@ -73,6 +74,7 @@ func (b *bench) run(c cell, m *measured, d time.Duration) error {
 		}
 	}
 	m.cpu += cpuTime(c.server) - before
+	m.loadCPU += b.ctl.cpu(c.loads) - loadBefore
 	if c.loadKind != "" {
 		m.wanted += int(c.perSecond * (ramp + d + settle).Seconds())
 	}

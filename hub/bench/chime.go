@@ -80,15 +80,19 @@ func (b *bench) chime() error {
 			got[k.name][bus] = &measured{}
 		}
 	}
-	for range b.rounds(2, 1) {
+	for round := range 1 + b.rounds(2, 1) {
 		for _, k := range kinds {
 			for _, bus := range buses {
+				into, d := got[k.name][bus], b.seconds(4, 1)
+				if round == 0 { // warms up: files have their size, processes their memory
+					into, d = &measured{}, b.seconds(1, 0.2)
+				}
 				c := cell{bell: "bell-peer", taker: "taker-peer", bus: bus, loads: peerLoads, server: p.servers[bus]}
 				if bus == "hub" {
 					c.bell, c.taker, c.loads, c.server = "bell", "chime", loads, h.cmd.Process.Pid
 				}
 				c.kind, c.gap, c.loadKind, c.perSecond = part.Ring, pressGap, k.kind, k.perSecond
-				if err := b.run(c, got[k.name][bus], b.seconds(5, 1)); err != nil {
+				if err := b.run(c, into, d); err != nil {
 					return h.failed(fmt.Errorf("%s, %s: %w", bus, k.name, err))
 				}
 			}
@@ -118,14 +122,6 @@ func (b *bench) chimeRows(kinds []load, buses []string, got map[string]map[strin
 			}
 		}
 	}
-	for _, k := range kinds[1:] {
-		g := got[k.name]
-		each := func(bus string) float64 { return float64(g[bus].cpu.Microseconds()) / float64(max(1, g[bus].loadDone)) }
-		for _, against := range []string{"js-default", "js-always"} {
-			b.page.add(row{what: k.name + ", processor of the hub an event", peerName: strings.ReplaceAll(against, "js-", "JetStream, sync "),
-				peer: each(against), floor: each("raw"), ours: each("hub"), unit: "µs", goal: none})
-		}
-	}
 	for _, k := range kinds {
 		for _, bus := range buses {
 			if s := got[k.name][bus].sound(); s != "" {
@@ -136,5 +132,24 @@ func (b *bench) chimeRows(kinds []load, buses []string, got map[string]map[strin
 	idle := got[kinds[0].name]["hub"].delivered.p99()
 	for _, k := range kinds[1:] {
 		b.page.say("Ours under %s against ours at rest, p99: %s.", k.name, number(ms(got[k.name]["hub"].delivered.p99())/ms(idle)))
+	}
+	b.eventRows(kinds[1:], got)
+}
+
+// eventRows tells what an event of a load costs.
+func (b *bench) eventRows(kinds []load, got map[string]map[string]*measured) {
+	b.page.section("What an event of the load costs", "Processor time from the same rounds, presses included: of the process in the middle, and of the processes that publish. A ring of ours is also a journal sync of its own, a chime that plays, and the hops of its trace.")
+	for _, k := range kinds {
+		g := got[k.name]
+		each := func(bus string, d func(*measured) time.Duration) float64 {
+			return float64(d(g[bus]).Microseconds()) / float64(max(1, g[bus].loadDone))
+		}
+		for _, of := range []struct {
+			what string
+			d    func(*measured) time.Duration
+		}{{"hub", func(m *measured) time.Duration { return m.cpu }}, {"publishers", func(m *measured) time.Duration { return m.loadCPU }}} {
+			b.page.add(row{what: k.name + ", " + of.what, peerName: "JetStream, sync default",
+				peer: each("js-default", of.d), floor: each("raw", of.d), ours: each("hub", of.d), unit: "µs", goal: none})
+		}
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/porchlight-hub/porchlight/hub/bench/part"
 )
@@ -62,7 +65,7 @@ func (c *control) serve(r *remote) {
 	if answers.Decode(&a) != nil {
 		return
 	}
-	r.name, r.pid = a.Name, a.PID
+	r.name, r.pid = a.Name, peerPID(r.conn)
 	c.mu.Lock()
 	c.parts[r.name] = r
 	close(c.changed)
@@ -86,6 +89,26 @@ func (c *control) serve(r *remote) {
 		w <- part.Answer{Err: "the process ended"}
 	}
 	clear(r.waiting)
+}
+
+// peerPID is the process at the other end by our own numbers: a plugin may live in a
+// namespace in which it has another.
+func peerPID(c net.Conn) int {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return 0
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	_ = raw.Control(func(fd uintptr) { // fails only where the connection has gone
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	})
+	return pid
 }
 
 func (r *remote) settle(a part.Answer) {
@@ -117,6 +140,19 @@ func (c *control) await(ctx context.Context, names ...string) error {
 			return fmt.Errorf("part %s did not come: %w", missing, ctx.Err())
 		}
 	}
+}
+
+// cpu is what the named parts' processes ran so far.
+func (c *control) cpu(names []string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum := time.Duration(0)
+	for _, n := range names {
+		if r := c.parts[n]; r != nil {
+			sum += cpuTime(r.pid)
+		}
+	}
+	return sum
 }
 
 // send gives an order and does not wait for the answer.

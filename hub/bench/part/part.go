@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"sync"
 	"time"
 )
@@ -40,7 +39,6 @@ type Order struct {
 type Answer struct {
 	Number  int              `json:"number"`
 	Name    string           `json:"name,omitempty"`
-	PID     int              `json:"pid,omitempty"`
 	Presses []Press          `json:"presses,omitempty"`
 	Notes   map[string]int64 `json:"notes,omitempty"` // by event id, of Now
 	Sent    int              `json:"sent,omitempty"`
@@ -64,7 +62,6 @@ type Bus interface {
 // Part is one process of the bench.
 type Part struct {
 	Name  string
-	PID   int
 	Buses map[string]Bus
 	NewID func() string
 
@@ -75,7 +72,7 @@ type Part struct {
 
 // New makes a part that notes already.
 func New(newID func() string) *Part {
-	return &Part{PID: os.Getpid(), NewID: newID, notes: map[string]int64{}, first: make(chan struct{})}
+	return &Part{NewID: newID, notes: map[string]int64{}, first: make(chan struct{})}
 }
 
 // Note notes that an event came, once.
@@ -111,7 +108,7 @@ func (p *Part) Serve(ctx context.Context, socket string) error {
 		// The bench is gone if this fails; the reader below notices.
 		_ = json.NewEncoder(c).Encode(a)
 	}
-	answer(Answer{Name: p.Name, PID: p.PID})
+	answer(Answer{Name: p.Name})
 	var work sync.WaitGroup
 	defer work.Wait()
 	orders := json.NewDecoder(bufio.NewReader(c))
