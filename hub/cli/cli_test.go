@@ -29,6 +29,7 @@ func TestExitCodes(t *testing.T) {
 		{saidError{config.AsError([]config.Problem{{Severity: config.Error, Code: "E-CFG-TYPE"}})}, 3},
 		{&client.NotRunning{DataDir: "/nowhere"}, 4},
 		{fmt.Errorf("admin socket: %w", fs.ErrPermission), 5},
+		{&notAllowed{"/data", fs.ErrPermission}, 5},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)

@@ -38,12 +38,29 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &invalid):
 		return exitConfig
+	case errors.Is(err, fs.ErrPermission), errors.As(err, &coded) && coded.Code() == "E-ACCESS-FORBIDDEN":
+		return exitPermission
 	case errors.As(err, &coded) && coded.Code() == "E-CLI-NOT-RUNNING":
 		return exitNotReachable
-	case errors.Is(err, fs.ErrPermission):
-		return exitPermission
 	}
 	return exitRuntime
+}
+
+// notAllowed: the hub's socket is there for its own user only.
+type notAllowed struct {
+	dir string
+	err error
+}
+
+func (e *notAllowed) Error() string { return "no permission to reach the hub of " + e.dir }
+func (e *notAllowed) Unwrap() error { return e.err }
+
+// Code for `porchlight explain`.
+func (e *notAllowed) Code() string { return "E-CLI-PERMISSION" }
+
+// Hint says how to mend it.
+func (e *notAllowed) Hint() string {
+	return "run the command as the user that the hub runs as, for example with sudo -u"
 }
 
 // explain writes an error for a person: what, how to mend it, where to read more.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -149,6 +150,9 @@ func (g *globals) withHub(f func(ctx context.Context, cmd *cobra.Command, c *cli
 			return err
 		}
 		c, err := client.Dial(cmd.Context(), dir)
+		if errors.Is(err, fs.ErrPermission) {
+			return &notAllowed{dir, err}
+		}
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ const lookEvery = 50 * time.Millisecond
 //	web STATUS METHOD URL [BODY]  a browser with the script's cookies asks
 //	forget                  it has no cookies any more
 //	newer FILE              a database as a newer Porchlight would leave it
+//	stranger N ARGS         another user of the machine runs porchlight: exit code N
 //	clock ZONE              the first time in stdout is now in that zone
 //	codes                   porchlight explain lists every code
 //	taken                   another program holds a port, which is put into $PORT
@@ -75,7 +76,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub": startHub, "stop": stopHub, "until": until, "json": readsJSON, "plugin": awaitPlugin,
-			"signal": sendSignal, "equal": equal, "expand": expand, "taken": takePort, "codes": everyCode, "grab": grab, "code": exitsWith, "web": browse, "forget": forget, "newer": makeNewer, "clock": clock,
+			"signal": sendSignal, "equal": equal, "expand": expand, "taken": takePort, "codes": everyCode, "grab": grab, "code": exitsWith, "web": browse, "forget": forget, "newer": makeNewer, "clock": clock, "stranger": asStranger,
 		},
 	})
 }
@@ -83,9 +84,17 @@ func TestStories(t *testing.T) {
 // storyBin is a folder with the program and the hostile plugins, by name.
 func storyBin(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "plb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // the stranger runs it too
+		t.Fatal(err)
+	}
+	copyProgram(t, hubtest.Binary(t), filepath.Join(dir, "porchlight"))
 	hostile := hubtest.Build(t, "./hub/cli/testdata/hostile")
-	for name, file := range map[string]string{"porchlight": hubtest.Binary(t), "noisy": hostile, "crasher": hostile, "thief": hostile} {
+	for name, file := range map[string]string{"noisy": hostile, "crasher": hostile, "thief": hostile} {
 		abs, err := filepath.Abs(file)
 		if err != nil {
 			t.Fatal(err)
@@ -362,5 +371,29 @@ func clock(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if away := time.Since(at).Abs(); (away < 2*hubtest.Within) == neg { // the nearest other zone is a quarter of an hour away
 		ts.Fatalf("clock: the time is %s away from that of %s", away, args[0])
+	}
+}
+
+// nobody is a user who owns nothing.
+const nobody = 65534
+
+// asStranger runs porchlight as another user; where this one is not root, its own user
+// must do, kept out by the folder's mode.
+func asStranger(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	cmd := exec.Command(filepath.Join(ts.Getenv("BIN"), "porchlight"), args[1:]...)
+	cmd.Dir = "/"
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	} else {
+		closed := filepath.Join(ts.MkAbs("data"), "run")
+		ts.Check(os.Chmod(closed, 0))
+		defer os.Chmod(closed, 0o700)
+	}
+	out, err := cmd.CombinedOutput()
+	fmt.Fprintf(ts.Stdout(), "%s", out)
+	if got := cmd.ProcessState.ExitCode(); (got == want) == neg {
+		ts.Fatalf("%s: exit code %d, want %d: %v\n%s", strings.Join(args[1:], " "), got, want, err, out)
 	}
 }

@@ -8,6 +8,11 @@ func hubTexts() map[string]Text {
 			"Two hubs on one data folder would each ring, and each write the other's files. The second one does not start; the process that holds the folder is named.",
 			"Stop the other hub, or give this one a folder of its own with hub.data_dir. The lock goes with its process, so after a crash there is nothing to clean up.",
 		},
+		"E-CLI-PERMISSION": {
+			"This user may not reach the hub",
+			"Commands reach the running hub by a socket in its data folder, which only the hub's own user may open: whoever can, is its owner.",
+			"Run the command as the user that the hub runs as, for example with sudo -u. If the data folder's owner was changed by hand, give it back.",
+		},
 		"E-PLUGIN-ACTION": {
 			"The plugin could not do what it was asked",
 			"An action that the plugin declares was called and it answered with an error of its own. The plugin runs on.",
