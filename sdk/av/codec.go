@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 )
@@ -35,10 +36,11 @@ func (t Track) CodecString() string {
 func (t Track) hevcString() string {
 	// profile_tier_level stands behind the two bytes of NAL header and one of ids (H.265 7.3.2.2).
 	const at = 3
-	if len(t.SPS) < at+12 {
+	raw := h264.EmulationPreventionRemove(t.SPS) // its zeros nearly always have some
+	if len(raw) < at+12 {
 		return ""
 	}
-	ptl := t.SPS[at:]
+	ptl := raw[at:]
 	tier := "L"
 	if ptl[0]>>5&1 == 1 {
 		tier = "H"
@@ -97,7 +99,7 @@ func OpusTrack(id uint8, channels int) Track {
 	}
 }
 
-// PCMTrack describes sound of 16 bit little endian or G.711, whose clock is its sample rate.
+// PCMTrack describes L16 or G.711, whose clock is its sample rate.
 func PCMTrack(id uint8, c Codec, rate, channels int) Track {
 	return Track{ID: id, Kind: Sound, Codec: c, ClockRate: uint32(rate), SampleRate: rate, Channels: channels}
 }

@@ -16,29 +16,20 @@ const (
 	soundID = 2
 )
 
+// largestSide of a picture, in pixels: the sample entry has 16 bits for it.
+const largestSide = 1<<16 - 1
+
 // initSegment is ftyp and moov of a video track and, unless it is nil, a sound track.
 func initSegment(video av.Track, sound *av.Track) ([]byte, error) {
 	seg := mp4.CreateEmptyInit()
 	seg.AddEmptyTrack(video.ClockRate, "video", "und")
-	trak := seg.Moov.Traks[0]
-	var err error
-	switch video.Codec {
-	case av.H264:
-		if len(video.SPS) == 0 || len(video.PPS) == 0 {
-			return nil, fmt.Errorf("mp4: h264 without parameter sets")
-		}
-		err = trak.SetAVCDescriptor("avc1", [][]byte{video.SPS}, [][]byte{video.PPS}, true)
-	case av.H265:
-		if len(video.VPS) == 0 || len(video.SPS) == 0 || len(video.PPS) == 0 {
-			return nil, fmt.Errorf("mp4: h265 without parameter sets")
-		}
-		err = trak.SetHEVCDescriptor("hvc1", [][]byte{video.VPS}, [][]byte{video.SPS}, [][]byte{video.PPS}, nil, true)
-	default:
-		err = fmt.Errorf("%s has no place in it", video.Codec)
-	}
+	entry, width, height, err := videoEntry(video)
 	if err != nil {
 		return nil, fmt.Errorf("mp4: %w", err)
 	}
+	trak := seg.Moov.Traks[0]
+	trak.Tkhd.Width, trak.Tkhd.Height = mp4.Fixed32(width)<<16, mp4.Fixed32(height)<<16
+	trak.Mdia.Minf.Stbl.Stsd.AddChild(entry)
 	if sound != nil {
 		seg.AddEmptyTrack(sound.ClockRate, "audio", "und")
 		seg.Moov.Traks[1].Mdia.Minf.Stbl.Stsd.AddChild(mp4.CreateAudioSampleEntryBox("mp4a",

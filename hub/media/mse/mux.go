@@ -23,6 +23,8 @@ const (
 	soundAhead = time.Second
 	// maxPackets of sound wait for a picture, about 15 s.
 	maxPackets = 512
+	// maxPictures wait for sound: half a second has no more at any frame rate there is.
+	maxPictures = 256
 )
 
 // mux packs one stream. Each picture is held until the next has come, because only
@@ -160,7 +162,7 @@ func (m *mux) decide() {
 	}
 	heard := m.sound != nil && len(m.packets) > 0
 	first, last := m.pictures[0], m.pictures[len(m.pictures)-1]
-	if m.sound != nil && !heard && m.video.Duration(last.DTS-first.DTS) < soundWait {
+	if m.sound != nil && !heard && m.video.Duration(last.DTS-first.DTS) < soundWait && len(m.pictures) < maxPictures {
 		return
 	}
 	m.deciding = false
