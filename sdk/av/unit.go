@@ -18,7 +18,16 @@ const (
 // Codec of a track, by its usual short name.
 type Codec string
 
-// Codecs that the house carries.
+// Codecs that the house carries. What a unit's Data holds:
+//
+//	h264, h265   one picture: NAL units, each behind its length (4 bytes, big endian)
+//	mjpeg, jpeg  one JPEG
+//	aac          one raw AAC-LC frame of 1024 samples, without ADTS; the clock is the sample rate
+//	opus         one packet (RFC 6716); the clock is 48000 whatever the sound
+//	pcmu, pcma   samples of 8 bit (ITU-T G.711), channels interleaved; the clock is the sample rate
+//	l16          samples of 16 bit, signed, in network byte order, channels interleaved
+//	             (RFC 3551 4.5.11); the clock is the sample rate
+//	mp4          a piece of a file, in order
 const (
 	H264  Codec = "h264"
 	H265  Codec = "h265"

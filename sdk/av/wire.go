@@ -24,7 +24,15 @@ import (
 //
 // Against the stream of frames run credits, each a u32: so many bytes (headers
 // included) have been taken. The value 0xffffffff says that the taker closes the
-// connection, and is followed by a u16 length and the reason.
+// connection, and is followed by a u16 length and the reason, UTF-8 of at most 1 KiB.
+//
+// So both ends can say why they end: the sender by its end frame, the taker by its
+// closing. An end frame without a reason is the end as planned (io.EOF for a Reader);
+// with one, or after a closing, the other end gets a ClosedByPeer.
+//
+// Talk is the same with the directions turned: who speaks publishes, the camera's
+// plugin reads, and what is read ends when who speaks has ended. Its stream has the
+// name "talk" and one track of sound.
 const (
 	FrameVersion = 1
 	HeaderSize   = 40
