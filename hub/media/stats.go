@@ -96,15 +96,16 @@ func (s *Stream) Describe() Description {
 	return d
 }
 
-// NewestKey returns the newest key frame in the ring and its track, for who makes a picture of it.
-func (s *Stream) NewestKey() (*av.Unit, av.Track, bool) {
+// NewestKey returns the newest key frame in the ring, its track and when it came by the
+// hub's clock, for who makes a picture of it.
+func (s *Stream) NewestKey() (*av.Unit, av.Track, time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.ring.newest()
 	if !ok {
-		return nil, av.Track{}, false
+		return nil, av.Track{}, time.Time{}, false
 	}
 	sl := s.ring.at(e)
 	t, ok := sl.set.track(sl.unit.Track)
-	return sl.unit, t, ok && sl.video
+	return sl.unit, t, sl.recv, ok && sl.video
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
+	"time"
 
 	"golang.org/x/image/draw"
 )
@@ -14,6 +16,11 @@ const (
 	quality = 82
 	// maxSmaller sizes of one picture are kept; pages ask for two or three.
 	maxSmaller = 8
+	// maxDecoded is how many pixels are taken apart at a time, in all pictures together.
+	// A progressive JPEG takes up to 15 bytes for each: a quarter of a gigabyte.
+	maxDecoded = 16 << 20
+	// scaleTime is what one picture gets, many times what the largest needs.
+	scaleTime = 10 * time.Second
 )
 
 // fit makes img smaller where the request bounds it.
@@ -31,13 +38,17 @@ func (s *Store) fit(ctx context.Context, name string, img Image, r Want) (Image,
 	if ok {
 		return done, nil
 	}
-	select {
-	case s.work <- struct{}{}:
-		defer func() { <-s.work }()
-	case <-ctx.Done():
-		return Image{}, fmt.Errorf("camera %s: snapshot: %w", name, ctx.Err())
+	pixels := int64(img.Width) * int64(img.Height)
+	if pixels > maxDecoded {
+		return img, nil // whole: to take it apart would take more memory than small machines have
 	}
-	b, err := scale(img.JPEG, w, h)
+	if err := s.work.Acquire(ctx, pixels); err != nil {
+		return Image{}, fmt.Errorf("camera %s: snapshot: %w", name, err)
+	}
+	defer s.work.Release(pixels)
+	ctx, cancel := context.WithTimeout(ctx, scaleTime)
+	defer cancel()
+	b, err := scale(ctx, img.JPEG, w, h)
 	if err != nil {
 		return Image{}, fmt.Errorf("camera %s: %w", name, err)
 	}
@@ -69,8 +80,22 @@ func within(w, h, maxW, maxH int) (int, int) {
 	return max(1, int(float64(w)*f+0.5)), max(1, int(float64(h)*f+0.5))
 }
 
-func scale(b []byte, w, h int) ([]byte, error) {
-	src, err := jpeg.Decode(bytes.NewReader(b))
+// cautious ends a decoder that works too long: a progressive JPEG of a few MB can hold
+// so many scans of the whole picture that it takes minutes.
+type cautious struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c cautious) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p[:min(len(p), 512)])
+}
+
+func scale(ctx context.Context, b []byte, w, h int) ([]byte, error) {
+	src, err := jpeg.Decode(cautious{ctx, bytes.NewReader(b)})
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: decode: %w", err)
 	}

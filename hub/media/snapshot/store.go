@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
@@ -81,7 +82,7 @@ type Store struct {
 	source Source // nil: no plugin is asked
 	log    *slog.Logger
 	flight singleflight.Group
-	work   chan struct{} // size 2: so many pictures are made smaller at a time
+	work   *semaphore.Weighted // of pixels being made smaller
 
 	mu      sync.Mutex
 	cameras map[string]*camera
@@ -101,7 +102,7 @@ func New(core *media.Core, source Source, log *slog.Logger) *Store {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{core: core, source: source, log: log.With("part", "snapshot"), work: make(chan struct{}, 2),
+	return &Store{core: core, source: source, log: log.With("part", "snapshot"), work: semaphore.NewWeighted(maxDecoded),
 		cameras: make(map[string]*camera)}
 }
 
@@ -130,7 +131,7 @@ func Check(p media.Picture) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("snapshot: not a JPEG: %w", err)
 	}
-	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width*cfg.Height > maxPixels {
+	if cfg.Width < 1 || cfg.Height < 1 || int64(cfg.Width)*int64(cfg.Height) > maxPixels {
 		return Image{}, fmt.Errorf("snapshot: %dx%d pixels", cfg.Width, cfg.Height)
 	}
 	if p.Taken.IsZero() {
@@ -232,8 +233,8 @@ func (s *Store) fromStream(name string) (media.Picture, bool) {
 		if !ok {
 			continue
 		}
-		if u, t, ok := st.NewestKey(); ok && t.Codec == av.MJPEG {
-			return media.Picture{JPEG: u.Data, Taken: u.Wall, Received: u.Wall}, true
+		if u, t, at, ok := st.NewestKey(); ok && t.Codec == av.MJPEG {
+			return media.Picture{JPEG: u.Data, Taken: u.Wall, Received: at}, true
 		}
 	}
 	return media.Picture{}, false
