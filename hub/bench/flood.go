@@ -69,7 +69,7 @@ func (b *bench) flood() error {
 			goal = 2
 		}
 		b.page.add(row{what: fmt.Sprintf("press to Play under the flood, p%.0f", q*100), peerName: "at rest", peer: ms(idle.delivered.at(q)), floor: none, ours: ms(under.delivered.at(q)), unit: "ms", goal: goal,
-			miss: "The broken plugin's own process takes the processor time that the tail lacks, as far as this can be told from outside."})
+			miss: "The flooding process and the hub's refusals take processor time beside bell and chime; one press in a hundred waits for its turn."})
 	}
 	who := "nobody"
 	if len(named) > 0 {
