@@ -50,7 +50,7 @@ func (gate) Run(ctx context.Context, hub *sdk.Hub) error {
 			return err
 		}
 		defer out.Close()
-		rang := time.Now().Truncate(period) // nobody rings because the plugin starts
+		rang := time.Now().Add(-period / 2).Truncate(period) // nobody rings because the plugin starts
 		for at := range sdk.Every(ctx, 100*time.Millisecond) {
 			unit := &av.Unit{Track: av.ImageTrack, Key: true, Data: frame(at), Wall: at}
 			if err := out.Write(ctx, unit); err != nil {
