@@ -16,6 +16,7 @@ func (h *Hub) DeviceChanged(ctx context.Context, device string) error {
 
 // House tells how the house is now: what a bridge shows beside the cameras. Events of
 // the types mode, quiet and schedule tell what changes, system.house when to ask again.
+// Grant: a subscribe filter that takes system.quiet.
 func (h *Hub) House(ctx context.Context) (House, error) {
 	r, err := h.call(ctx, "describe house", &pb.HubCall{C: &pb.HubCall_DescribeHouse{DescribeHouse: &pb.DescribeHouse{}}})
 	m := r.GetDescribeHouse()

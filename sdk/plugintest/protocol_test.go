@@ -15,6 +15,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/sdk"
 	"github.com/porchlight-hub/porchlight/sdk/av"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 	"github.com/porchlight-hub/porchlight/sdk/plugintest"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 	"github.com/porchlight-hub/porchlight/sdk/proto/pluginv1grpc"
@@ -218,4 +219,68 @@ func TestVariantsNotYet(t *testing.T) {
 		"adapter stdio"} {
 		t.Run(name, func(t *testing.T) { t.Skipf("not yet: %s", name) })
 	}
+}
+
+// docs/protocol.md lists the commands and the calls out of the protocol itself.
+func TestProtocolPage(t *testing.T) {
+	const page = "../../docs/protocol.md"
+	have, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := between(t, string(have), "commands", commandTable(t))
+	want = between(t, want, "calls", callTable())
+	if want == string(have) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s does not list what the protocol has (go test -update writes it anew)", page)
+	}
+	if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func between(t *testing.T, page, name, table string) string {
+	t.Helper()
+	head, rest, ok := strings.Cut(page, "<!-- "+name+":begin -->\n")
+	_, tail, ok2 := strings.Cut(rest, "<!-- "+name+":end -->\n")
+	if !ok || !ok2 {
+		t.Fatalf("the page has no place for the %s", name)
+	}
+	return head + "<!-- " + name + ":begin -->\n" + table + "<!-- " + name + ":end -->\n" + tail
+}
+
+// commandTable pairs each command of the protocol with its name in Description.commands.
+func commandTable(t *testing.T) string {
+	names := map[string]string{"selfcheck": "test.selfcheck", "action": "action"}
+	var b strings.Builder
+	b.WriteString("| command | message |\n|---|---|\n")
+	fields := (&pb.Command{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		name := names[string(f.Name())]
+		if name == "" {
+			name = strings.Replace(string(f.Name()), "_", ".", 1)
+		}
+		if !slices.Contains(manifest.Commands(), name) {
+			t.Errorf("%s is no command that a manifest can name", name)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, f.Message().Name())
+	}
+	return b.String()
+}
+
+func callTable() string {
+	var b strings.Builder
+	b.WriteString("| call | message | in this hub |\n|---|---|---|\n")
+	fields := (&pb.HubCall{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
+	for i := range fields.Len() {
+		f, there := fields.Get(i), "works"
+		if slices.Contains(plugintest.NotYet(), string(f.Name())) {
+			there = "not yet"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name(), f.Message().Name(), there)
+	}
+	return b.String()
 }

@@ -6958,8 +6958,8 @@ func (x *OpenMediaReply) GetTracks() []*Track {
 }
 
 // OpenTalk opens the way to a door's loudspeaker: one at a time a camera, until the token's connection closes. Units
-// are paced as they are to sound; the hub keeps 500 ms and drops the oldest beyond. CODE_UNSUPPORTED: it has no
-// loudspeaker.
+// come at the pace at which they are to sound; what is too early for the device is dropped. CODE_UNSUPPORTED: it has
+// no loudspeaker.
 type OpenTalk struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Camera string                 `protobuf:"bytes,1,opt,name=camera,proto3" json:"camera,omitempty"`
@@ -7980,7 +7980,7 @@ func (x *DeviceChanged) GetDevice() string {
 }
 
 // DescribeHouse tells what bridges show of the house as it is now. The events mode, quiet and schedule tell what
-// changes, system.house when to ask again.
+// changes, system.house when to ask again. Grant: a subscribe filter that takes system.quiet.
 type DescribeHouse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
