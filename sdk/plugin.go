@@ -97,8 +97,8 @@ type ActionHandler interface {
 	Action(ctx context.Context, c ActionCall) (json.RawMessage, error)
 }
 
-// Checker looks at a config before it is used, and changes nothing. The JSON
-// schemas of the manifest were checked before.
+// Checker looks at a config before it is used, and changes nothing. The hub checks the
+// manifest's JSON schemas of bundled plugins before; of others it does not do so yet.
 type Checker interface {
 	Check(ctx context.Context, c Config) []Problem
 }

@@ -46,7 +46,7 @@ func (bell) Check(_ context.Context, c sdk.Config) []sdk.Problem {
 	var out []sdk.Problem
 	for _, d := range c.Devices {
 		var s source
-		if err := d.Decode(&s); err == nil && s.File != "" && !filepath.IsAbs(s.File) {
+		if err := d.Decode(&s); err == nil && !filepath.IsAbs(s.File) {
 			out = append(out, sdk.Problem{Path: "devices/" + d.ID + "/file", Message: "is not an absolute path", Fix: "begin it with /"})
 		}
 	}

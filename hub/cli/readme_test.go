@@ -336,7 +336,7 @@ func (b *lockedBuffer) String() string {
 func TestDocsNameWhatIsThere(t *testing.T) {
 	named := regexp.MustCompile("`((?:hub|sdk|plugins|config|examples|docs)/[\\w./-]*\\w)`")
 	linked := regexp.MustCompile(`\]\(([\w./-]+)(?:#[\w-]+)?\)`)
-	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/tour.md", "examples/README.md"} {
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/tour.md", "docs/protocol.md", "docs/plugin-guide/README.md", "examples/README.md"} {
 		text := read(t, doc)
 		for _, m := range named.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join(hubtest.Root(), m[1])); err != nil {
