@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -231,6 +232,9 @@ func (i *instance) set(change func(*Status)) {
 	i.mu.Lock()
 	before := i.st
 	change(&i.st)
+	// What others hold of the lists from before does not change under them.
+	i.st.Parts, i.st.Missing, i.st.Actions = slices.Clone(i.st.Parts), slices.Clone(i.st.Missing), slices.Clone(i.st.Actions)
+	i.st.tidy(i.book.mask)
 	if i.st.State != before.State {
 		i.st.Since = i.s.o.Clock.Now()
 	}

@@ -35,7 +35,8 @@ type life struct {
 	p       *child.Process
 	desc    *pb.Description
 	streams *streams.Streams
-	refused *Spec // a wish that this process did not take
+	refused *Spec           // a wish that this process did not take
+	lines   *runner.Limiter // of the log messages, as of stdout and stderr
 }
 
 // live runs one process to its end.
@@ -54,13 +55,13 @@ func (i *instance) live(ctx context.Context, spec Spec) ending {
 	if f != nil {
 		return ending{failure: f}
 	}
+	l := &life{i: i, spec: spec, p: p, lines: runner.NewLimiter(i.s.o.Clock.Now)}
 	defer func() {
 		p.End()
 		i.mu.Lock()
-		i.st.DroppedLines += p.Run.Dropped()
+		i.st.DroppedLines += p.Run.Dropped() + l.lines.Dropped()
 		i.mu.Unlock()
 	}()
-	l := &life{i: i, spec: spec, p: p}
 	if f := l.introduce(ctx); f != nil {
 		return ending{failure: f}
 	}
@@ -237,11 +238,10 @@ func (l *life) late() {
 
 // logged takes a log line from the Link.
 func (l *life) logged(m *pb.Log) {
-	line := LogLine{Time: l.i.s.o.Clock.Now(), Level: level(m.GetLevel()), Origin: "log", Text: m.GetMessage()}
-	if len(m.GetAttrs()) > 0 {
-		line.Attrs = m.GetAttrs()
+	if !l.lines.Allow() {
+		return
 	}
-	l.i.record(line)
+	l.i.record(LogLine{Time: l.i.s.o.Clock.Now(), Level: level(m.GetLevel()), Origin: "log", Text: m.GetMessage(), Attrs: m.GetAttrs()})
 }
 
 // line takes a line from stdout or stderr.

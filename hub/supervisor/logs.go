@@ -1,12 +1,23 @@
 package supervisor
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/supervisor/runner"
 )
 
 // logLines is how many lines of a plugin are kept.
 const logLines = 500
+
+// What is kept of the attributes of one line.
+const (
+	maxAttrs = 32
+	attrName = 64  // bytes
+	attrText = 512 // bytes
+)
 
 // LogLine is one line that a plugin wrote or that the hub wrote about it.
 type LogLine struct {
@@ -35,10 +46,8 @@ func newLogbook(mask func(string) string) *logbook {
 
 // add keeps a line and returns it as it is kept: masked.
 func (b *logbook) add(l LogLine) LogLine {
-	l.Text = b.mask(l.Text)
-	for k, v := range l.Attrs {
-		l.Attrs[k] = b.mask(v)
-	}
+	l.Text = printable(b.mask(l.Text), runner.MaxLine)
+	l.Attrs = b.attrs(l.Attrs)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.lines) < logLines {
@@ -48,6 +57,18 @@ func (b *logbook) add(l LogLine) LogLine {
 	b.lines[b.next] = l
 	b.next = (b.next + 1) % logLines
 	return l
+}
+
+// attrs keeps what is bounded of them, masked.
+func (b *logbook) attrs(in map[string]string) map[string]string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]string, min(len(in), maxAttrs))
+	for _, k := range slices.Sorted(maps.Keys(in))[:min(len(in), maxAttrs)] {
+		out[printable(k, attrName)] = printable(b.mask(in[k]), attrText)
+	}
+	return out
 }
 
 // last gives at most n lines, oldest first; n <= 0: all that are kept.

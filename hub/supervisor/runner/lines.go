@@ -76,9 +76,9 @@ func pump(r io.Reader, each func(line []byte, cut bool)) {
 // NewWriter gives what is written to it on in lines, under the same limits. It is
 // for one goroutine.
 func NewWriter(origin string, lines func(Line)) io.Writer {
-	limit := &limiter{now: time.Now}
+	limit := NewLimiter(time.Now)
 	return &splitter{each: func(line []byte, cut bool) {
-		if len(line) > 0 && limit.allow() {
+		if len(line) > 0 && limit.Allow() {
 			lines(lineOf(origin, line, cut))
 		}
 	}}
@@ -88,8 +88,8 @@ func lineOf(origin string, line []byte, cut bool) Line {
 	return Line{Origin: origin, Text: strings.ToValidUTF8(strings.TrimRight(string(line), "\r"), "\uFFFD"), Cut: cut}
 }
 
-// limiter lets LinesPerSecond lines of each second through.
-type limiter struct {
+// Limiter lets LinesPerSecond lines of each second through.
+type Limiter struct {
 	now func() time.Time
 
 	mu      sync.Mutex
@@ -98,7 +98,11 @@ type limiter struct {
 	dropped uint64
 }
 
-func (l *limiter) allow() bool {
+// NewLimiter counts by that clock.
+func NewLimiter(now func() time.Time) *Limiter { return &Limiter{now: now} }
+
+// Allow counts a line.
+func (l *Limiter) Allow() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := l.now(); now.Sub(l.second) >= time.Second {
@@ -112,7 +116,8 @@ func (l *limiter) allow() bool {
 	return true
 }
 
-func (l *limiter) count() uint64 {
+// Dropped is how many lines did not pass.
+func (l *Limiter) Dropped() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dropped

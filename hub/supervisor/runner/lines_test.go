@@ -36,18 +36,18 @@ func TestLineWithoutEndIsGivenOn(t *testing.T) {
 
 func TestLimiterCountsWhatItDrops(t *testing.T) {
 	now := time.Unix(100, 0)
-	l := &limiter{now: func() time.Time { return now }}
+	l := NewLimiter(func() time.Time { return now })
 	passed := 0
 	for range 3 * LinesPerSecond {
-		if l.allow() {
+		if l.Allow() {
 			passed++
 		}
 	}
-	if passed != LinesPerSecond || l.count() != 2*LinesPerSecond {
-		t.Errorf("%d passed, %d dropped", passed, l.count())
+	if passed != LinesPerSecond || l.Dropped() != 2*LinesPerSecond {
+		t.Errorf("%d passed, %d dropped", passed, l.Dropped())
 	}
 	now = now.Add(time.Second)
-	if !l.allow() {
+	if !l.Allow() {
 		t.Error("the next second lets nothing through")
 	}
 }

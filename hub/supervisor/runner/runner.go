@@ -64,7 +64,7 @@ type Runner struct {
 	stdin  *os.File
 	stdout *io.PipeReader
 	head   *head
-	limit  *limiter
+	limit  *Limiter
 
 	exited chan struct{} // closed when the process has ended
 	gone   chan struct{} // closed when its group and pipes are done with too
@@ -86,7 +86,7 @@ func New(c Config, env []string) *Runner {
 		c.Now = time.Now
 	}
 	return &Runner{
-		c: c, env: env, limit: &limiter{now: c.Now}, kin: map[int]uint64{},
+		c: c, env: env, limit: NewLimiter(c.Now), kin: map[int]uint64{},
 		exited: make(chan struct{}), gone: make(chan struct{}),
 	}
 }
@@ -220,7 +220,7 @@ func exitOf(state *os.ProcessState, err error) Exit {
 }
 
 func (r *Runner) emit(origin string, line []byte, cut bool) {
-	if r.c.Lines == nil || !r.limit.allow() {
+	if r.c.Lines == nil || !r.limit.Allow() {
 		return
 	}
 	r.c.Lines(lineOf(origin, line, cut))
@@ -295,7 +295,7 @@ func (r *Runner) PID() int {
 }
 
 // Dropped counts lines beyond the rate.
-func (r *Runner) Dropped() uint64 { return r.limit.count() }
+func (r *Runner) Dropped() uint64 { return r.limit.Dropped() }
 
 // Head is the beginning of what the process wrote on stdout.
 func (r *Runner) Head() string {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -29,6 +30,10 @@ const (
 	// CallsAtOnce run of one plugin; CallsWaiting more are kept, others refused.
 	CallsAtOnce  = 16
 	CallsWaiting = 64
+	// calls, log messages and repairs a second are read of one plugin, which is many
+	// times what one needs: beyond it the plugin waits, and not the house.
+	askRate  = 1000
+	askBurst = 2000
 )
 
 // lane writes to one stream. What comes first is what the plugin waits for.
@@ -107,6 +112,7 @@ type Streams struct {
 	unknown atomic.Uint64
 	calls   atomic.Int64
 	running chan struct{} // size CallsAtOnce
+	pace    *rate.Limiter
 
 	mu      sync.Mutex
 	session Session
@@ -120,6 +126,7 @@ func New(host Host, name string, log func(*pb.Log), late func()) *Streams {
 		urgent: newLane[*pb.UrgentFromHub](), link: newLane[*pb.FromHub](),
 		over: make(chan struct{}), broken: make(chan error, 2),
 		running: make(chan struct{}, CallsAtOnce), pending: map[string]chan *pb.Reply{},
+		pace: rate.NewLimiter(askRate, askBurst),
 	}
 }
 
@@ -231,6 +238,13 @@ func (s *Streams) readLink(ctx context.Context, in grpc.BidiStreamingClient[pb.F
 		m, err := in.Recv()
 		if err != nil {
 			return err
+		}
+		switch m.GetM().(type) {
+		case *pb.FromPlugin_Publish, *pb.FromPlugin_Ack, *pb.FromPlugin_Reply: // paced by the host, or asked for by us
+		default:
+			if err := s.pace.Wait(ctx); err != nil {
+				return ctx.Err()
+			}
 		}
 		switch m := m.GetM().(type) {
 		case *pb.FromPlugin_Publish:
