@@ -6,6 +6,10 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
+// hubOwner is the owner of the hub's own cards; no plugin entry can have that name
+// with a colon in it.
+const hubOwner = ":hub"
+
 // cards shows a plugin's open repair cards among its parts: pages and command line
 // tell them in the same place as what the plugin says of itself.
 type cards struct {
@@ -43,4 +47,15 @@ func (c cards) add(p *api.Plugin) {
 			p.Parts = append(p.Parts, api.Part{Name: r.Title, State: "degraded", Reason: r.Effect, Fix: r.Fix, Since: r.Since})
 		}
 	}
+}
+
+// ownCards are those of the hub itself; a plugin's stand on its own card.
+func (h *Hub) ownCards() []api.Card {
+	var out []api.Card
+	for _, r := range h.host.Repairs().List() {
+		if r.Owner == hubOwner {
+			out = append(out, api.Card{Key: r.Key, Title: r.Title, Effect: r.Effect, Fix: r.Fix, Code: r.Code, Since: r.Since})
+		}
+	}
+	return out
 }

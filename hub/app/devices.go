@@ -91,11 +91,12 @@ func (h *Hub) watchDisk(ctx context.Context) error {
 }
 
 func (h *Hub) diskCard(st bus.JournalState) {
+	defer h.web.Changed()
 	if !st.Stopped {
-		h.host.Repairs().Close("hub", "journal")
+		h.host.Repairs().Close(hubOwner, "journal")
 		return
 	}
-	h.host.Repairs().Open("hub", host.Repair{Key: "journal", Title: "The journal cannot be written",
+	h.host.Repairs().Open(hubOwner, host.Repair{Key: "journal", Code: st.Code, Title: "The journal cannot be written",
 		Effect: "rings still ring; what happens now would be lost if the hub stopped: " + st.Cause,
 		Fix:    "make room on the disk of the data folder; the hub then writes what it kept, without a restart"})
 }

@@ -26,7 +26,7 @@ func (h *Hub) openWeb(ctx context.Context) error {
 			Cameras: house.Cameras(h.registry, h.media), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
 			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs(), h.host.Permissions}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
-			Explain:  house.Explain(), Ready: h.ready,
+			Explain:  house.Explain(), Ready: h.ready, Cards: h.ownCards,
 		},
 		Access: h.access, Listen: h.addr.String(), PublicURL: h.opts.Config.Hub.PublicURL, Insecure: h.opts.Config.Hub.Insecure,
 		DataDir: h.opts.DataDir, Version: h.opts.Version, Bus: h.bus, Zone: zone, Log: h.log, Now: time.Now,

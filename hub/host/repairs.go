@@ -15,11 +15,12 @@ const maxRepairs = 16
 
 // Repair is a card: what is wrong, what it means, how to mend it.
 type Repair struct {
-	Owner  string    `json:"owner"` // plugin entry, or "hub"
+	Owner  string    `json:"owner"` // plugin entry, or the room that opened it
 	Key    string    `json:"key"`
 	Title  string    `json:"title"`
 	Effect string    `json:"effect,omitempty"`
 	Fix    string    `json:"fix,omitempty"`
+	Code   string    `json:"code,omitempty"` // of `porchlight explain`
 	Since  time.Time `json:"since"`
 }
 

@@ -57,6 +57,9 @@ func TestFullDisk(t *testing.T) {
 		fillUp(t, f) // whatever the hub gives up to make room
 		return s.outcomes()["accepted,"] > 0
 	})
+	if cards := health(t, inside); len(cards) != 1 || cards[0].Key != "journal" || cards[0].Code == "" {
+		t.Errorf("the owner is shown %+v, want a card about the journal", cards)
+	}
 	before := s.count(s.bell, "played")
 	s.ring(200)
 	hubtest.Eventually(t, "the house rings on", func() bool { return s.count(s.bell, "played") > before+100 })
@@ -69,6 +72,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	was := s.outcomes()["durable"]
 	hubtest.Eventually(t, "rings are durable again", func() bool { return s.outcomes()["durable"] > was+50 })
+	hubtest.Eventually(t, "the card is closed", func() bool { return len(health(t, inside)) == 0 })
 	s.settle()
 	acked := ids(notes(t, s.sent), "acked")
 	t.Logf("%v of %d acknowledged", s.outcomes(), len(acked))
@@ -100,6 +104,21 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("ring %s was acknowledged and is gone: %v", id, err)
 		}
 	}
+}
+
+// health are the hub's own cards.
+func health(t *testing.T, dataDir string) []api.Card {
+	t.Helper()
+	c, err := client.Dial(t.Context(), dataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	cards, err := c.Health(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cards
 }
 
 // fillUp writes until the disk is full.

@@ -18,6 +18,18 @@ type problemList struct {
 	Problems []ConfigProblem `json:"problems" nullable:"false"`
 }
 
+type cardList struct {
+	Cards []Card `json:"cards" nullable:"false"`
+}
+
+// cards of the hub itself.
+func (a *API) cards() []Card {
+	if a.Rooms.Cards == nil {
+		return []Card{}
+	}
+	return filled(a.Rooms.Cards())
+}
+
 type byCode struct {
 	Code string `path:"code" maxLength:"64"`
 }
@@ -28,6 +40,9 @@ func (h *house) config() {
 	})
 	route(h, http.MethodPost, "/config/validate", "Check a config without using it", access.RoleAdmin, http.StatusOK, func(ctx context.Context, in *validateIn) (*answer[problemList], error) {
 		return &answer[problemList]{problemList{filled(h.Rooms.Config.Validate(ctx, []byte(in.Body.YAML)))}}, nil
+	})
+	route(h, http.MethodGet, "/health", "What is wrong with the hub itself", access.RoleMember, http.StatusOK, func(context.Context, *nothing) (*answer[cardList], error) {
+		return &answer[cardList]{cardList{h.cards()}}, nil
 	})
 	route(h, http.MethodGet, "/explain/{code}", "What an error code means and how to mend it", access.RoleGuest, http.StatusOK, func(_ context.Context, in *byCode) (*answer[Explanation], error) {
 		x, ok := h.Rooms.Explain.Explain(strings.ToUpper(in.Code))

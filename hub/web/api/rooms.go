@@ -26,6 +26,8 @@ type Rooms struct {
 	Config   ConfigRoom
 	Pictures Pictures
 	Explain  Explainer
+	// Cards tell what is wrong with the hub itself, oldest first. Optional: nothing ever is.
+	Cards func() []Card
 	// Ready tells why the hub is not ready yet, nil when it is. Optional: always ready.
 	Ready func() error
 }

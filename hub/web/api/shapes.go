@@ -229,6 +229,16 @@ type Config struct {
 	YAML string `json:"yaml"`
 }
 
+// Card is something that wants a person: what is wrong, what it means, how to mend it.
+type Card struct {
+	Key    string    `json:"key" example:"journal"`
+	Title  string    `json:"title"`
+	Effect string    `json:"effect,omitempty"`
+	Fix    string    `json:"fix,omitempty"`
+	Code   string    `json:"code,omitempty"` // GET /explain/{code}
+	Since  time.Time `json:"since,omitzero"`
+}
+
 // Explanation is the long text of an error code.
 type Explanation struct {
 	Code  string `json:"code"`
@@ -267,6 +277,7 @@ type Hello struct {
 	Chimes  []Chime     `json:"chimes" nullable:"false"`
 	Quiet   Quiet       `json:"quiet"`
 	Config  ConfigState `json:"config"`
+	Cards   []Card      `json:"cards" nullable:"false"`
 }
 
 // RawJSON is JSON that is passed on as it is.

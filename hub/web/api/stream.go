@@ -183,7 +183,7 @@ func (l *live) begin(ctx context.Context, after uint64) error {
 	hello := Hello{
 		Seq: after, Version: l.Version, Now: l.Now(),
 		Cameras: filled(l.Rooms.Cameras.Cameras()), Plugins: filled(l.Rooms.Plugins.Plugins()),
-		Chimes: filled(l.Rooms.Chimes.Chimes()), Quiet: l.Rooms.Chimes.Quiet(), Config: l.configState(),
+		Chimes: filled(l.Rooms.Chimes.Chimes()), Quiet: l.Rooms.Chimes.Quiet(), Config: l.configState(), Cards: l.cards(),
 	}
 	back := after != 0 && after <= l.from
 	// A reader from another life of the journal may know a seq that is not reached yet.
@@ -197,6 +197,7 @@ func (l *live) begin(ctx context.Context, after uint64) error {
 	l.remember("plugins", pluginList{hello.Plugins})
 	l.remember("chimes", chimesOnly{hello.Chimes})
 	l.remember("quiet", hello.Quiet)
+	l.remember("cards", cardList{hello.Cards})
 	l.remember("config", hello.Config)
 	if back {
 		if err := l.replay(ctx, after); err != nil {
@@ -283,6 +284,7 @@ func (l *live) lists() error {
 		l.list("chimes", chimesOnly{filled(l.Rooms.Chimes.Chimes())}),
 		l.list("quiet", l.Rooms.Chimes.Quiet()),
 		l.list("config", l.configState()),
+		l.list("cards", cardList{l.cards()}),
 	)
 }
 

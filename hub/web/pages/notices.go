@@ -27,6 +27,11 @@ const openNotices = 3
 func (p *pages) notices() []notice {
 	var out []notice
 	out = append(out, p.configNotices()...)
+	if p.rooms.Cards != nil {
+		for _, c := range p.rooms.Cards() {
+			out = append(out, notice{Tone: "bad", Icon: "alert", Title: c.Title, Text: sentence(c.Effect) + " " + sentence(c.Fix), Code: c.Code})
+		}
+	}
 	for _, pl := range p.rooms.Plugins.Plugins() {
 		if n, ok := p.pluginNotice(pl); ok {
 			out = append(out, n)

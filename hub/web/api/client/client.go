@@ -284,6 +284,12 @@ func (c *Client) Validate(ctx context.Context, yaml []byte) ([]api.ConfigProblem
 	return out.Problems, err
 }
 
+// Health lists what is wrong with the hub itself; nothing where all is well.
+func (c *Client) Health(ctx context.Context) ([]api.Card, error) {
+	out, err := call[struct{ Cards []api.Card }](ctx, c, http.MethodGet, "/health", nil)
+	return out.Cards, err
+}
+
 // Explain an error code.
 func (c *Client) Explain(ctx context.Context, code string) (api.Explanation, error) {
 	return call[api.Explanation](ctx, c, http.MethodGet, "/explain/"+url.PathEscape(code), nil)

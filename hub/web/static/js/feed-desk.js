@@ -7,7 +7,7 @@
 /** @typedef {{t: string, [key: string]: any}} Message */
 
 // The names of the hub's server-sent events.
-const names = ["hello", "event", "hop", "sound", "cameras", "plugins", "chimes", "quiet", "config", "gap", "bye"];
+const names = ["hello", "event", "hop", "sound", "cameras", "plugins", "chimes", "quiet", "config", "cards", "gap", "bye"];
 // Seconds between tries once the browser has given the connection up.
 const waits = [1, 2, 5, 10, 30];
 // A machine that slept may hold a line that nobody is at the other end of. A tab that
