@@ -215,8 +215,34 @@ func ruleUnknown(ctx context.Context, b *bench) error {
 		if r.GetError() == nil {
 			return errors.New("a command of a newer hub was answered as done")
 		}
+		// An answer over Urgent comes after what was sent there before it.
+		if _, err := s.hub.command(ctx, &pb.Command{C: &pb.Command_ChimeStop{ChimeStop: &pb.ChimeStop{Chime: s.device(true)}}}); err != nil {
+			return fmt.Errorf("a command over Urgent after a message of a newer hub: %w", err)
+		}
+		if len(s.hub.man.Permissions.Subscribe) > 0 {
+			if err := s.newerEvent(ctx); err != nil {
+				return err
+			}
+		}
 		return s.healthy(ctx)
 	})
+}
+
+// newerEvent delivers an event of a type that protocol 1 did not have at first.
+func (s *session) newerEvent(ctx context.Context) error {
+	e := event.New("eclipse", "front_door", nil)
+	e.Seq = s.hub.nextSeq()
+	if err := s.hub.deliver(e, 0, false); err != nil {
+		return err
+	}
+	a, err := s.hub.acked(ctx, e.Seq)
+	if err != nil {
+		return fmt.Errorf("an event of a type that it does not know: %w", err)
+	}
+	if a.GetError() != nil {
+		return fmt.Errorf("an event of a type that it does not know was refused, and would come again: %s", a.GetError().GetMessage())
+	}
+	return nil
 }
 
 func ruleDenied(ctx context.Context, b *bench) error { return b.refused(ctx, pb.Code_CODE_DENIED) }
