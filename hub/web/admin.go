@@ -125,12 +125,18 @@ func (s *Server) checkPeer(r *http.Request) error {
 			plugins[x.PID] = x.Name
 		}
 	}
-	if len(plugins) == 0 {
-		return nil
+	chain, whole := ancestry(p.pid)
+	if !whole {
+		// A plugin could have a process connect, leave the connection to another, and end.
+		return fmt.Errorf("process %d has ended, or one that it comes from", p.pid)
 	}
-	for _, pid := range ancestry(p.pid) {
+	for i, pid := range chain {
 		if name, ok := plugins[pid]; ok {
 			return fmt.Errorf("process %d is of plugin %s", p.pid, name)
+		}
+		// The hub adopts what a plugin left behind, and starts nothing but plugins.
+		if i > 0 && pid == os.Getpid() {
+			return fmt.Errorf("process %d comes from the hub itself, as plugins do", p.pid)
 		}
 	}
 	return nil

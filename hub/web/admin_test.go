@@ -214,6 +214,10 @@ func TestPprofOnlyBySocket(t *testing.T) {
 // TestSocketRefusesPlugins dials from a process that stands for a plugin: this test
 // program again.
 func TestSocketRefusesPlugins(t *testing.T) {
+	if data := os.Getenv("PORCHLIGHT_TEST_LEAVE"); data != "" {
+		leaveConnection(t, data)
+		return
+	}
 	if data := os.Getenv("PORCHLIGHT_TEST_DIAL"); data != "" {
 		_, err := client.Dial(t.Context(), data)
 		fmt.Printf("dialled: %v\n", err)
@@ -221,9 +225,9 @@ func TestSocketRefusesPlugins(t *testing.T) {
 	}
 	x := newFixture(t)
 	x.serveAdmin()
-	run := func(plugin bool) string {
+	run := func(plugin bool, script string) string {
 		// The shell waits for the word to go on, so that its pid is known before it dials.
-		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `read go; "$0" -test.run '^TestSocketRefusesPlugins$'; true`, os.Args[0])
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, os.Args[0])
 		cmd.Env = append(os.Environ(), "PORCHLIGHT_TEST_DIAL="+x.data)
 		in, err := cmd.StdinPipe()
 		if err != nil {
@@ -251,11 +255,56 @@ func TestSocketRefusesPlugins(t *testing.T) {
 		}
 		return string(said)
 	}
-	if said := run(false); !strings.Contains(said, "dialled: <nil>") {
-		t.Errorf("a program of ours: %s", said)
-	}
-	if said := run(true); !strings.Contains(said, "dialled: the admin socket is for the user who runs the hub, and not for plugins") {
+	const dial = `"$0" -test.run '^TestSocketRefusesPlugins$'`
+	if said := run(true, "read go; "+dial+"; true"); !strings.Contains(said, "dialled: the admin socket is for the user who runs the hub, and not for plugins") {
 		t.Errorf("a child of a plugin: %s", said)
+	}
+	// The hub starts nothing but plugins, and adopts what they leave behind.
+	if said := run(false, "read go; "+dial+"; true"); !strings.Contains(said, "and not for plugins") {
+		t.Errorf("a child of the hub: %s", said)
+	}
+	const leave = `PORCHLIGHT_TEST_LEAVE="$PORCHLIGHT_TEST_DIAL" "$0" -test.run '^TestSocketRefusesPlugins$'`
+	if said := run(true, "read go; "+leave+"; true"); !strings.Contains(said, "answered: HTTP/1.1 403") {
+		t.Errorf("a connection that a plugin's process left to another: %s", said)
+	}
+	adopting(t)
+	if said := run(true, "read go; setsid "+dial+" &"); !strings.Contains(said, "and not for plugins") {
+		t.Errorf("a grandchild that a plugin left behind: %s", said)
+	}
+}
+
+// leaveConnection connects, leaves the connection to a child, and ends before the
+// child asks by it.
+func leaveConnection(t *testing.T, data string) {
+	if dead := os.Getenv("PORCHLIGHT_TEST_AFTER"); dead != "" {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for _, err := os.Stat("/proc/" + dead); err == nil; _, err = os.Stat("/proc/" + dead) {
+			<-tick.C
+		}
+		c := os.NewFile(3, "left")
+		fmt.Fprint(c, "GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		b, err := io.ReadAll(c)
+		fmt.Printf("answered: %.80s %v\n", b, err)
+		return
+	}
+	socket, _, err := client.AdminSocket(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := c.(*net.UnixConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	heir := exec.Command(os.Args[0], "-test.run", "^TestSocketRefusesPlugins$")
+	heir.Env = append(os.Environ(), fmt.Sprintf("PORCHLIGHT_TEST_AFTER=%d", os.Getpid()))
+	heir.ExtraFiles, heir.Stdout, heir.Stderr = []*os.File{f}, os.Stdout, os.Stderr
+	if err := heir.Start(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -33,7 +33,7 @@ func peerOf(c *net.UnixConn) (peer, error) {
 }
 
 // ancestry knows only the process itself here: macOS is for developers.
-func ancestry(pid int) []int { return []int{pid} }
+func ancestry(pid int) (chain []int, whole bool) { return []int{pid}, true }
 
 func ownedByUs(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)

@@ -35,17 +35,18 @@ func peerOf(c *net.UnixConn) (peer, error) {
 const maxAncestry = 64
 
 // ancestry is the process and those it comes from, nearest first. A process whose
-// parent ended counts as a child of init: such a grandchild of a plugin is not seen.
-func ancestry(pid int) (chain []int) {
+// parent ended counts as a child of who adopts it, which of plugins is the hub. Not
+// whole: one of them has ended, so that nothing is known of what is before it.
+func ancestry(pid int) (chain []int, whole bool) {
 	for pid > 1 && len(chain) < maxAncestry {
 		chain = append(chain, pid)
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
-			return chain
+			return chain, false
 		}
 		pid = parentIn(string(stat))
 	}
-	return chain
+	return chain, pid <= 1
 }
 
 // parentIn reads the parent from /proc/PID/stat (proc_pid_stat(5)); the name before it
