@@ -71,7 +71,7 @@ func replaceFile(dir, name string, content []byte) error {
 // relative paths still hold, and tells when it was kept. ErrNoLastGood if there
 // is none; *Invalid if it is no longer valid for this binary.
 func LoadLastGood(dir string, opts Options) (*Config, time.Time, error) {
-	b, err := os.ReadFile(filepath.Join(dir, lastGoodName))
+	b, err := readFile(filepath.Join(dir, lastGoodName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, ErrNoLastGood
 	}

@@ -40,3 +40,27 @@ func Reference(s string) (scheme string, ok bool) {
 func maskURLs(s string) string {
 	return login.ReplaceAllString(s, "${1}"+Mask+"@")
 }
+
+// password is what stands for one inside an address.
+var password = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"':/@]*:([^\s"']*)@`)
+
+// Secrets lists the values under n that are never shown, passwords inside addresses
+// among them. References are none: they name a secret.
+func (n *Node) Secrets() []string {
+	var out []string
+	n.Each("", func(_ string, n *Node) {
+		if n.Kind == Null || n.Kind == Bool {
+			return
+		}
+		if _, is := Reference(n.Text); is {
+			return
+		}
+		if n.Secret {
+			out = append(out, n.Text)
+		}
+		for _, m := range password.FindAllStringSubmatch(n.Text, -1) {
+			out = append(out, m[1])
+		}
+	})
+	return out
+}

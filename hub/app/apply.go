@@ -16,9 +16,18 @@ import (
 // editors write a file in several steps.
 const settle = 300 * time.Millisecond
 
+// leastSecret is how long a value of the config must be to be masked in what plugins
+// say: a shorter one stands in many words by chance, and is worth little.
+const leastSecret = 6
+
 // apply hands every room its part. What speaks for a device is told of it before
 // the device can speak.
 func (h *Hub) apply(ctx context.Context, c *config.Config) {
+	for _, v := range c.Secrets() {
+		if len(v) >= leastSecret {
+			h.secrets.Know(v)
+		}
+	}
 	h.registry.Apply(cameras(c))
 	h.chimes.Apply(chimeList(c))
 	h.host.Apply(entries(c))

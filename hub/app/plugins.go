@@ -88,7 +88,10 @@ func (nothing) Close()                 {}
 
 func (p pluginSide) Log(string, *pb.Log) {} // the supervisor keeps the lines
 
-func (p pluginSide) Repair(plugin string, r *pb.Repair) { p.h.host.Repair(plugin, r) }
+func (p pluginSide) Repair(plugin string, r *pb.Repair) {
+	mask := p.h.secrets.Redact
+	p.h.host.Repair(plugin, &pb.Repair{Key: r.GetKey(), Closed: r.GetClosed(), Title: mask(r.GetTitle()), Effect: mask(r.GetEffect()), Fix: mask(r.GetFix()), Action: r.GetAction()})
+}
 
 // StateChanged makes a plugin's state an event of the house, and tells the log what
 // an owner wants to read tomorrow.

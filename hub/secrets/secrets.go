@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // ErrNotFound: there is no secret of that name.
@@ -16,6 +17,9 @@ var ErrNotFound = errors.New("secrets: no such secret")
 
 // maxSecret bounds one secret; tokens and keys are far smaller.
 const maxSecret = 64 << 10
+
+// maxKnown bounds the values that are masked: each text is searched for all of them.
+const maxKnown = 1000
 
 var nameOK = regexp.MustCompile(`^[a-z0-9_][a-z0-9_.-]{0,63}$`)
 
@@ -45,7 +49,7 @@ func (s *Store) Get(plugin, name string) (string, error) {
 		return "", fmt.Errorf("secrets: folder: %w", err)
 	}
 	defer root.Close()
-	f, err := root.Open(plugin + "/" + name)
+	f, err := root.OpenFile(plugin+"/"+name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its writer
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", ErrNotFound
 	}
@@ -56,6 +60,9 @@ func (s *Store) Get(plugin, name string) (string, error) {
 	st, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("secrets: read %s/%s: %w", plugin, name, err)
+	}
+	if !st.Mode().IsRegular() {
+		return "", fmt.Errorf("secrets: %s/%s is not a file", plugin, name)
 	}
 	if st.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("secrets: %s/%s is readable by others; run chmod 600 on it", plugin, name)
@@ -80,7 +87,7 @@ func (s *Store) Know(value string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Contains(s.known, value) {
+	if slices.Contains(s.known, value) || len(s.known) >= maxKnown {
 		return
 	}
 	s.known = append(s.known, value)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // magic begins every SQLite 3 file (fileformat2, section 1.3.1).
@@ -60,7 +62,7 @@ func dsn(path string, q url.Values) string {
 // inspect reads the first bytes without SQLite. It tells whether there is a
 // database already, and refuses what is none.
 func inspect(path string) (exists bool, err error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its writer
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -68,6 +70,9 @@ func inspect(path string) (exists bool, err error) {
 		return false, unusable(path, err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return false, unusable(path, cmp.Or(err, errors.New("it is not a file")))
+	}
 	var head [100]byte // the header's length
 	n, err := io.ReadFull(f, head[:])
 	switch {

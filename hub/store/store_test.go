@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -157,5 +158,19 @@ func TestUnusablePlaceIsNamed(t *testing.T) {
 	dir := t.TempDir() // a folder where the file should be
 	if _, err := OpenSQLite(t.Context(), dir); code(err) != CodeOpen {
 		t.Fatalf("got %v (code %q), want %s", err, code(err), CodeOpen)
+	}
+}
+
+// A pipe in the file's place must be an error, not a wait for its writer.
+func TestPipeInTheFilesPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip("no pipes here:", err)
+	}
+	if _, err := Open(t.Context(), path); code(err) != CodeOpen {
+		t.Errorf("got %v (code %q), want %s", err, code(err), CodeOpen)
+	}
+	if _, err := OpenSQLite(t.Context(), path); code(err) != CodeOpen {
+		t.Errorf("got %v (code %q), want %s", err, code(err), CodeOpen)
 	}
 }
