@@ -65,6 +65,7 @@ func (e *notAllowed) Hint() string {
 
 // explain writes an error for a person: what, how to mend it, where to read more.
 func explainError(w io.Writer, err error) {
+	w = plain{w}
 	fmt.Fprintf(w, "porchlight: %v\n", err)
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) && hint.Hint() != "" {

@@ -157,6 +157,7 @@ func (g *globals) withHub(f func(ctx context.Context, cmd *cobra.Command, c *cli
 			return err
 		}
 		defer c.Close()
+		cmd.SetOut(plain{cmd.OutOrStdout()})
 		return f(cmd.Context(), cmd, c, args)
 	}
 }

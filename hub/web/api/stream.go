@@ -306,7 +306,10 @@ func (l *live) remember(kind string, v any) {
 func (l *live) message(id, kind string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("stream: encode %s: %w", kind, err)
+		// Ending the stream would bring the same message again, for ever: what cannot be
+		// said is left out, and the rings behind it are heard.
+		l.Log.Error("a message to the pages cannot be encoded", "type", kind, "id", id, "err", err)
+		return nil
 	}
 	m := sse.Message{Type: sse.Type(kind)}
 	if id != "" {
