@@ -48,7 +48,7 @@ func (b *bench) hop() error {
 	}
 	var hubRing, hubMotion, raw, grpc measured
 	var full, normal times
-	for round := range b.rounds(4, 1) {
+	for round := range b.rounds(3, 1) {
 		for _, c := range []struct {
 			cell
 			m *measured

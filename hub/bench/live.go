@@ -89,7 +89,7 @@ func (b *bench) live() error {
 		return h.failed(err)
 	}
 	first.close()
-	if err := b.pause(b.seconds(8, 1)); err != nil {
+	if err := b.pause(b.seconds(4, 1)); err != nil {
 		return err
 	}
 	if err := b.atRest(h); err != nil {
@@ -107,7 +107,7 @@ func (b *bench) atRest(h *house) error {
 	if err != nil {
 		return err
 	}
-	d := b.seconds(10, 3)
+	d := b.seconds(8, 3)
 	if err := b.pause(d); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -55,6 +56,7 @@ func run(ctx context.Context, root, out, only string, quick bool) error {
 		return err
 	}
 	b.page = newPage(root, dir, quick)
+	var failed error
 	for _, row := range []struct {
 		name string
 		run  func() error
@@ -63,17 +65,20 @@ func run(ctx context.Context, root, out, only string, quick bool) error {
 			continue
 		}
 		began := time.Now()
-		if err := row.run(); err != nil {
-			return fmt.Errorf("%s: %w", row.name, err)
+		if err := row.run(); err != nil { // the other parts are still worth having
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", row.name, err))
+			b.page.say("**The part %s failed in this run and is missing.**", row.name)
+			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s done in %s\n", row.name, time.Since(began).Round(time.Second))
 	}
 	text := b.page.String()
 	if out == "" {
 		_, err = fmt.Print(text)
-		return err
+	} else {
+		err = os.WriteFile(out, []byte(text), 0o644)
 	}
-	return os.WriteFile(out, []byte(text), 0o644)
+	return errors.Join(failed, err)
 }
 
 // seconds gives the long or the quick duration of a part.

@@ -38,7 +38,7 @@ func (b *bench) start() error {
 		return h.failed(err)
 	}
 	var s started
-	for range b.rounds(7, 2) {
+	for range b.rounds(5, 2) {
 		if err := b.bareStarts(&s); err != nil {
 			return err
 		}
