@@ -108,6 +108,7 @@ type entry struct {
 
 	overSince time.Time
 	overLast  time.Time
+	overTold  time.Time
 	cursors   map[string]struct{} // named in this run, at most maxCursors
 	rejected  []time.Time         // of the last minute, at most rejectsForRepair
 	counts    map[string]uint64

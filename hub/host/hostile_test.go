@@ -204,3 +204,28 @@ func TestConfigChangesUnderTraffic(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A plugin that floods is told of once a second, and not held to account for the life before.
+func TestOverloadIsToldOfAtAPace(t *testing.T) {
+	f := newHost(t)
+	f.grant(t, "bell", manifest.Permissions{Publish: []string{"camera.**"}, Subscribe: []string{"camera.**"}})
+	flood := func() {
+		for range DefaultRates().Normal.Burst + 50 {
+			f.publish(t, "bell", false, event.New(event.TypeMotion, "porch", event.Motion{}))
+		}
+	}
+	flood()
+	f.clock.Add(int64(2 * time.Second))
+	flood()
+	if n := len(f.over.names); n != 2 {
+		t.Errorf("told %d times in two seconds", n)
+	}
+	s, err := f.Connected("bell", outbox(make(chan *pb.Deliver)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := f.Flooding(); len(got) != 0 {
+		t.Errorf("a new life is flooding: %v", got)
+	}
+}

@@ -16,6 +16,8 @@ import (
 const (
 	// overGap: refusals further apart than this are separate overloads.
 	overGap = 3 * time.Second
+	// tellEvery is how often the supervisor hears of an overload that lasts.
+	tellEvery = time.Second
 	// rejectsForRepair in a minute open a repair card.
 	rejectsForRepair = 3
 )
@@ -203,7 +205,14 @@ func (h *Host) over(n *entry, class event.Class) {
 	}
 	n.overLast = now
 	since := n.overSince
+	tell := now.Sub(n.overTold) >= tellEvery
+	if tell {
+		n.overTold = now
+	}
 	n.mu.Unlock()
+	if !tell { // a flood is to be told of, not to be one more
+		return
+	}
 	h.Supervisor.Overloaded(n.Name, since, "more "+class.String()+" events than its limits allow")
 }
 

@@ -59,6 +59,9 @@ func (h *Host) Connected(plugin string, out Outbox) (*Session, error) {
 	if !ok {
 		return nil, fmt.Errorf("plugin %s: has no entry", plugin)
 	}
+	n.mu.Lock()
+	n.overSince, n.overLast, n.overTold = time.Time{}, time.Time{}, time.Time{} // a new life has done nothing yet
+	n.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{h: h, n: n, out: out, ctx: ctx, cancel: cancel, subs: map[uint32]*bus.Subscription{}, rings: map[uint64]pending{}}
 	if filters := n.granted().GetSubscribe(); len(filters) > 0 {
