@@ -63,6 +63,7 @@ type Hub struct {
 	log     *slog.Logger
 	bundled map[string]Bundled
 	state   *configState
+	schemas schemas
 	lock    *os.File
 	addr    net.Addr
 	lnMu    sync.Mutex
@@ -103,7 +104,7 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	for _, b := range o.Bundled {
 		h.bundled[b.Name] = b
 	}
-	h.state = &configState{file: o.File, started: o.Config, options: o.LoadOptions}
+	h.state = &configState{file: o.File, started: o.Config, options: func() config.Options { return h.schemas.options(o.LoadOptions) }}
 	h.state.set(o.Config, o.Loaded, o.Problems)
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.close())

@@ -158,6 +158,37 @@ func TestHouse(t *testing.T) {
 	}
 }
 
+// TestPathPluginIsCheckedByItsOwnSchema: an executable is asked who it is, then its
+// part of the file is checked as that of a bundled plugin is.
+func TestPathPluginIsCheckedByItsOwnSchema(t *testing.T) {
+	touchbell := hubtest.Build(t, "./examples/touchbell")
+	yaml := func(key string) string {
+		return "plugins:\n  bell: {path: " + touchbell + "}\ncameras:\n  gate: {kind: doorbell, plugin: bell, source: {" + key + ": " + t.TempDir() + "/press}}\n"
+	}
+	dir, c := inProcess(t, yaml("flie"))
+	hubtest.Eventually(t, "the wrong key is told", func() bool {
+		cfg, err := c.Config(t.Context())
+		return err == nil && !cfg.Valid && state(t, c, "bell").State == "blocked" && slices.ContainsFunc(cfg.Problems, func(p api.ConfigProblem) bool {
+			return p.Line == 6 && p.Suggestion == "file"
+		})
+	})
+	save(t, dir, hubtest.Config(yaml("file")))
+	hubtest.Eventually(t, "it runs with the right one", func() bool {
+		cfg, err := c.Config(t.Context())
+		return err == nil && cfg.Valid && state(t, c, "bell").State == "running"
+	})
+	// From now on a wrong key is a bad save: nothing is touched.
+	pid := state(t, c, "bell").PID
+	save(t, dir, hubtest.Config(yaml("flie")))
+	hubtest.Eventually(t, "the bad save is told", func() bool {
+		cfg, err := c.Config(t.Context())
+		return err == nil && !cfg.Valid
+	})
+	if p := state(t, c, "bell"); p.PID != pid || p.State != "running" {
+		t.Errorf("a bad save touched the plugin: %+v", p)
+	}
+}
+
 func save(t *testing.T, dir, yaml string) {
 	t.Helper()
 	file := filepath.Join(dir, "porchlight.yaml")

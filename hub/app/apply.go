@@ -65,7 +65,7 @@ func (h *Hub) watchConfig(ctx context.Context) error {
 // is and the problems are told.
 func (h *Hub) reload(ctx context.Context) {
 	defer h.web.Changed()
-	c, problems := config.Load(h.opts.File, h.opts.LoadOptions)
+	c, problems := config.Load(h.opts.File, h.schemas.options(h.opts.LoadOptions))
 	running, loaded := h.state.running()
 	if c == nil {
 		h.state.keep(problems)

@@ -47,6 +47,11 @@ func (h *Hub) openSupervisor() error {
 type pluginSide struct{ h *Hub }
 
 func (p pluginSide) Grant(s supervisor.Spec, d *pb.Description) (*pb.Grant, error) {
+	if s.Path != "" {
+		if err := p.h.checkPath(s.Name, d); err != nil {
+			return nil, err
+		}
+	}
 	return p.h.host.Grant(s.Name, s.Path == "", s.Permissions, d)
 }
 

@@ -15,7 +15,7 @@ import (
 type configState struct {
 	file    string         // empty: the demo
 	started *config.Config // what the hub was started with
-	options config.Options
+	options func() config.Options
 
 	mu       sync.RWMutex
 	current  *config.Config
@@ -65,13 +65,13 @@ func (s *configState) Source(file string) (string, bool) {
 	if file == "" || file != s.file {
 		return "", false
 	}
-	text, err := config.Masked(file, s.options)
+	text, err := config.Masked(file, s.options())
 	return text, err == nil
 }
 
 // Validate checks a text as a save would, and changes nothing.
 func (s *configState) Validate(_ context.Context, yaml []byte) []api.ConfigProblem {
-	_, problems := config.Parse("porchlight.yaml", yaml, s.options)
+	_, problems := config.Parse("porchlight.yaml", yaml, s.options())
 	return shapes(problems)
 }
 
