@@ -8,6 +8,11 @@ func hubTexts() map[string]Text {
 			"Two hubs on one data folder would each ring, and each write the other's files. The second one does not start; the process that holds the folder is named.",
 			"Stop the other hub, or give this one a folder of its own with hub.data_dir. The lock goes with its process, so after a crash there is nothing to clean up.",
 		},
+		"E-HUB-DATA-FOLDER": {
+			"The data folder cannot be used",
+			"The hub keeps its journal, its logins and its sockets in one folder, and nobody else may put files of his own there. What is in the way is named: a file or a link where a folder should be, or a right that is missing.",
+			"Move away what is in the way, give the folder to the user that the hub runs as, or name another one in hub.data_dir.",
+		},
 		"E-CLI-PERMISSION": {
 			"This user may not reach the hub",
 			"Commands reach the running hub by a socket in its data folder, which only the hub's own user may open: whoever can, is its owner.",
