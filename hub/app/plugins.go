@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -121,12 +122,39 @@ func (p pluginSide) StateChanged(st supervisor.Status) {
 	}
 }
 
+// lookAgain is how often a press looks whether the chime's plugin is up.
+const lookAgain = 20 * time.Millisecond
+
 // player reaches plugin chimes.
 type player struct{ h *Hub }
 
+// command waits for a plugin that is about to run, as long as the press may be old:
+// a chime that is just being started rings a moment later, not never.
+func (p player) command(ctx context.Context, plugin string, c *pb.Command) (*pb.Reply, error) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		reply, err := p.h.super.Command(ctx, plugin, c)
+		var coded interface{ Code() string }
+		if !errors.As(err, &coded) || coded.Code() != "E-PLUGIN-NOT-RUNNING" {
+			return reply, err
+		}
+		st, ok := p.h.super.Plugin(plugin)
+		coming := st.State.Alive() || st.State == supervisor.Starting || st.State == supervisor.Configuring || st.State == supervisor.Backoff
+		if !ok || !coming {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-tick.C:
+		}
+	}
+}
+
 func (p player) Play(ctx context.Context, plugin string, r chimes.Play) (chimes.Played, error) {
 	volume := uint32(max(0, min(r.Volume, 100)))
-	reply, err := p.h.super.Command(ctx, plugin, &pb.Command{IdempotencyKey: r.EventID + "/" + r.Chime, C: &pb.Command_ChimePlay{ChimePlay: &pb.ChimePlay{
+	reply, err := p.command(ctx, plugin, &pb.Command{IdempotencyKey: r.EventID + "/" + r.Chime, C: &pb.Command_ChimePlay{ChimePlay: &pb.ChimePlay{
 		Chime: r.Chime, Sound: r.Sound, Volume: &volume, EventId: r.EventID, Camera: r.Camera, CameraName: r.CameraName,
 		Age: durationpb.New(r.Age), IgnoreOlderThan: durationpb.New(r.IgnoreOlderThan), Test: r.Test}}})
 	if err != nil {

@@ -334,6 +334,30 @@ func TestKilledPluginsLoseNoPress(t *testing.T) {
 	}
 }
 
+// TestARingWhileTheChimeStartsIsHeard presses at the moment when the chime's process
+// has just been killed.
+func TestARingWhileTheChimeStartsIsHeard(t *testing.T) {
+	s := newScene(t)
+	h := hubtest.Start(t, hubtest.Binary(t), s.dir)
+	hubtest.Eventually(t, "the chime runs", func() bool {
+		p, err := h.Client.Plugin(t.Context(), "chime")
+		return err == nil && p.State == "running"
+	})
+	pid := runningPID(t, h, "chime")
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	hubtest.Eventually(t, "the chime is away", func() bool {
+		p, err := h.Client.Plugin(t.Context(), "chime")
+		return err == nil && p.PID != pid
+	})
+	id, err := h.Client.Ring(t.Context(), "bell0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hubtest.Eventually(t, "the ring is heard", func() bool { return ids(notes(t, s.bell), "played")[id] == 1 })
+}
+
 // runningPID asks the hub: inside its namespace a plugin has another number.
 func runningPID(t *testing.T, h *hubtest.Hub, plugin string) int {
 	t.Helper()

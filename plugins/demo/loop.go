@@ -114,15 +114,18 @@ type cursor struct {
 	next  int
 }
 
-// seek goes to the first key frame at or after a position.
+// seek goes to the last key frame at or before a position, so that there is a picture
+// at once: what lies between is sent in one go and is past already.
 func (c *cursor) seek(pos time.Duration) {
 	c.round = int64(pos / loopLength)
 	at := pos % loopLength
-	c.next = len(c.film.frames)
+	c.next = 0 // the film begins with a key frame
 	for i, f := range c.film.frames {
-		if f.at >= at && f.key && c.film.isVideo(f.track) {
-			c.next = i
+		if f.at > at {
 			break
+		}
+		if f.key && c.film.isVideo(f.track) {
+			c.next = i
 		}
 	}
 }

@@ -98,8 +98,8 @@ func TestPTSGoOnOverTheEndOfTheFilm(t *testing.T) {
 	first := true
 	for range 3 * len(f.frames) {
 		u := c.take(start)
-		if first && (!u.Key || u.Track != 1 || u.PTS != 6*90000) {
-			t.Fatalf("begins with track %d, key %v, PTS %d; want the key frame at 6 s", u.Track, u.Key, u.PTS)
+		if first && (!u.Key || u.Track != 1 || u.PTS != 4*90000) {
+			t.Fatalf("begins with track %d, key %v, PTS %d; want the key frame at 4 s, so that there is a picture at once", u.Track, u.Key, u.PTS)
 		}
 		first = false
 		if p, ok := last[u.Track]; ok && u.PTS-p != step[u.Track] {
@@ -113,15 +113,15 @@ func TestPTSGoOnOverTheEndOfTheFilm(t *testing.T) {
 	}
 }
 
-func TestSeekPastTheLastKeyFrameGoesToTheNextRound(t *testing.T) {
+func TestSeekStaysInItsRound(t *testing.T) {
 	f, err := readFilm(loopFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := cursor{film: f}
 	c.seek(2*loopLength + 11*time.Second)
-	if got := c.peek(); got != 3*loopLength {
-		t.Errorf("begins at %s, want %s", got, 3*loopLength)
+	if got, want := c.peek(), 2*loopLength+10*time.Second; got != want {
+		t.Errorf("begins at %s, want the last key frame, at %s", got, want)
 	}
 }
 
