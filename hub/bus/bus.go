@@ -129,6 +129,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.Unreadable = func(err error) { b.log.Warn("a row of the journal cannot be read and is passed over", "err", err) }
 	b.journal, b.ballast = j, j.Ballast(o.Ballast)
 	if err := b.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("bus: read journal: %w", err), j.Close())

@@ -58,6 +58,16 @@ type Journal struct {
 	db   *store.DB
 	pool *sql.DB  // readers
 	shm  *os.File // SQLite's -shm, to read how long the -wal is; nil: not to be had
+
+	// Unreadable is told of each row that is passed over, once and more; nil: nobody is.
+	Unreadable func(err error)
+}
+
+// passOver a row that cannot be read: a bad one must not hide all that stand beside it.
+func (j *Journal) passOver(err error) {
+	if j.Unreadable != nil {
+		j.Unreadable(err)
+	}
 }
 
 // Row is one event as the journal keeps it.
@@ -150,7 +160,8 @@ func (j *Journal) query(ctx context.Context, first uint64, q string, args ...any
 		}
 		n, err := decode(seq, id, received, mono, flags, body, first)
 		if err != nil {
-			return nil, err
+			j.passOver(err)
+			continue
 		}
 		found = append(found, n)
 	}
@@ -200,7 +211,8 @@ func (j *Journal) Replay(ctx context.Context, class event.Class, seq, upto, firs
 		}
 		n, err := decode(at, id, received, mono, flags, body, first)
 		if err != nil {
-			return nil, seq, err
+			j.passOver(err)
+			continue
 		}
 		if found = append(found, n); len(found) == ReplayRows {
 			return found, looked, rows.Err()

@@ -116,3 +116,39 @@ func TestExpireAndStates(t *testing.T) {
 		t.Fatalf("last %d, %v: numbers go on all the same", last, err)
 	}
 }
+
+func TestOneBadRowHidesNoOther(t *testing.T) {
+	j, err := Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	told := 0
+	j.Unreadable = func(error) { told++ }
+	w := j.Writer()
+	defer w.Close()
+	bad := row(t, 2, event.TypeRing, "door")
+	bad.Body = []byte("no event")
+	if err := w.Write(t.Context(), true, func(g *Group) error {
+		for _, r := range []*Row{row(t, 1, event.TypeRing, "door"), bad, row(t, 3, event.TypeRing, "door")} {
+			if _, err := g.Event(t.Context(), r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := j.Search(t.Context(), Query{Limit: 10}, 0); err != nil || len(got) != 2 {
+		t.Errorf("search: %d rows, %v", len(got), err)
+	}
+	if got, looked, err := j.Replay(t.Context(), event.ClassCritical, 0, 3, 0, []string{"camera.**"}); err != nil || len(got) != 2 || looked != 3 {
+		t.Errorf("replay: %d rows up to %d, %v", len(got), looked, err)
+	}
+	if got, err := j.ByID(t.Context(), bad.ID, 0); err != nil || got != nil {
+		t.Errorf("by id: %v, %v", got, err)
+	}
+	if told != 3 {
+		t.Errorf("told of %d", told)
+	}
+}
