@@ -23,18 +23,10 @@ func (e *GrantError) Hint() string {
 	return "correct the plugin's manifest, or the permissions of its entry in the config"
 }
 
-// ownDevices is what an executable of the owner's gets where its entry names no
-// permissions: it may speak and show pictures for its own devices, nothing else.
-func ownDevices() manifest.Permissions {
-	return manifest.Permissions{
-		Publish: []string{"camera.**", "device.*.status", "chime.**"},
-		Media:   manifest.Media{Publish: true},
-	}
-}
-
 // Grant is what the manifest asks for and the config leaves of it. A bundled
-// plugin has its manifest's whole; an executable by path has what its entry
-// names. That an own device is meant is checked at every publish.
+// plugin has its manifest's whole; an executable by path has what its entry names,
+// and where that is silent its own devices alone. That an own device is meant is
+// checked again at every publish.
 func (h *Host) Grant(plugin string, bundled bool, permissions json.RawMessage, d *pb.Description) (*pb.Grant, error) {
 	n, ok := h.entry(plugin)
 	if !ok {
@@ -44,33 +36,37 @@ func (h *Host) Grant(plugin string, bundled bool, permissions json.RawMessage, d
 	if err != nil {
 		return nil, &GrantError{fmt.Sprintf("plugin %s: its manifest cannot be read: %v", plugin, err)}
 	}
-	p := m.Permissions
-	if len(permissions) > 0 && string(permissions) != "null" {
-		var narrow manifest.Permissions
-		if err := json.Unmarshal(permissions, &narrow); err != nil {
-			return nil, &GrantError{fmt.Sprintf("plugin %s: permissions: %v", plugin, err)}
-		}
-		if !bundled {
-			permissions = nil // what the entry does not name is not given
-		}
-		p = both(p, narrow, permissions)
-	} else if !bundled {
-		p = both(p, ownDevices(), nil)
+	narrow, err := manifest.ParseNarrowing(permissions)
+	if err != nil {
+		return nil, &GrantError{fmt.Sprintf("plugin %s: %v", plugin, err)}
 	}
-	for _, f := range slices.Concat(p.Publish, p.Subscribe) {
+	for _, f := range slices.Concat(m.Permissions.Publish, m.Permissions.Subscribe) {
 		if err := event.CheckFilter(f); err != nil {
-			return nil, &GrantError{fmt.Sprintf("plugin %s: permissions: %v", plugin, err)}
+			return nil, &GrantError{fmt.Sprintf("plugin %s: its manifest: permissions: %v", plugin, err)}
 		}
 	}
-	g := &pb.Grant{Publish: p.Publish, Subscribe: p.Subscribe, Commands: p.Commands, MediaPublish: p.Media.Publish,
-		MediaRead: p.Media.Read, Talk: p.Talk, StorageBytes: uint64(p.Storage), Discovery: p.Discovery, Devices: p.Devices}
-	if p.Secrets == "own" {
-		g.Secrets = []string{"own"}
+	p := manifest.Narrow(m.Permissions, narrow)
+	if !bundled {
+		p = manifest.Unsigned(m.Permissions, h.devicesOf(n), narrow)
 	}
+	g := p.Grant([]string{"own"})
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.grant, n.permissions = g, p
-	n.mu.Unlock()
 	return g, nil
+}
+
+// devicesOf are the cameras and chimes whose entries name the plugin.
+func (h *Host) devicesOf(n *entry) []string {
+	n.mu.Lock()
+	out := slices.Clone(n.chimes)
+	n.mu.Unlock()
+	for _, c := range h.Cameras.Cameras() {
+		if c.Plugin == n.Name {
+			out = append(out, c.ID)
+		}
+	}
+	return out
 }
 
 // Permissions is what the plugin was granted when it was last started.
@@ -82,58 +78,4 @@ func (h *Host) Permissions(plugin string) (manifest.Permissions, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.permissions, n.grant != nil
-}
-
-// both is what two sets of permissions have in common. A key that the owner did
-// not write (raw given) leaves the manifest's.
-func both(m, o manifest.Permissions, raw json.RawMessage) manifest.Permissions {
-	written := func(string) bool { return true }
-	if raw != nil {
-		var keys map[string]json.RawMessage
-		if json.Unmarshal(raw, &keys) == nil {
-			written = func(k string) bool { _, ok := keys[k]; return ok }
-		}
-	}
-	out := m
-	if written("publish") {
-		out.Publish = common(m.Publish, o.Publish)
-	}
-	if written("subscribe") {
-		out.Subscribe = common(m.Subscribe, o.Subscribe)
-	}
-	if written("commands") {
-		out.Commands = common(m.Commands, o.Commands)
-	}
-	if written("discovery") {
-		out.Discovery = common(m.Discovery, o.Discovery)
-	}
-	if written("devices") {
-		out.Devices = common(m.Devices, o.Devices)
-	}
-	if written("media") {
-		out.Media = manifest.Media{Publish: m.Media.Publish && o.Media.Publish, Read: m.Media.Read && o.Media.Read}
-	}
-	if written("talk") {
-		out.Talk = m.Talk && o.Talk
-	}
-	if written("secrets") && o.Secrets != m.Secrets {
-		out.Secrets = ""
-	}
-	if written("storage") {
-		out.Storage = min(m.Storage, o.Storage)
-	}
-	return out
-}
-
-// common filters: those of one side that the other covers.
-func common(a, b []string) []string {
-	var out []string
-	for _, pair := range [][2][]string{{a, b}, {b, a}} {
-		for _, f := range pair[0] {
-			if covered(pair[1], f) && !slices.Contains(out, f) {
-				out = append(out, f)
-			}
-		}
-	}
-	return out
 }

@@ -105,13 +105,13 @@ func (h *Host) stamp(plugin string, e *event.Event) {
 // allowed holds an event against the grant: its subject, and that the plugin
 // speaks for the device that the subject names.
 func (h *Host) allowed(n *entry, e *event.Event) error {
-	grant := n.granted()
-	if grant == nil || !event.MatchAny(grant.GetPublish(), e.Subject) {
-		return fmt.Errorf("subject %s is not among what the plugin may publish", e.Subject)
-	}
 	// The camera of any event reaches debounces and pages, whatever its subject is.
 	if e.Camera != "" && !h.owns(n.Name, e.Camera) {
 		return fmt.Errorf("camera %q is not one of plugin %s", e.Camera, n.Name)
+	}
+	grant := n.granted()
+	if grant == nil || !event.MatchAny(grant.GetPublish(), e.Subject) {
+		return fmt.Errorf("subject %s is not among what the plugin may publish", e.Subject)
 	}
 	kind, rest, _ := strings.Cut(e.Subject, ".")
 	id, what, _ := strings.Cut(rest, ".")
