@@ -73,7 +73,7 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 
 // Restartable tells whether a restart would do anything.
 func (c pluginCard) Restartable() bool {
-	return !slices.Contains([]string{"disabled", "stopping", "blocked"}, c.State)
+	return !slices.Contains([]string{"disabled", "stopping"}, c.State)
 }
 
 // Offers names what the plugin is for.
