@@ -46,6 +46,8 @@ type Supervisor struct {
 	log   *slog.Logger
 	place *child.Place
 
+	sampler runner.Sampler
+
 	mu        sync.Mutex
 	instances map[string]*instance
 	spawn     func(*instance) // nil until Serve runs, and after

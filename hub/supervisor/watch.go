@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -50,7 +51,7 @@ func (l *life) watch(ctx context.Context) ending {
 	began := clock.Now()
 	w.ask(ctx)
 	health, stopHealth := clock.After(min(soonAfter, l.spec.Health.Every))
-	sample, stopSample := clock.After(sampleEvery)
+	sample, stopSample := clock.After(firstSample(l.i.name))
 	w.proven, w.stopProven = clock.After(provenAfter)
 	healthy, stopHealthy := clock.After(healthyAfter)
 	defer func() { stopHealth(); stopSample(); w.stopProven(); stopHealthy() }()
@@ -208,10 +209,17 @@ func (w *watcher) wish(ctx context.Context) (asked string, f *fault.Failure) {
 	return "", nil
 }
 
+// firstSample spreads the plugins of a house over the interval: started together,
+// they would be measured together for ever.
+func firstSample(name string) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return sampleEvery/2 + sampleEvery/2*time.Duration(h.Sum32()%64)/64
+}
+
 // sample measures the process and keeps its memory and CPU within the limits.
 func (w *watcher) sample(now time.Time) *fault.Failure {
-	w.p.Run.Look()
-	u, ok := w.p.Run.Measure()
+	u, ok := w.i.s.sampler.Sample(w.p.Run)
 	if !ok {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -161,14 +162,17 @@ func carries(pid int, variable string) bool {
 
 // Look remembers the descendants that the process has now. Once it has died they
 // are children of the hub, and nothing in the kernel says whose they were.
-func (r *Runner) Look() {
+func (r *Runner) Look() { r.look(tasks(), time.Now()) }
+
+// look takes the descendants from a list that was read at that time; one that is
+// older than what the runner saw last tells it nothing.
+func (r *Runner) look(all []task, at time.Time) {
 	r.mu.Lock()
 	pid, born := r.pid, r.born
 	r.mu.Unlock()
 	if pid == 0 {
 		return
 	}
-	all := tasks()
 	ours := map[int]bool{pid: true}
 	// Children come after their parents in start order, not in pid order: until nothing is added.
 	for grown := true; grown; {
@@ -181,6 +185,10 @@ func (r *Runner) Look() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if at.Before(r.looked) {
+		return
+	}
+	r.looked = at
 	before := r.kin
 	r.kin = map[int]uint64{} // without the dead: a plugin may start many over the years
 	for _, t := range all {

@@ -76,6 +76,7 @@ type Runner struct {
 	reaped  bool
 	killed  bool           // by us, while it lived or before
 	kin     map[int]uint64 // descendants seen: pid to start time
+	looked  time.Time      // when they were read
 	address string         // the socket that was accepted
 	refused error          // or why it was not
 }
