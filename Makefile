@@ -40,8 +40,9 @@ bench: ## measure against the baselines of docs/benchmarks.md and write it
 fmt: ## format the code
 	@gofmt -w hub sdk config plugins examples
 
-gen: tools ## generate the protocol's Go code
+gen: tools ## generate the protocol's Go code and the config's JSON schema
 	@cd sdk/proto && PATH=$(TOOLS):$$PATH buf generate
+	@PORCHLIGHT_GEN=1 $(GO) test -count=1 ./config -run TestSchemaIsOfTheTypes >/dev/null
 
 dist: ## stripped binaries for linux/amd64, arm64 and armv7 in dist/
 	@mkdir -p dist

@@ -1,19 +1,18 @@
 package config
 
 import (
+	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	generator "github.com/invopop/jsonschema"
 
 	"github.com/porchlight-hub/porchlight/config/schema"
 	"github.com/porchlight-hub/porchlight/config/tree"
@@ -23,44 +22,13 @@ import (
 // IDPattern is what ids of plugins, cameras and chimes look like.
 const IDPattern = schema.IDPattern
 
-// Schema is the JSON schema of the format, made from the Go types.
-func Schema() json.RawMessage {
-	r := &generator.Reflector{Anonymous: true, RequiredFromJSONSchemaTags: true, Mapper: mapType}
-	s := r.Reflect(&Config{})
-	s.Title = "porchlight.yaml"
-	for _, w := range laterWords() {
-		target := s.Definitions[w.def]
-		target.Properties.Set(w.key, &generator.Schema{Description: "Not read by this version yet."})
-	}
-	s.Definitions["Chime"].AdditionalProperties = nil // a plugin's own keys, checked apart
-	for _, section := range []string{"plugins", "cameras", "chimes"} {
-		if p, ok := s.Definitions["Config"].Properties.Get(section); ok {
-			p.PropertyNames = &generator.Schema{Pattern: IDPattern}
-		}
-	}
-	if p, ok := s.Definitions["Hub"].Properties.Get("telemetry"); ok {
-		p.Const = false
-	}
-	b, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		panic("config: own types make no schema: " + err.Error()) // cannot happen: the tests marshal it
-	}
-	return b
-}
+// schemaJSON is made from the Go types by make gen; a test holds it against them.
+//
+//go:embed porchlight.schema.json
+var schemaJSON []byte
 
-func mapType(t reflect.Type) *generator.Schema {
-	switch t {
-	case reflect.TypeFor[Duration]():
-		return &generator.Schema{Type: "string", Format: "duration-with-unit", Examples: []any{"3s"}}
-	case reflect.TypeFor[ByteSize]():
-		return &generator.Schema{Type: "string", Format: "size-with-unit", Examples: []any{"128MiB"}}
-	case reflect.TypeFor[Percent]():
-		return &generator.Schema{Type: "string", Format: "percent", Examples: []any{"50%"}}
-	case reflect.TypeFor[Raw]():
-		return &generator.Schema{Type: "object"}
-	}
-	return nil
-}
+// Schema is the JSON schema of the format.
+func Schema() json.RawMessage { return bytes.Clone(schemaJSON) }
 
 // formats are checks of single values; their errors end a sentence that begins
 // with the key, or stand alone if they quote the value.
