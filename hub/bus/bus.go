@@ -91,6 +91,7 @@ type Bus struct {
 	parted    map[string][lanes]*Lane    // of takers that left, by name
 	routes    map[string][]*Subscription // by subject, made on demand
 	gathering bool                       // the writer waits for more of a group
+	resting   bool                       // and nobody waits for what it has
 	trouble   JournalState
 	watchers  map[chan JournalState]struct{}
 	count     counts

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"slices"
 	"sort"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,11 @@ func back(r *journal.Row) *entry { return &entry{Row: *r, kind: laneOf(r.Class)}
 type waiter struct {
 	done      func(event.Result, error)
 	duplicate bool // sent the same id again while it was not yet durable
+}
+
+// awaited tells whether somebody waits for the answer. Bus.mu is held.
+func (n *entry) awaited() bool {
+	return slices.ContainsFunc(n.waiters, func(w waiter) bool { return w.done != nil })
 }
 
 // answer tells all who wait. Not to be called with a lock held.

@@ -112,7 +112,7 @@ func (b *Bus) take(n *entry) {
 		letGo, gone.waiters = gone.waiters, nil
 	}
 	b.rings.Store(int32(len(b.tails[critical].pending())))
-	wake := n.kind == critical || !b.gathering || len(t.pending()) >= groupSize
+	wake := n.kind == critical || !b.gathering || len(t.pending()) >= groupSize || b.resting && n.awaited()
 	b.mu.Unlock()
 
 	b.remember(n, place{n.Event.Seq, n.kind}, now)
@@ -158,7 +158,11 @@ func (b *Bus) takeAgain(n *entry, p place) {
 			for _, w := range n.waiters {
 				first.waiters = append(first.waiters, waiter{w.done, true})
 			}
+			resting := b.resting
 			b.mu.Unlock()
+			if resting {
+				signal(b.wake)
+			}
 			return
 		}
 		if same { // a repeat must not hear that the event is safe

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/bus/journal"
@@ -13,6 +14,9 @@ const (
 	// groupSize and groupWait bound what is committed together.
 	groupSize = 512
 	groupWait = 5 * time.Millisecond
+	// restWait is how long events for whose answer nobody waits gather: the rule, the
+	// chime and the hops of one ring are one commit, not one each.
+	restWait = 20 * time.Millisecond
 	// retryAfter is how often a journal that cannot be written is tried again.
 	retryAfter = time.Second
 	// lastWrite is how long the end of the hub waits for the journal.
@@ -29,6 +33,8 @@ type writer struct {
 	grouped bool
 	emptied bool // the full disk's -wal was copied since the last success
 	copied  bool // the -wal was copied since the last group
+	// rested: when what waits and nobody waits for is written at the latest; zero: nothing is.
+	rested time.Time
 }
 
 func newWriter(b *Bus) *writer { return &writer{b: b, file: b.journal.Writer()} }
@@ -95,7 +101,7 @@ func (w *writer) step(ctx context.Context) (next time.Time, busy bool) {
 	case others > 0:
 		w.copied = false
 		if w.gather(others) {
-			return time.Time{}, true // a ring came
+			return time.Time{}, true // a ring came, or somebody who waits
 		}
 		return w.write(ctx, normal)
 	case eager:
@@ -132,10 +138,34 @@ const (
 	probeWorth = 4
 )
 
-// gather waits for more of a group; true: a ring came meanwhile.
-func (w *writer) gather(have int) (ring bool) {
+// awaited tells whether somebody waits for the answer of what is not in the journal yet.
+func (b *Bus) awaited() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.tails[normal].pending(), (*entry).awaited)
+}
+
+// rest lets events gather for which nobody waits; true: a ring came, or an event
+// for which somebody does.
+func (w *writer) rest() bool {
+	if _, eager := w.b.unsaved(); eager {
+		return false
+	}
+	now := time.Now()
+	if w.rested.IsZero() {
+		w.rested = now.Add(restWait)
+	}
+	left := w.rested.Sub(now) // less each time: rings that break in do not put it off for ever
+	return left > 0 && w.sleep(left, true)
+}
+
+// gather waits for more of a group; true: something else is to be looked at first.
+func (w *writer) gather(have int) (other bool) {
 	if have >= groupSize {
 		return false
+	}
+	if !w.b.awaited() {
+		return w.rest()
 	}
 	wait := groupWait
 	if !w.grouped {
@@ -147,7 +177,7 @@ func (w *writer) gather(have int) (ring bool) {
 	if _, eager := w.b.unsaved(); eager {
 		return false
 	}
-	ring = w.sleep(wait)
+	ring := w.sleep(wait, false)
 	rings, others := w.b.waiting()
 	if rings == 0 {
 		w.grouped = others >= probeWorth
@@ -156,12 +186,13 @@ func (w *writer) gather(have int) (ring bool) {
 }
 
 // pause lets acknowledgements gather; true: there is something else to do.
-func (w *writer) pause() bool { return w.sleep(groupWait) }
+func (w *writer) pause() bool { return w.sleep(groupWait, false) }
 
-// sleep waits, but for a ring or a full group; true: it was cut short by a ring.
-func (w *writer) sleep(wait time.Duration) bool {
-	w.b.setGathering(true)
-	defer w.b.setGathering(false)
+// sleep waits, but for a ring or a full group, and resting also for an event that
+// somebody waits for; true: it was cut short by a ring or such an event.
+func (w *writer) sleep(wait time.Duration, resting bool) bool {
+	w.b.setGathering(true, resting)
+	defer w.b.setGathering(false, false)
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	for {
@@ -170,7 +201,7 @@ func (w *writer) sleep(wait time.Duration) bool {
 			return false
 		case <-w.b.wake:
 			rings, others := w.b.waiting()
-			if rings > 0 {
+			if rings > 0 || resting && w.b.awaited() {
 				return true
 			}
 			if _, eager := w.b.unsaved(); eager || others >= groupSize {
@@ -180,9 +211,9 @@ func (w *writer) sleep(wait time.Duration) bool {
 	}
 }
 
-func (b *Bus) setGathering(on bool) {
+func (b *Bus) setGathering(on, resting bool) {
 	b.mu.Lock()
-	b.gathering = on
+	b.gathering, b.resting = on, resting
 	b.mu.Unlock()
 }
 
@@ -193,6 +224,9 @@ func (w *writer) write(ctx context.Context, kind int) (next time.Time, busy bool
 	w.b.mu.Lock()
 	for i := range w.b.tails {
 		durable[i] = w.b.tails[i].durable
+	}
+	if kind == normal {
+		w.rested = time.Time{}
 	}
 	if kind >= 0 {
 		p := w.b.tails[kind].pending()
