@@ -15,12 +15,6 @@ const lookEvery = time.Second
 // watchDevices keeps the registry true: a camera is online while its plugin runs
 // and, where it ever sent pictures, while they come.
 func (h *Hub) watchDevices(ctx context.Context) error {
-	sub, err := h.bus.Subscribe(bus.SubscribeOptions{Filters: []string{"camera.**"}, From: bus.FromNow, Tap: true})
-	if err != nil {
-		return err
-	}
-	defer sub.Close()
-	go h.sawEvents(ctx, sub)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -37,17 +31,6 @@ func (h *Hub) watchDevices(ctx context.Context) error {
 			online, reason := h.reachable(d)
 			h.registry.SetOnline(ctx, d.ID, online, reason)
 		}
-	}
-}
-
-// sawEvents notes when each camera was last heard of; it ends with the subscription.
-func (h *Hub) sawEvents(ctx context.Context, sub *bus.Subscription) {
-	for {
-		d, err := sub.Next(ctx)
-		if err != nil {
-			return
-		}
-		h.registry.Saw(d.Event.Camera, d.Event.Received)
 	}
 }
 

@@ -222,6 +222,7 @@ func (h *Hub) Ring(ctx context.Context, id string, test bool) (string, error) {
 	}
 	e := event.New(event.TypeRing, id, event.Ring{Test: test})
 	e.Source, e.CameraName, e.Correlation = "hub", d.Name, e.ID
+	h.registry.Saw(id, time.Now())
 	if _, err := h.bus.PublishWait(ctx, e); err != nil {
 		return "", fmt.Errorf("camera %s: ring: %w", id, err)
 	}

@@ -36,6 +36,8 @@ type Camera struct {
 type Cameras interface {
 	Camera(id string) (Camera, bool)
 	Cameras() []Camera
+	// Saw notes that a camera was heard of.
+	Saw(id string, at time.Time)
 }
 
 // Supervisor is told when a plugin's manners are too bad to go on.

@@ -32,6 +32,8 @@ func (h house) Cameras() []Camera {
 	return out
 }
 
+func (house) Saw(string, time.Time) {}
+
 type overloads struct {
 	mu    sync.Mutex
 	names []string

@@ -61,6 +61,9 @@ func (h *Host) Publish(ctx context.Context, plugin string, urgent bool, m *pb.Ev
 	}
 	h.stamp(plugin, &e)
 	taken := h.Now()
+	if e.Camera != "" {
+		h.Cameras.Saw(e.Camera, taken)
+	}
 	err = h.Bus.Publish(ctx, e, func(r event.Result, err error) {
 		if err != nil {
 			done(refuse(m, pb.Code_CODE_UNAVAILABLE, err.Error(), time.Second))
