@@ -67,15 +67,3 @@ func limitsOf(w Want) launch.Limits {
 		Data:     uint64(w.Memory) + dataSlack,
 	}
 }
-
-// behindHub is the nice value of most plugins: where the processor is full the hub,
-// which carries everybody's rings, gets three times the share of each of them.
-const behindHub = 5
-
-// niceOf leaves what sounds where it is: a loudspeaker that waits stutters.
-func niceOf(w Want) int {
-	if slices.Contains(w.Reach, "audio") {
-		return 0
-	}
-	return behindHub
-}

@@ -80,7 +80,7 @@ func (pl *Place) Start(ctx context.Context, w Want, dir string, lines func(runne
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugin_runner.Runner, error) {
 			p.Run = runner.New(runner.Config{
 				Name: w.Name, Starter: pl.fork, Hub: pl.self, Target: target, Dir: dir, Lines: lines,
-				Policy: launch.Policy{Args: args, Env: environment(w, dataDir), Dir: dataDir, Limits: limitsOf(w), Nice: niceOf(w)},
+				Policy: launch.Policy{Args: args, Env: environment(w, dataDir), Dir: dataDir, Limits: limitsOf(w)},
 			}, cmd.Env)
 			// go-plugin's Start knows no context: ending the process ends it.
 			stop = context.AfterFunc(ctx, p.Kill)

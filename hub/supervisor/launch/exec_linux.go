@@ -24,10 +24,6 @@ func become(p Policy) *Error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return failure("no new privileges", err)
 	}
-	if p.Nice > 0 {
-		// A kernel that refuses leaves the plugin as it was, which costs nothing else.
-		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, p.Nice)
-	}
 	unix.Umask(0o077)
 	if p.Dir != "" {
 		if err := os.Chdir(p.Dir); err != nil {

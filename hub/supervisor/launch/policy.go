@@ -34,8 +34,6 @@ type Policy struct {
 	// descriptor, so that one stays open.
 	Script bool   `json:"script,omitempty"`
 	Limits Limits `json:"limits"`
-	// Nice is added to the process's priority value: 19 is last. Linux only.
-	Nice int `json:"nice,omitempty"`
 }
 
 // Limits of the process, as setrlimit takes them. Zero: not limited, except Core,

@@ -304,15 +304,12 @@ type sight struct {
 	Session    int
 	PID        int
 	Args       []string
-	Nice       int
 }
 
 func look() sight {
 	v := sight{Env: os.Environ(), PID: os.Getpid(), Args: os.Args, Limits: map[string]uint64{}}
 	v.Dir, _ = os.Getwd()
 	v.Session, _ = syscall.Getpgid(0)
-	raised, _ := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
-	v.Nice = 20 - raised // the system call counts from 40 down to 1
 	raw, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(raw)) {
 		name, value, _ := strings.Cut(line, ":")
