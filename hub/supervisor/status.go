@@ -9,7 +9,7 @@ import (
 // State of a plugin, as pages and terminal show it.
 type State string
 
-// The states of plugins.md's lifecycle that a started hub can see.
+// The states that a started hub can see.
 const (
 	Starting    State = "starting"
 	Configuring State = "configuring"
