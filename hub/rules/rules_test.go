@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +35,13 @@ func house(t *testing.T, journal string, b bell, limit time.Duration) (*bus.Bus,
 	if b != nil {
 		r := New(bs, b, func(string) time.Duration { return limit }, slog.New(slog.DiscardHandler))
 		run.Go(func() { _ = r.Serve(ctx) })
+		// What comes before the first subscription of all is nobody's.
+		for !slices.ContainsFunc(bs.Stats().Takers, func(k bus.TakerStats) bool { return k.Name == "rules" }) {
+			if t.Context().Err() != nil {
+				t.Fatal("the rule does not subscribe")
+			}
+			runtime.Gosched()
+		}
 	}
 	return bs, sync.OnceFunc(func() { stop(); run.Wait() })
 }
