@@ -189,6 +189,26 @@ func TestPathPluginIsCheckedByItsOwnSchema(t *testing.T) {
 	}
 }
 
+// TestFaultsOfOnePathPluginAreItsOwn: the settings of one executable keep no other
+// from running.
+func TestFaultsOfOnePathPluginAreItsOwn(t *testing.T) {
+	touchbell := hubtest.Build(t, "./examples/touchbell")
+	_, c := inProcess(t, "plugins:\n  bad: {path: "+touchbell+"}\n  good: {path: "+touchbell+"}\ncameras:\n"+
+		"  gate: {kind: doorbell, plugin: bad, source: {flie: /nowhere}}\n  shed: {kind: doorbell, plugin: good, source: {file: "+t.TempDir()+"/press}}\n")
+	hubtest.Eventually(t, "bad is blocked and good runs", func() bool {
+		return state(t, c, "bad").State == "blocked" && state(t, c, "good").State == "running"
+	})
+	// Asked again when both schemas are known, it still runs.
+	pid := state(t, c, "good").PID
+	if err := c.Restart(t.Context(), "good"); err != nil {
+		t.Fatal(err)
+	}
+	hubtest.Eventually(t, "good runs again", func() bool {
+		p := state(t, c, "good")
+		return p.State == "running" && p.PID != pid
+	})
+}
+
 func save(t *testing.T, dir, yaml string) {
 	t.Helper()
 	file := filepath.Join(dir, "porchlight.yaml")

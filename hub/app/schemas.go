@@ -45,13 +45,16 @@ func (s *schemas) learn(entry string, d *pb.Description) {
 // settings. What is wrong is told like every other problem of the file, and keeps
 // that plugin from being configured.
 func (h *Hub) checkPath(entry string, d *pb.Description) error {
+	var own schemas // another executable's faults are its own
+	own.learn(entry, d)
 	h.schemas.learn(entry, d)
 	running, _ := h.state.running()
-	_, problems := config.Parse(running.File(), running.Source(), h.schemas.options(h.opts.LoadOptions))
+	_, problems := config.Parse(running.File(), running.Source(), own.options(h.opts.LoadOptions))
 	err := config.AsError(problems)
 	if err == nil {
 		return nil
 	}
+	_, problems = config.Parse(running.File(), running.Source(), h.schemas.options(h.opts.LoadOptions))
 	h.state.keep(problems)
 	h.tellProblems(problems, "Plugin "+entry+" is not started with these settings.")
 	h.web.Changed()

@@ -32,7 +32,6 @@ type Spec struct {
 	Config      json.RawMessage
 	Devices     []*pb.DeviceEntry
 	Permissions json.RawMessage // the YAML's; the host reads them
-	Rates       json.RawMessage // the YAML's limits.rates; the host reads them
 
 	Limits  Limits
 	Health  Health
@@ -114,7 +113,7 @@ func sameProcess(a, b Spec) bool {
 
 // sameConfig: the plugin and the host need not hear of b.
 func sameConfig(a, b Spec) bool {
-	return sameJSON(a.Config, b.Config) && sameJSON(a.Permissions, b.Permissions) && sameJSON(a.Rates, b.Rates) &&
+	return sameJSON(a.Config, b.Config) && sameJSON(a.Permissions, b.Permissions) &&
 		slices.EqualFunc(a.Devices, b.Devices, func(x, y *pb.DeviceEntry) bool { return proto.Equal(x, y) })
 }
 
