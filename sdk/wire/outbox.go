@@ -172,10 +172,12 @@ func (o *Outbox[M]) Offer(m M) (taken bool, dropped uint64) {
 }
 
 // Serve sends what is queued over one stream until ctx ends or send fails. One
-// Serve runs at a time.
-func (o *Outbox[M]) Serve(ctx context.Context, send func(M) error) error {
+// Serve runs at a time. It calls begun when the outbox takes answers for the stream:
+// one who reads before that loses the answer to what he reads.
+func (o *Outbox[M]) Serve(ctx context.Context, send func(M) error, begun func()) error {
 	o.attach()
 	defer o.detach()
+	begun()
 	for {
 		m, ok := o.next()
 		if !ok {

@@ -29,7 +29,7 @@ func open(ctx context.Context, o *Outbox[*pb.FromPlugin]) *stream {
 		s.done <- o.Serve(ctx, func(m *pb.FromPlugin) error {
 			s.sent = append(s.sent, m)
 			return nil
-		})
+		}, func() {})
 	}()
 	synctest.Wait()
 	return s
@@ -101,7 +101,7 @@ func TestOutboxPriorities(t *testing.T) {
 				<-gate
 				sent = append(sent, fmt.Sprintf("%T", m.GetM())[len("*pluginv1.FromPlugin_"):])
 				return nil
-			})
+			}, func() {})
 		}()
 		synctest.Wait()
 		o.Offer(&pb.FromPlugin{M: &pb.FromPlugin_Log{}}) // taken at once, held at the gate
@@ -174,6 +174,27 @@ func TestOutboxGivingUp(t *testing.T) {
 	})
 }
 
+// Who reads the stream once the outbox has begun can answer the first thing he reads.
+func TestOutboxBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newLink()
+		ctx, cancel := context.WithCancel(t.Context())
+		sent := 0
+		go func() {
+			_ = o.Serve(ctx, func(*pb.FromPlugin) error { sent++; return nil }, func() {
+				if !o.Send(&pb.FromPlugin{M: &pb.FromPlugin_Reply{}}) {
+					t.Error("the reply to the first command is lost")
+				}
+			})
+		}()
+		synctest.Wait()
+		if sent != 1 {
+			t.Errorf("%d replies were sent, want 1", sent)
+		}
+		cancel()
+	})
+}
+
 func TestOutboxBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newLink()
@@ -190,7 +211,7 @@ func TestOutboxBounds(t *testing.T) {
 			t.Errorf("one too many: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { _ = o.Serve(ctx, func(*pb.FromPlugin) error { <-ctx.Done(); return ctx.Err() }) }()
+		go func() { _ = o.Serve(ctx, func(*pb.FromPlugin) error { <-ctx.Done(); return ctx.Err() }, func() {}) }()
 		synctest.Wait()
 		var dropped uint64
 		for range maxIdle + 7 {

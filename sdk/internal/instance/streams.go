@@ -44,7 +44,7 @@ func attend[In, Out any](in *Instance, l lane, ctx context.Context, recv func() 
 		return status.Error(codes.Unavailable, "the plugin is stopping")
 	}
 	defer in.detach(l, at)
-	go func() { // ends with the stream, which ends with this handler
+	read := func() { // ends with the stream, which ends with this handler
 		defer cancel()
 		for {
 			m, err := recv()
@@ -53,8 +53,8 @@ func attend[In, Out any](in *Instance, l lane, ctx context.Context, recv func() 
 			}
 			take(m)
 		}
-	}()
-	if err := out.Serve(ctx, send); err != nil && !errors.Is(err, context.Canceled) {
+	}
+	if err := out.Serve(ctx, send, func() { go read() }); err != nil && !errors.Is(err, context.Canceled) {
 		return status.Error(codes.Unavailable, err.Error())
 	}
 	return nil
