@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -90,4 +91,13 @@ func (s *configState) differs(c *config.Config) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.current == nil || !bytes.Equal(s.current.Source(), c.Source()) || config.AsError(s.problems) != nil
+}
+
+// Files are the texts of the config's files as a page may show them.
+func (s *configState) Files() []api.ConfigFile {
+	if s.file == "" {
+		return nil
+	}
+	text, _ := s.Source(s.file)
+	return []api.ConfigFile{{Name: filepath.Base(s.file), Path: s.file, Main: true, Text: text}}
 }

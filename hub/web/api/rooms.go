@@ -26,6 +26,10 @@ type Rooms struct {
 	Config   ConfigRoom
 	Pictures Pictures
 	Explain  Explainer
+	// Hooks, Sources and Doctor are optional: without them their routes answer 501.
+	Hooks   Hooks
+	Sources Sources
+	Doctor  Doctor
 	// Cards tell what is wrong with the hub itself, oldest first. Optional: nothing ever is.
 	Cards func() []Card
 	// Ready tells why the hub is not ready yet, nil when it is. Optional: always ready.
@@ -106,9 +110,35 @@ type Plugins interface {
 	Act(ctx context.Context, plugin, action string, input json.RawMessage) (json.RawMessage, error)
 }
 
+// Hooks ring by a POST of whoever has the URL.
+type Hooks interface {
+	// Hook is the camera's, made when first asked for.
+	Hook(ctx context.Context, camera string) (Hook, error)
+	// Renew makes the old URL worthless.
+	Renew(ctx context.Context, camera string) (Hook, error)
+	// Ring finds the camera of a token and rings it; ErrNotFound: nobody has that token.
+	Ring(ctx context.Context, token string) (eventID string, err error)
+}
+
+// Sources are the streams that the hub pulls.
+type Sources interface {
+	// Test looks at a camera afresh, over a connection of its own.
+	Test(ctx context.Context, camera string) (CameraReport, error)
+	// Retry tries now, whatever the next try was to be.
+	Retry(ctx context.Context, camera string) error
+}
+
+// Doctor looks at the house and the machine.
+type Doctor interface {
+	// Check looks at the areas, none: all.
+	Check(ctx context.Context, areas []string) []Check
+}
+
 // ConfigRoom is the YAML, for reading.
 type ConfigRoom interface {
 	State() ConfigState
+	// Files are the main one and those that it includes, as they are on disk now.
+	Files() []ConfigFile
 	Effective() []byte // YAML, secrets masked
 	Validate(ctx context.Context, yaml []byte) []ConfigProblem
 }

@@ -25,6 +25,87 @@ type Camera struct {
 	Streams       []string  `json:"streams" nullable:"false"` // main, sub; empty until media arrived
 	Talk          bool      `json:"talk"`
 	Snapshot      bool      `json:"snapshot"`
+	// Button: it has neither plugin nor source, and is rung by its hook.
+	Button bool `json:"button"`
+	// Rotate is how far its picture is turned clockwise for people, in degrees.
+	Rotate  int      `json:"rotate" enum:"0,90,180,270"`
+	Sources []Source `json:"sources" nullable:"false"` // main first
+}
+
+// Source is where one stream of a camera comes from, and how that goes. Figures are
+// zero where they are not known.
+type Source struct {
+	Stream string `json:"stream" enum:"main,sub"`
+	// State: off (nobody wants it), connecting, live, waiting (for the next try), locked
+	// (the password was refused), pushed (its plugin sends it), unknown.
+	State   string    `json:"state" example:"live"`
+	Code    string    `json:"code,omitempty"` // E-… ; GET /explain/{code}
+	Reason  string    `json:"reason,omitempty"`
+	Fix     string    `json:"fix,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	NextTry time.Time `json:"next_try,omitzero"`
+	Pull    string    `json:"pull,omitempty" example:"always"` // always, on_demand, battery
+	Address string    `json:"address,omitempty"`               // host and port, never a credential
+
+	Transport string   `json:"transport,omitempty" example:"tcp"`
+	Server    string   `json:"server,omitempty"` // as the camera names itself
+	Codec     string   `json:"codec,omitempty" example:"h264"`
+	CodecName string   `json:"codec_name,omitempty" example:"avc1.4d401f"` // RFC 6381
+	Sound     []string `json:"sound" nullable:"false"`
+	Width     int      `json:"width,omitempty"`
+	Height    int      `json:"height,omitempty"`
+	// Worked are the deviations that were worked around, as docs/protocol.md names them.
+	Worked []string `json:"worked" nullable:"false"`
+
+	FPS         float64 `json:"fps,omitempty"`
+	BitrateKbps int     `json:"bitrate_kbps,omitempty"`
+	GOPMS       int64   `json:"gop_ms,omitempty"`
+	LastFrameMS int64   `json:"last_frame_ms,omitempty"` // its age
+	RingMS      int64   `json:"ring_ms,omitempty"`
+	RingBytes   int64   `json:"ring_bytes,omitempty"`
+	NoPrebuffer bool    `json:"no_prebuffer,omitempty"` // one GOP is bigger than the ring may be
+	Readers     int     `json:"readers"`
+	SkippedGOPs uint64  `json:"skipped_gops"`
+	Reconnects  uint64  `json:"reconnects"`
+	Repairs     uint64  `json:"repairs"` // of time stamps
+}
+
+// CameraReport is what a fresh look at a camera found.
+type CameraReport struct {
+	Camera  string   `json:"camera"`
+	OK      bool     `json:"ok"`
+	Checks  []Check  `json:"checks" nullable:"false"`
+	Sources []Source `json:"sources" nullable:"false"`
+}
+
+// Check is one line of the doctor: what was looked at, and what to do about it.
+type Check struct {
+	Area  string `json:"area" example:"cameras"` // network, cameras, audio, storage, clock, tools, config, plugins
+	State string `json:"state" enum:"ok,warn,fail,skip"`
+	What  string `json:"what"`
+	Why   string `json:"why,omitempty"` // why it matters
+	Fix   string `json:"fix,omitempty"` // the exact thing to do
+	Code  string `json:"code,omitempty"`
+}
+
+// Hook lets anything ring a camera or a bare button by one POST.
+type Hook struct {
+	Camera   string    `json:"camera"`
+	URL      string    `json:"url"` // holds its token: a secret
+	Created  time.Time `json:"created"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+}
+
+// Token lets a program use the API. The secret itself is shown once, when it is made.
+type Token struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Scopes   []string  `json:"scopes" nullable:"false"`  // view, talk, control, config, admin
+	Cameras  []string  `json:"cameras" nullable:"false"` // empty: all
+	Created  time.Time `json:"created"`
+	Expires  time.Time `json:"expires,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Secret   string    `json:"secret,omitempty" example:"plt_…"`
 }
 
 // Event as the API tells it. Data depends on the type; see sdk/event.
@@ -207,6 +288,26 @@ type ConfigState struct {
 	// Timezone is that of the times people are shown; empty: the system's.
 	Timezone string          `json:"timezone,omitempty"`
 	Problems []ConfigProblem `json:"problems" nullable:"false"`
+	// Plan is what the last save changed; absent before one.
+	Plan *ConfigPlan `json:"plan,omitempty"`
+}
+
+// ConfigPlan is what a save changed, each entry as "camera front_door".
+type ConfigPlan struct {
+	At     time.Time `json:"at"`
+	Start  []string  `json:"start" nullable:"false"`
+	Stop   []string  `json:"stop" nullable:"false"`
+	Change []string  `json:"change" nullable:"false"`
+	Keep   []string  `json:"keep" nullable:"false"`
+}
+
+// ConfigFile is one file of the config as a page may show it: line by line the same,
+// secrets masked.
+type ConfigFile struct {
+	Name string `json:"name" example:"conf.d/cameras.yaml"` // from the main file's folder
+	Path string `json:"path"`
+	Main bool   `json:"main"`
+	Text string `json:"text"`
 }
 
 // ConfigProblem is one thing wrong at one place of a file.
