@@ -86,6 +86,9 @@ func (p pluginSide) Connected(plugin string, out supervisor.Outbox) supervisor.S
 	return s
 }
 
+// Configured: what it says of its cameras may be another now.
+func (p pluginSide) Configured(plugin string) {}
+
 // nothing is the session of a plugin whose entry went while it connected.
 type nothing struct{}
 

@@ -26,6 +26,9 @@ type Host interface {
 	Call(ctx context.Context, plugin string, c *pb.HubCall) *pb.HubReply
 	// Connected: both streams are open and Configure is done.
 	Connected(plugin string, out Outbox) Session
+	// Configured: it has taken a config, the first or another, and takes commands. It
+	// must not block.
+	Configured(plugin string)
 	Log(plugin string, l *pb.Log)
 	Repair(plugin string, r *pb.Repair)
 	// StateChanged is called in the order of the changes and must not block.

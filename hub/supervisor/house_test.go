@@ -170,6 +170,10 @@ func (g *guest) Connected(name string, out Outbox) Session {
 	return seat{g, name}
 }
 
+func (g *guest) Configured(name string) {
+	g.note(func() { g.calls = append(g.calls, "configured "+name) })
+}
+
 func (g *guest) Log(name string, l *pb.Log) {
 	g.note(func() { g.logs[name] = append(g.logs[name], l.GetMessage()) })
 }

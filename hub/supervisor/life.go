@@ -192,6 +192,7 @@ func (l *life) connect(ctx context.Context) ending {
 		return ending{failure: l.p.CallFailed(fault.Link, "opening its streams", child.ConnectTimeout, err)}
 	}
 	l.expose(l)
+	l.i.s.o.Host.Configured(l.i.name)
 	defer func() {
 		l.expose(nil)
 		l.p.Kill() // first: a call to a hung plugin ends no sooner

@@ -43,6 +43,15 @@ func TestConfigReachesOnlyTheEntryThatDiffers(t *testing.T) {
 	if st, _ := s.Plugin("one"); st.PID != before.PID {
 		t.Error("an applied config started the process again")
 	}
+	g.until(t, "word of both configs of one", func() bool {
+		told := 0
+		for _, c := range g.calls {
+			if c == "configured one" {
+				told++
+			}
+		}
+		return told == 2
+	})
 
 	one.Config = config("restart")
 	apply(t, s, one, two)

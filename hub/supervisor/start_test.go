@@ -23,7 +23,7 @@ func TestGoodPluginRunsAndStops(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 	apply(t, s)
-	if got := g.calls; !slices.Equal(got, []string{"started gate", "grant gate", "connected gate", "closed gate", "stopped gate"}) {
+	if got := g.calls; !slices.Equal(got, []string{"started gate", "grant gate", "connected gate", "configured gate", "closed gate", "stopped gate"}) {
 		t.Fatalf("calls %v", got)
 	}
 	var states []State

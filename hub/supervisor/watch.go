@@ -206,6 +206,7 @@ func (w *watcher) wish(ctx context.Context) (asked string, f *fault.Failure) {
 	w.spec = wish
 	w.stopProven()
 	w.proven, w.stopProven = i.s.o.Clock.After(provenAfter)
+	i.s.o.Host.Configured(i.name)
 	return "", nil
 }
 
