@@ -142,6 +142,10 @@ func (f *fakeHouse) State() api.ConfigState { f.mu.Lock(); defer f.mu.Unlock(); 
 
 func (f *fakeHouse) Effective() []byte { return []byte("version: 1\n") }
 
+func (f *fakeHouse) Files() []api.ConfigFile {
+	return []api.ConfigFile{{Name: "porchlight.yaml", Path: "/etc/porchlight.yaml", Main: true, Text: "version: 1\n"}}
+}
+
 func (f *fakeHouse) Validate(_ context.Context, yaml []byte) []api.ConfigProblem {
 	if strings.Contains(string(yaml), "pasword") {
 		return []api.ConfigProblem{{File: "porchlight.yaml", Line: 3, Column: 5, Severity: "error", Code: "E-CFG-UNKNOWN-KEY", Message: "unknown key"}}

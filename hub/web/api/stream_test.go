@@ -30,6 +30,7 @@ func (calmHouse) Quiet() Quiet                                 { return Quiet{} 
 func (calmHouse) SetQuiet(context.Context, time.Time) error    { return nil }
 func (calmHouse) State() ConfigState                           { return ConfigState{Valid: true} }
 func (calmHouse) Effective() []byte                            { return nil }
+func (calmHouse) Files() []ConfigFile                          { return nil }
 
 func (calmHouse) Validate(context.Context, []byte) []ConfigProblem { return nil }
 
