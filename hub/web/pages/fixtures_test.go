@@ -30,6 +30,7 @@ type house struct {
 	state   api.ConfigState
 	yaml    string
 	source  string
+	files   []api.ConfigFile // those that the main one includes
 	broken  error // what the events room answers
 	did     []string
 }
@@ -112,7 +113,13 @@ func (h *house) SetQuiet(_ context.Context, until time.Time) error {
 func (h *house) State() api.ConfigState                               { return h.state }
 func (h *house) Effective() []byte                                    { return []byte(h.yaml) }
 func (h *house) Validate(context.Context, []byte) []api.ConfigProblem { return nil }
-func (h *house) Source(string) (string, bool)                         { return h.source, h.source != "" }
+
+func (h *house) Files() []api.ConfigFile {
+	if h.source == "" {
+		return h.files
+	}
+	return append([]api.ConfigFile{{Name: "porchlight.yaml", Path: "/home/elm/porchlight.yaml", Main: true, Text: h.source}}, h.files...)
+}
 
 func (h *house) Explain(code string) (api.Explanation, bool) {
 	return api.Explanation{Code: code, Title: "A key that the config does not know", What: "The file has a key that has no meaning there.\n\nThe old config stays in force.", Mend: "Write the key that was meant."}, code != "E-NO"
