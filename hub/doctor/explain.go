@@ -21,6 +21,7 @@ func areas() []map[string]Text {
 		mediaTexts(),
 		speakerTexts(),
 		pluginTexts(),
+		sourceTexts(),
 		webTexts(),
 	}
 }

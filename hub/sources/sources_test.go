@@ -1,0 +1,233 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
+)
+
+// house is the plugins, the secrets and the taker of a test.
+type house struct {
+	mu      sync.Mutex
+	answer  func(plugin, camera string) (*pb.SourceDescriptor, error)
+	asked   []string
+	secrets map[string]string
+	taken   []Camera
+	removed []string
+}
+
+func (h *house) ask(_ context.Context, plugin, camera string) (*pb.SourceDescriptor, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = append(h.asked, plugin+"/"+camera)
+	return h.answer(plugin, camera)
+}
+
+func (h *house) secret(_, name string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v, ok := h.secrets[name]; ok {
+		return v, nil
+	}
+	return "", errors.New("no such secret")
+}
+
+func (h *house) Take(c Camera) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken = append(h.taken, c)
+}
+
+func (h *house) Remove(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.removed = append(h.removed, id)
+}
+
+func (h *house) last() Camera {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.taken) == 0 {
+		return Camera{}
+	}
+	return h.taken[len(h.taken)-1]
+}
+
+func (h *house) asks() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.asked)
+}
+
+func good(url string) *pb.SourceDescriptor {
+	return &pb.SourceDescriptor{Streams: []*pb.StreamSource{
+		{Name: "main", Url: url, Credential: &pb.Credential{Username: "viewer", Secret: "yard"}},
+		{Name: "sub", Url: url + "/sub"},
+	}}
+}
+
+func yard() Wish { return Wish{Camera: "yard", Plugin: "rtsp", Pull: "auto", Settings: "1"} }
+
+// run serves a room within synctest until the test's function returns.
+func run(t *testing.T, h *house, f func(s *Sources)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{Ask: h.ask, Secret: h.secret, Taker: h})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		synctest.Wait()
+		f(s)
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTheLastGoodSourceStays(t *testing.T) {
+	h := &house{secrets: map[string]string{"yard": "p@:/#"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
+	run(t, h, func(s *Sources) {
+		s.Apply([]Wish{yard()})
+		synctest.Wait()
+		c := h.last()
+		if len(c.Streams) != 2 || c.Streams[0].URL.Password != "p@:/#" || c.Streams[0].Policy != "always" || c.Streams[1].Policy != "on_demand" || c.Streams[0].Transport != "tcp" {
+			t.Fatalf("taken %+v", c)
+		}
+		if text := fmt.Sprintf("%v %+v %#v %s", c.Streams[0].URL, c.Streams[0].URL, c.Streams[0].URL, c.Streams[0].Description); strings.Contains(text, "p@:/#") {
+			t.Error("printed with its password:", text)
+		}
+		// The plugin is killed: it answers no more, and nothing is taken away.
+		h.answer = func(string, string) (*pb.SourceDescriptor, error) { return nil, errors.New("it ended") }
+		s.Configured("rtsp")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got, ok := s.Camera("yard"); !ok || got.Streams[0].URL.URL != "rtsp://10.0.0.9/a" || len(h.removed) != 0 {
+			t.Errorf("camera %+v %v, removed %v", got, ok, h.removed)
+		}
+		if st := s.State("yard"); !st.Known || st.Err == nil {
+			t.Errorf("state %+v", st)
+		}
+		// 1, 2, 5, 10, 30 s: a minute has the first four waits and one more.
+		if n := h.asks(); n < 5 || n > 7 {
+			t.Errorf("asked %d times", n)
+		}
+		// It is back with another address.
+		h.answer = func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.10/a"), nil }
+		s.Configured("rtsp")
+		synctest.Wait()
+		if got := h.last(); got.Streams[0].URL.URL != "rtsp://10.0.0.10/a" || s.State("yard").Err != nil {
+			t.Errorf("after the move %+v", got)
+		}
+		s.Apply(nil)
+		if len(h.removed) != 1 {
+			t.Errorf("removed %v", h.removed)
+		}
+	})
+}
+
+func TestSecretsAreLookedUpAgain(t *testing.T) {
+	h := &house{secrets: map[string]string{}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
+	run(t, h, func(s *Sources) {
+		s.Apply([]Wish{yard()})
+		synctest.Wait()
+		var f *Fault
+		if st := s.State("yard"); !errors.As(st.Err, &f) || f.Code() != codeSecret || !strings.Contains(f.Hint(), "porchlight secrets set yard") {
+			t.Fatalf("without the secret: %+v", st)
+		}
+		h.secrets = map[string]string{"yard": "first"}
+		s.Apply([]Wish{yard()})
+		if got := h.last(); len(got.Streams) == 0 || got.Streams[0].URL.Password != "first" {
+			t.Fatalf("taken %+v", got)
+		}
+		h.secrets = map[string]string{"yard": "second"}
+		s.Apply([]Wish{yard()})
+		if got := h.last().Streams[0].URL.Password; got != "second" {
+			t.Errorf("password %q", got)
+		}
+		if n := h.asks(); n != 1 {
+			t.Errorf("the plugin was asked %d times for a password of the owner's", n)
+		}
+	})
+}
+
+func TestOwnersWordIsAbove(t *testing.T) {
+	d := good("rtsp://10.0.0.9/a")
+	d.Pull = "battery"
+	h := &house{secrets: map[string]string{"yard": "x"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return d, nil }}
+	run(t, h, func(s *Sources) {
+		w := yard()
+		s.Apply([]Wish{w})
+		synctest.Wait()
+		if got := h.last(); got.Streams[0].Policy != "battery" || got.Streams[1].Policy != "battery" || got.Limit != time.Minute {
+			t.Errorf("plugin's word: %+v", got)
+		}
+		w.Pull, w.NoSub = "always", true
+		s.Apply([]Wish{w})
+		if got := h.last(); len(got.Streams) != 1 || got.Streams[0].Policy != "always" {
+			t.Errorf("owner's word: %+v", got)
+		}
+		// A plugin that answers no camera.source pushes.
+		h.answer = func(string, string) (*pb.SourceDescriptor, error) {
+			return nil, &Refused{Code: pb.Code_CODE_UNSUPPORTED, Message: "no"}
+		}
+		s.Configured("rtsp")
+		synctest.Wait()
+		if st := s.State("yard"); !st.Push || st.Err != nil {
+			t.Errorf("pushing plugin: %+v", st)
+		}
+	})
+}
+
+func TestAgainIsNotTooOften(t *testing.T) {
+	h := &house{secrets: map[string]string{"yard": "x"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
+	run(t, h, func(s *Sources) {
+		s.Apply([]Wish{yard()})
+		synctest.Wait()
+		for range 100 {
+			s.Again("yard")
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := h.asks(); n < 2 || n > 3 {
+			t.Errorf("asked %d times in 10 s", n)
+		}
+	})
+}
+
+func TestBadDescriptionsAreNamed(t *testing.T) {
+	long := "rtsp://h/" + strings.Repeat("x", maxURL)
+	secret := func(string, string) (string, error) { return "pw", nil }
+	for name, d := range map[string]*pb.SourceDescriptor{
+		"nothing":            {},
+		"scheme":             {Streams: []*pb.StreamSource{{Name: "main", Url: "file:///etc/passwd"}}},
+		"credential inside":  {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsp://u:hunter2@h/a"}}},
+		"no host":            {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsp:///a"}}},
+		"long":               {Streams: []*pb.StreamSource{{Name: "main", Url: long}}},
+		"not a URL":          {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsp://hunter2\x00/"}}},
+		"name":               {Streams: []*pb.StreamSource{{Name: "third", Url: "rtsp://h/a"}}},
+		"twice":              {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsp://h/a"}, {Name: "main", Url: "rtsp://h/b"}}},
+		"transport":          {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsp://h/a", Transport: "quic"}}},
+		"fingerprint":        {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsps://h/a", Fingerprint: "sha256:12"}}},
+		"two passwords":      {Streams: []*pb.StreamSource{{Name: "main", Url: "rtsp://h/a", Credential: &pb.Credential{Secret: "a", Password: "b"}}}},
+		"pull":               {Push: true, Pull: "sometimes"},
+		"snapshot":           {Push: true, Snapshot: "maybe"},
+		"snapshot's address": {Push: true, SnapshotUrl: "gopher://h/"},
+	} {
+		_, err := describe(yard(), d, secret)
+		var f *Fault
+		if !errors.As(err, &f) || f.Code() == "" || f.Hint() == "" || !strings.Contains(err.Error(), "yard") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: told with the password: %v", name, err)
+		}
+	}
+}
