@@ -29,6 +29,9 @@ type Core struct {
 	mu      sync.Mutex
 	streams map[[2]string]*Stream
 	images  map[string]*picture
+
+	hearMu  sync.Mutex
+	hearers []*hearer
 }
 
 // New makes a core without streams.
@@ -61,18 +64,37 @@ func (c *Core) Lookup(camera, stream string) (*Stream, bool) {
 	return s, ok
 }
 
-// Streams returns all streams, in the order of their names.
+// Streams returns all streams but those of removed cameras, in the order of their names.
 func (c *Core) Streams() []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := make([]*Stream, 0, len(c.streams))
 	for _, s := range c.streams {
-		all = append(all, s)
+		if !s.gone.Load() {
+			all = append(all, s)
+		}
 	}
 	slices.SortFunc(all, func(a, b *Stream) int {
 		return cmp.Or(cmp.Compare(a.camera, b.camera), cmp.Compare(a.name, b.name))
 	})
 	return all
+}
+
+// Remove ends what is written for camera and empties its rings, for reason. Readers
+// stay and wait, since a camera of that id may come again.
+func (c *Core) Remove(camera, reason string) {
+	c.mu.Lock()
+	delete(c.images, camera)
+	var of []*Stream
+	for key, s := range c.streams {
+		if key[0] == camera {
+			of = append(of, s)
+		}
+	}
+	c.mu.Unlock()
+	for _, s := range of {
+		s.remove(reason)
+	}
 }
 
 // Used is how many bytes all rings hold.

@@ -68,6 +68,14 @@ func (s *Stream) Open(o ReadOptions) *Reader {
 	if o.BatchBytes == 0 {
 		o.BatchBytes = batchBytes
 	}
+	s.tell.Lock()
+	defer s.tell.Unlock()
+	r := s.open(o)
+	s.heard("reader")
+	return r
+}
+
+func (s *Stream) open(o ReadOptions) *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &Reader{s: s, opts: o, live: o.Start.From != av.FromSecondsBack, writer: s.begun}
@@ -241,9 +249,20 @@ func (r *Reader) Stats() ReaderStats {
 
 // Close ends the reader; a waiting Next returns.
 func (r *Reader) Close() {
+	r.s.tell.Lock()
+	defer r.s.tell.Unlock()
+	if r.close() {
+		r.s.heard("")
+	}
+}
+
+// close reports whether this was the first time.
+func (r *Reader) close() bool {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
+	first := !r.closed
 	r.closed = true
 	delete(r.s.readers, r)
 	r.s.broadcast()
+	return first
 }

@@ -15,12 +15,13 @@ type Stats struct {
 
 	FPS      float64
 	Bitrate  float64       // bit a second, all tracks
-	GOP      time.Duration // between the newest two key frames; 0: not known
+	GOP      time.Duration // between the newest two key frames of one writer; 0: not known
 	LastUnit time.Duration // age of the newest unit; -1: there is none
 	RingSpan time.Duration
 	RingSize int64 // bytes
 
 	Readers     int
+	Writers     uint64 // so far; each after the first was a reconnect
 	Units       uint64
 	SkippedGOPs uint64 // by all readers
 	Repairs     uint64 // time stamps that were set right
@@ -37,7 +38,7 @@ func (s *Stream) Stats() Stats {
 	now := time.Now()
 	st := Stats{
 		Camera: s.camera, Stream: s.name, State: s.state, Tracks: s.set.tracks, Generation: s.set.epoch,
-		LastUnit: -1, RingSize: s.ring.bytes, Readers: len(s.readers),
+		LastUnit: -1, RingSize: s.size.Load(), Readers: len(s.readers), Writers: s.begun, GOP: s.gop,
 		Units: s.units, SkippedGOPs: s.skipped, Repairs: s.line.repairs, Early: s.early, NoPrebuffer: s.cut,
 	}
 	if s.ring.n == 0 {
@@ -47,9 +48,6 @@ func (s *Stream) Stats() Stats {
 	first, last := g.at(g.first).recv, g.at(g.end()-1).recv
 	st.LastUnit = now.Sub(last)
 	st.RingSpan = now.Sub(first)
-	if n := len(g.entries); n > 1 {
-		st.GOP = g.at(g.entries[n-1]).recv.Sub(g.at(g.entries[n-2]).recv)
-	}
 	if span := last.Sub(first).Seconds(); span > 0 {
 		video, data := -1, 0 // the first one begins the span
 		for seq := g.first; seq < g.end(); seq++ {
@@ -101,11 +99,13 @@ func (s *Stream) Describe() Description {
 func (s *Stream) NewestKey() (*av.Unit, av.Track, time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.ring.newest()
-	if !ok {
+	sl := s.kept
+	if e, ok := s.ring.newest(); ok {
+		sl = s.ring.at(e)
+	}
+	if sl == nil {
 		return nil, av.Track{}, time.Time{}, false
 	}
-	sl := s.ring.at(e)
 	t, ok := sl.set.track(sl.unit.Track)
 	return sl.unit, t, sl.recv, ok && sl.video
 }

@@ -28,6 +28,8 @@ var (
 type Stream struct {
 	core         *Core
 	camera, name string
+	gone         atomic.Bool // its camera was removed
+	tell         sync.Mutex  // held while demand changes and is told, so that it is told in order
 
 	mu      sync.Mutex
 	ring    ring
@@ -41,11 +43,15 @@ type Stream struct {
 	waiting int
 	readers map[*Reader]struct{}
 	holds   map[*hold]struct{}
+	asked   int          // of those who want it and do not read
 	skipped uint64       // GOPs, of readers that have gone too
-	size    atomic.Int64 // ring.bytes, for who does not hold mu
+	kept    *slot        // key frame of the newest GOP, if that did not fit
+	size    atomic.Int64 // bytes in the ring and of kept, for who does not hold mu
 	units   uint64
-	early   uint64 // units before the first key frame
-	cut     bool   // the newest GOP did not fit, so nobody can begin in it
+	early   uint64        // units before the first key frame
+	cut     bool          // the newest GOP did not fit, so nobody can begin in it
+	key     time.Time     // when the newest key frame came; zero: the writer has sent none
+	gop     time.Duration // between the newest two of one writer
 }
 
 type hold struct{ d time.Duration }
@@ -110,6 +116,29 @@ func (s *Stream) Hold(d time.Duration) (kept time.Duration, release func()) {
 	}
 }
 
+// Tell says why nothing comes, while nobody writes.
+func (s *Stream) Tell(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writer != nil || s.state.Reason == reason {
+		return
+	}
+	s.gone.Store(false)
+	s.setState(State{Reason: reason, Since: s.state.Since})
+}
+
+func (s *Stream) remove(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writer != nil {
+		s.writer.ended, s.writer = ErrEnded, nil
+	}
+	s.forget()
+	s.set = &trackSet{epoch: s.set.epoch}
+	s.gone.Store(true)
+	s.setState(State{Reason: reason, Since: time.Now()})
+}
+
 // span is how long the ring reaches back.
 func (s *Stream) span() time.Duration {
 	d := s.core.limits.RingTime
@@ -134,6 +163,8 @@ func (s *Stream) Begin(tracks []av.Track) (*Writer, error) {
 	w := &Writer{s: s, fresh: make(map[uint8]bool)}
 	s.writer = w
 	s.begun++
+	s.gone.Store(false)
+	s.key = time.Time{}
 	if s.name == Talk {
 		s.forget() // nobody hears again what somebody else has said
 	}
@@ -145,9 +176,23 @@ func (s *Stream) Begin(tracks []av.Track) (*Writer, error) {
 
 // forget empties the ring.
 func (s *Stream) forget() {
-	n := s.ring.dropTo(s.ring.end())
-	s.size.Add(-n)
-	s.core.used.Add(-n)
+	s.account(-s.ring.dropTo(s.ring.end()))
+	s.keep(nil)
+}
+
+// keep holds the key frame of a GOP that did not fit, for who makes a picture of it.
+func (s *Stream) keep(key *slot) {
+	if s.kept != nil {
+		s.account(-s.kept.cost)
+	}
+	if s.kept = key; key != nil {
+		s.account(key.cost)
+	}
+}
+
+func (s *Stream) account(bytes int64) {
+	s.size.Add(bytes)
+	s.core.used.Add(bytes)
 }
 
 func newSet(tracks []av.Track) (*trackSet, error) {
@@ -200,7 +245,7 @@ func (s *Stream) broadcast() {
 // the next key frame, and Stats says so.
 func (s *Stream) trim(now time.Time) {
 	span := s.span()
-	over := func() bool { return s.ring.bytes > s.core.limits.RingBytes }
+	over := func() bool { return s.size.Load() > s.core.limits.RingBytes }
 	for {
 		next, ok := s.ring.second()
 		if !ok || !(over() || now.Sub(s.ring.at(next).recv) >= span) {
@@ -212,18 +257,27 @@ func (s *Stream) trim(now time.Time) {
 	}
 }
 
-// drop takes the oldest GOP, or the oldest unit where there is only one GOP; false: nothing is left to take.
+// drop takes the oldest GOP, or the oldest unit where there is only one GOP, whose key
+// frame is kept aside as long as there is anything else to take; false: nothing is left.
 func (s *Stream) drop() bool {
-	to, ok := s.ring.second()
-	if !ok {
-		if s.ring.n < 2 {
-			return false
-		}
+	to, whole := s.ring.second()
+	switch {
+	case whole:
+	case s.ring.n >= 2:
 		to, s.cut = s.ring.first+1, true
+		if e, ok := s.ring.newest(); ok && e == s.ring.first && s.ring.at(e).video {
+			key := *s.ring.at(e)
+			s.account(-s.ring.dropTo(to))
+			s.keep(&key)
+			return true
+		}
+	case s.kept != nil:
+		s.keep(nil)
+		return true
+	default:
+		return false
 	}
-	n := s.ring.dropTo(to)
-	s.size.Add(-n)
-	s.core.used.Add(-n)
+	s.account(-s.ring.dropTo(to))
 	return true
 }
 
@@ -311,10 +365,14 @@ func (w *Writer) put(u *av.Unit, now time.Time) error {
 	u.Generation = s.set.epoch
 	s.units++
 	cost := s.ring.push(slot{unit: u, recv: now, set: s.set, video: t.Kind == av.Video}, entry)
-	s.size.Add(cost)
-	s.core.used.Add(cost)
+	s.account(cost)
 	if entry {
+		s.keep(nil)
 		w.keyed, s.cut = true, false
+		if !s.key.IsZero() {
+			s.gop = now.Sub(s.key)
+		}
+		s.key = now
 	}
 	s.trim(now)
 	s.broadcast()

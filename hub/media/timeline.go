@@ -12,6 +12,9 @@ const (
 	jumpLimit = 5 * time.Second
 	// jumpFrames: a new time is believed when it has lasted for so many units.
 	jumpFrames = 3
+	// pauseError: a step as long as the units were apart by the hub's clock is a pause of
+	// the camera and no jump, if the two differ by less.
+	pauseError = time.Second
 	// sameShift: two tracks that land this close after the same shift have jumped together.
 	sameShift = time.Second
 )
@@ -36,6 +39,7 @@ type clock struct {
 	step    int64 // the last believable one
 	odd     int   // units in a row that were not believed
 	begun   bool
+	recv    time.Time // when the last believed one came
 }
 
 // begin forgets the last writer's clocks, not the line.
@@ -74,7 +78,7 @@ func farthest(tr av.Track) int64 {
 
 func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out int64, jumped bool) {
 	if !c.begun {
-		c.begun = true
+		c.begun, c.recv = true, now
 		if !t.shifted {
 			t.shift, t.shifted = t.start(now)-tr.Duration(dts), true
 		}
@@ -82,7 +86,7 @@ func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out in
 		return dts + c.off, false
 	}
 	d := dts - c.lastIn
-	if d <= 0 || d > tr.Ticks(jumpLimit) {
+	if d <= 0 || d > tr.Ticks(jumpLimit) && !paused(tr.Duration(d), now.Sub(c.recv)) {
 		t.repairs++
 		c.odd++
 		if c.odd < jumpFrames {
@@ -95,11 +99,16 @@ func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out in
 			t.shift = tr.Duration(c.off)
 		}
 		jumped = true
-	} else {
+	} else if d <= tr.Ticks(jumpLimit) {
 		c.step = d
 	}
-	c.odd, c.lastIn = 0, dts
+	c.odd, c.lastIn, c.recv = 0, dts, now
 	return max(dts+c.off, c.lastOut+1), jumped
+}
+
+// paused reports whether two units that are step apart by their own time came apart so, too.
+func paused(step, passed time.Duration) bool {
+	return passed > jumpLimit-pauseError && (step-passed).Abs() < pauseError
 }
 
 // start is where a new writer's first unit goes: as long after the last one as it came later.

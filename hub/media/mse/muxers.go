@@ -103,7 +103,11 @@ func (m *Muxers) watch(k key) (v *viewer, leave func(), err error) {
 		m.shared[k] = s
 	}
 	s.viewers++
+	// The mux reads once for all. Who comes is told of one by one, since a camera on
+	// battery wakes for the one that comes, not for those that are there.
+	done := m.core.Stream(k.camera, k.stream).Ask("viewer")
 	return &viewer{f: s.feed}, func() {
+		done()
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if s.viewers--; s.viewers == 0 {

@@ -123,6 +123,7 @@ func (o *sender) wait(ctx context.Context, size int) error {
 func fitWhenKnown(ctx context.Context, stream *media.Stream, r av.Rendition) (media.Want, error) {
 	ctx, cancel := context.WithTimeout(ctx, trackWait)
 	defer cancel()
+	defer stream.Ask("reader")() // a stream that is pulled on demand begins for it
 	for {
 		_, changed := stream.State()
 		want, err := media.Fit(stream.Tracks(), r)
