@@ -172,9 +172,11 @@ func (h *Host) answer(ctx context.Context, n *entry, c *pb.HubCall, reply *pb.Hu
 		return h.hold(n, m.HoldPrebuffer, reply)
 	case *pb.HubCall_RequestKeyFrame:
 		return h.keyFrame(ctx, n, m.RequestKeyFrame, reply)
+	case *pb.HubCall_DeviceChanged:
+		return h.deviceChanged(n, m.DeviceChanged.GetDevice(), reply)
 	case *pb.HubCall_Dial, *pb.HubCall_Discover, *pb.HubCall_OpenTalk, *pb.HubCall_HttpFetch,
 		*pb.HubCall_RegisterWebhook, *pb.HubCall_ActOnDevice, *pb.HubCall_CutClip, *pb.HubCall_AskOwner,
-		*pb.HubCall_DeviceChanged, *pb.HubCall_DescribeHouse, *pb.HubCall_SetQuiet, *pb.HubCall_SetMode, *pb.HubCall_PlayChime:
+		*pb.HubCall_DescribeHouse, *pb.HubCall_SetQuiet, *pb.HubCall_SetMode, *pb.HubCall_PlayChime:
 		return ErrNotYet
 	default:
 		return refusal{pb.Code_CODE_INVALID, "the call is empty, or of a newer protocol"}
@@ -219,6 +221,15 @@ func (h *Host) secret(n *entry, m *pb.SecretGet, reply *pb.HubReply) error {
 		return err
 	}
 	reply.R = &pb.HubReply_Secret{Secret: &pb.SecretReply{Value: v}}
+	return nil
+}
+
+func (h *Host) deviceChanged(n *entry, device string, reply *pb.HubReply) error {
+	if !h.owns(n.Name, device) {
+		return denied("speaking for device " + clip(device, 64))
+	}
+	h.Changed(device)
+	reply.R = done()
 	return nil
 }
 

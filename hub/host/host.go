@@ -77,8 +77,10 @@ type Deps struct {
 	Secrets    Secrets
 	Commander  Commander
 	Supervisor Supervisor
-	Log        *slog.Logger
-	Now        func() time.Time
+	// Changed: a device's source or description is another now. It must not block.
+	Changed func(device string)
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Host checks and carries out what plugins ask. Safe for concurrent use.

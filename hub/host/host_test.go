@@ -69,6 +69,8 @@ type fixture struct {
 	bus   *bus.Bus
 	over  *overloads
 	clock *atomic.Int64 // offset of the clock in ns
+	// changed has the devices that a plugin said have changed; a test makes few.
+	changed chan string
 }
 
 func newHost(t *testing.T) *fixture {
@@ -87,11 +89,11 @@ func newHost(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	f := &fixture{bus: b, over: &overloads{}, clock: &atomic.Int64{}}
+	f := &fixture{bus: b, over: &overloads{}, clock: &atomic.Int64{}, changed: make(chan string, 8)}
 	f.Host, err = New(t.Context(), Deps{Bus: b, DB: db, Cameras: house{
 		"porch": {ID: "porch", Name: "Porch", Kind: "doorbell", Plugin: "bell", IgnoreOlderThan: 15 * time.Second},
 		"yard":  {ID: "yard", Name: "Yard", Kind: "camera", Plugin: "other"},
-	}, Media: noMedia{}, Secrets: sec, Supervisor: f.over, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return start.Add(time.Duration(f.clock.Load())) }})
+	}, Media: noMedia{}, Secrets: sec, Supervisor: f.over, Changed: func(device string) { f.changed <- device }, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return start.Add(time.Duration(f.clock.Load())) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,10 +322,21 @@ func TestCallsAreHeldAgainstTheGrant(t *testing.T) {
 	if r := f.call(t, "bell", &pb.HubCall{}); r.GetError().GetCode() != pb.Code_CODE_INVALID {
 		t.Errorf("an empty call: %v", r)
 	}
+	changed := func(device string) pb.Code {
+		return f.call(t, "bell", &pb.HubCall{C: &pb.HubCall_DeviceChanged{DeviceChanged: &pb.DeviceChanged{Device: device}}}).GetError().GetCode()
+	}
+	if c := changed("porch"); c != 0 || <-f.changed != "porch" {
+		t.Errorf("a change of its own camera: %v", c)
+	}
+	for _, device := range []string{"yard", "cellar", ""} {
+		if c := changed(device); c != pb.Code_CODE_DENIED || len(f.changed) > 0 {
+			t.Errorf("a change of %q, which is not its own: %v", device, c)
+		}
+	}
 	for _, c := range []*pb.HubCall{
 		{C: &pb.HubCall_Dial{}}, {C: &pb.HubCall_Discover{}}, {C: &pb.HubCall_OpenTalk{}}, {C: &pb.HubCall_HttpFetch{}},
 		{C: &pb.HubCall_RegisterWebhook{}}, {C: &pb.HubCall_ActOnDevice{}}, {C: &pb.HubCall_CutClip{}}, {C: &pb.HubCall_AskOwner{}},
-		{C: &pb.HubCall_DeviceChanged{}}, {C: &pb.HubCall_DescribeHouse{}}, {C: &pb.HubCall_SetQuiet{}}, {C: &pb.HubCall_SetMode{}}, {C: &pb.HubCall_PlayChime{}},
+		{C: &pb.HubCall_DescribeHouse{}}, {C: &pb.HubCall_SetQuiet{}}, {C: &pb.HubCall_SetMode{}}, {C: &pb.HubCall_PlayChime{}},
 		{C: &pb.HubCall_Snapshot{Snapshot: &pb.SnapshotGet{Camera: "porch", Handle: "of an event"}}},
 	} {
 		if r := f.call(t, "bell", c); r.GetError().GetCode() != pb.Code_CODE_NOT_YET {

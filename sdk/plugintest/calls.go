@@ -11,7 +11,7 @@ import (
 func NotYet() []string {
 	return []string{
 		"dial", "discover", "open_talk", "http_fetch", "register_webhook", "act_on_device", "cut_clip", "ask_owner",
-		"device_changed", "describe_house", "set_quiet", "set_mode", "play_chime",
+		"describe_house", "set_quiet", "set_mode", "play_chime",
 	}
 }
 
@@ -87,7 +87,7 @@ func (h *Hub) answerCall(c *pb.HubCall) *pb.HubReply {
 		return okay()
 	case *pb.HubCall_HoldPrebuffer:
 		return &pb.HubReply{R: &pb.HubReply_HoldPrebuffer{HoldPrebuffer: &pb.HoldPrebufferReply{Seconds: min(c.HoldPrebuffer.GetSeconds(), held)}}}
-	case *pb.HubCall_Unsubscribe, *pb.HubCall_CloseRepair, *pb.HubCall_RequestKeyFrame:
+	case *pb.HubCall_Unsubscribe, *pb.HubCall_CloseRepair, *pb.HubCall_RequestKeyFrame, *pb.HubCall_DeviceChanged:
 		return okay()
 	case *pb.HubCall_ListCameras:
 		out := &pb.ListCamerasReply{}
