@@ -1,0 +1,113 @@
+package rtsp
+
+import "fmt"
+
+// Kind of a Fault; who retries decides by it.
+type Kind string
+
+// Kinds.
+const (
+	Address     Kind = "address"     // the target itself is wrong; trying again cannot help
+	Unreachable Kind = "unreachable" // no route, no answer to the dial, no such name
+	Refused     Kind = "refused"     // the host is there, the port is closed
+	Login       Kind = "login"       // user or password refused
+	NotFound    Kind = "not_found"   // the camera does not know the path
+	Busy        Kind = "busy"        // too many watchers
+	Timeout     Kind = "timeout"     // it fell silent
+	Ended       Kind = "ended"       // it closed the connection
+	BadSDP      Kind = "bad_sdp"     // what it calls a description is none
+	NoMedia     Kind = "no_media"    // nothing in it that we carry, or no pictures came
+	Certificate Kind = "certificate" // of rtsps
+	Protocol    Kind = "protocol"    // an answer that cannot be made sense of
+	Sunk        Kind = "sink"        // who took the units wanted no more
+)
+
+// Fault says why a pull ended. It holds neither the password nor the query of the URL.
+type Fault struct {
+	Kind   Kind
+	Act    string // dial, describe, setup, play, read, ...
+	Where  string // address, without its query
+	Why    string
+	Status int // of the answer that was refused; 0: none
+	// Fingerprint of the certificate that was shown, where it is the matter.
+	Fingerprint string
+	// Tried tells that a user and a password were sent and refused: each more try counts
+	// towards a lock-out.
+	Tried bool
+	hint  string
+	err   error
+}
+
+func (f *Fault) Error() string {
+	if f.Where == "" {
+		return fmt.Sprintf("rtsp: %s: %s", f.Act, f.Why)
+	}
+	return fmt.Sprintf("rtsp %s: %s: %s", f.Where, f.Act, f.Why)
+}
+
+// Unwrap gives the cause, for errors.Is.
+func (f *Fault) Unwrap() error { return f.err }
+
+// Code of the fault's text in hub/doctor.
+func (f *Fault) Code() string {
+	switch f.Kind {
+	case Address:
+		return "E-RTSP-ADDRESS"
+	case Unreachable:
+		return "E-RTSP-UNREACHABLE"
+	case Refused:
+		return "E-RTSP-REFUSED"
+	case Login:
+		return "E-RTSP-LOGIN"
+	case NotFound:
+		return "E-RTSP-NOT-FOUND"
+	case Busy:
+		return "E-RTSP-BUSY"
+	case Timeout:
+		return "E-RTSP-TIMEOUT"
+	case Ended:
+		return "E-RTSP-ENDED"
+	case BadSDP:
+		return "E-RTSP-SDP"
+	case NoMedia:
+		return "E-RTSP-NO-MEDIA"
+	case Certificate:
+		return "E-RTSP-CERTIFICATE"
+	case Sunk:
+		return "E-RTSP-SINK"
+	}
+	return "E-RTSP-PROTOCOL"
+}
+
+// Hint says what to do about it.
+func (f *Fault) Hint() string {
+	if f.hint != "" {
+		return f.hint
+	}
+	switch f.Kind {
+	case Address:
+		return "write it as rtsp://192.0.2.10/stream1, with the user and the password in keys of their own"
+	case Unreachable:
+		return "check that the camera has power and that its address is still the same: routers give out new ones"
+	case Refused:
+		return "switch RTSP on in the camera's own app or page, and check the port (554 is usual)"
+	case Login:
+		return "check username and password; many cameras have a user of their own for RTSP or ONVIF, set in their app"
+	case NotFound:
+		return "check the path of the url; the camera's maker lists it, and presets of the rtsp plugin have the usual ones"
+	case Busy:
+		return "close other apps that watch this camera, or raise its limit of connections"
+	case Timeout, Ended:
+		return "nothing to do if it comes back by itself; if it happens often look at the camera's Wi-Fi and load"
+	case BadSDP, Protocol:
+		return "update the camera's firmware; if it stays so, report it with the output of cameras test"
+	case NoMedia:
+		return "set the camera's stream to H.264 (or H.265, MJPEG) in its app or page"
+	case Certificate:
+		if f.Fingerprint != "" {
+			return "if this is your camera, write fingerprint: " + f.Fingerprint
+		}
+		return "check that the port speaks TLS; rtsp:// and rtsps:// have different ports"
+	}
+	return ""
+}
