@@ -44,9 +44,11 @@ type Options struct {
 	Ask func(ctx context.Context, plugin, camera string) (*pb.SourceDescriptor, error)
 	// Secret gives a secret that the plugin's own config refers to.
 	Secret func(plugin, name string) (string, error)
-	Taker  Taker
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Tell tells a plugin that pushes on demand; nil: none is told.
+	Tell  func(ctx context.Context, d Demand) error
+	Taker Taker
+	Log   *slog.Logger
+	Now   func() time.Time
 }
 
 // Refused is a plugin's own answer that it has no source now.
@@ -80,6 +82,7 @@ type Sources struct {
 
 	mu      sync.Mutex
 	cameras map[string]*camera
+	wants   map[[2]string]*want // by camera and stream
 }
 
 type camera struct {
@@ -102,7 +105,10 @@ func New(o Options) *Sources {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Sources{o: o, kick: make(chan struct{}, 1), turn: semaphore.NewWeighted(asksAtOnce), cameras: map[string]*camera{}}
+	if o.Tell == nil {
+		o.Tell = func(context.Context, Demand) error { return nil }
+	}
+	return &Sources{o: o, wants: map[[2]string]*want{}, kick: make(chan struct{}, 1), turn: semaphore.NewWeighted(asksAtOnce), cameras: map[string]*camera{}}
 }
 
 // Apply replaces the cameras. One that wants the same keeps its source; passwords are
@@ -147,6 +153,7 @@ func (s *Sources) Apply(wishes []Wish) {
 func (s *Sources) Configured(plugin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgotten(plugin)
 	for _, c := range s.cameras {
 		if c.wish.Plugin == plugin {
 			c.due, c.tries, c.again = s.o.Now(), 0, c.asking
@@ -205,10 +212,10 @@ func (s *Sources) wake() {
 
 // Serve asks until ctx ends; it waits for the questions that are under way.
 func (s *Sources) Serve(ctx context.Context) error {
-	var asks sync.WaitGroup
-	defer asks.Wait()
+	var work sync.WaitGroup
+	defer work.Wait()
 	for {
-		wait := s.askDue(ctx, &asks)
+		wait := min(s.askDue(ctx, &work), s.tellDue(ctx, &work))
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -222,7 +229,7 @@ func (s *Sources) Serve(ctx context.Context) error {
 }
 
 // askDue starts what is due and tells how long nothing is.
-func (s *Sources) askDue(ctx context.Context, asks *sync.WaitGroup) time.Duration {
+func (s *Sources) askDue(ctx context.Context, work *sync.WaitGroup) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, wait := s.o.Now(), time.Minute
@@ -235,7 +242,7 @@ func (s *Sources) askDue(ctx context.Context, asks *sync.WaitGroup) time.Duratio
 			continue
 		}
 		c.asking, c.again, c.due, c.asked = true, false, time.Time{}, now
-		asks.Go(func() { s.ask(ctx, c) })
+		work.Go(func() { s.ask(ctx, c) })
 	}
 	return wait
 }

@@ -231,3 +231,77 @@ func TestBadDescriptionsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestPushOnDemand(t *testing.T) {
+	var mu sync.Mutex
+	var told []string
+	var fail bool
+	d := &pb.SourceDescriptor{Push: true, Pull: "on_demand"}
+	h := &house{answer: func(string, string) (*pb.SourceDescriptor, error) { return d, nil }}
+	tell := func(_ context.Context, d Demand) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if fail {
+			return errors.New("not now")
+		}
+		told = append(told, fmt.Sprintf("%s/%s %v %s", d.Camera, d.Stream, d.Wanted, d.Reason))
+		return nil
+	}
+	said := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		out := strings.Join(told, ", ")
+		told = nil
+		return out
+	}
+	failing := func(on bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		fail = on
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{Ask: h.ask, Secret: h.secret, Taker: h, Tell: tell})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		s.Apply([]Wish{yard()})
+		synctest.Wait()
+		after := func(d time.Duration, want, when string) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if got := said(); got != want {
+				t.Errorf("%s: told %q, want %q", when, got, want)
+			}
+		}
+		s.Heard("yard", "main", 1, "reader")
+		after(0, "yard/main true viewer", "a first reader")
+		s.Heard("yard", "main", 2, "snapshot")
+		s.Heard("yard", "main", 0, "")
+		after(29*time.Second, "", "within the linger")
+		s.Heard("yard", "main", 1, "reader")
+		after(time.Minute, "", "a reader is there")
+		s.Heard("yard", "main", 0, "")
+		after(31*time.Second, "yard/main false viewer", "all have gone")
+		failing(true)
+		s.Heard("yard", "main", 1, "event")
+		after(time.Second, "", "a plugin that answers with an error")
+		failing(false)
+		after(2*time.Second, "yard/main true event", "and then does not")
+		s.Configured("rtsp")
+		after(0, "yard/main true event", "a plugin that was started anew")
+
+		h.mu.Lock()
+		d = &pb.SourceDescriptor{Push: true, Pull: "battery"}
+		h.mu.Unlock()
+		s.Configured("rtsp")
+		after(0, "yard/main true event", "a battery camera")
+		after(61*time.Second, "yard/main false event", "it was awake for a minute")
+		after(time.Hour, "", "it rests, though somebody looks")
+		s.Heard("yard", "main", 0, "")
+		s.Heard("yard", "main", 1, "event")
+		after(0, "yard/main true event", "somebody new")
+		cancel()
+		<-done
+	})
+}
