@@ -16,6 +16,7 @@ type Text struct {
 func areas() []map[string]Text {
 	return []map[string]Text{
 		busTexts(),
+		cameraTexts(),
 		configTexts(),
 		hubTexts(),
 		mediaTexts(),
