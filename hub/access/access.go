@@ -64,6 +64,8 @@ func steps() []string {
 		 CREATE TABLE access_sessions (hash BLOB PRIMARY KEY, user TEXT NOT NULL REFERENCES access_users(id) ON DELETE CASCADE,
 			created INTEGER NOT NULL, seen INTEGER NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL) STRICT;
 		 INSERT INTO access_users (id, role) VALUES ('owner', 'owner');`,
+		`CREATE TABLE access_tokens (id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL REFERENCES access_users(id) ON DELETE CASCADE,
+			name TEXT NOT NULL, scopes TEXT NOT NULL, cameras TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;`,
 	}
 }
 
@@ -196,6 +198,9 @@ func (a *Access) HasPassword(ctx context.Context) (bool, error) {
 // SetPassword gives the user a new password. Where one is set already, current must
 // be it, unless the person came in by the admin socket. All other sessions end.
 func (a *Access) SetPassword(ctx context.Context, id Identity, current, password string) error {
+	if !id.Person() {
+		return ErrPerson
+	}
 	if err := checkPassword(password); err != nil {
 		return err
 	}
@@ -240,14 +245,16 @@ func (a *Access) SetPassword(ctx context.Context, id Identity, current, password
 	return nil
 }
 
-// ResetOwner forgets the owner's password, ends all sessions and setup links, and
-// gives a new setup token: what the person at the machine does who lost the password.
+// ResetOwner forgets the owner's password, ends all sessions, tokens and setup links,
+// and gives a new setup token: what the person at the machine does who lost the
+// password, or no longer knows who else is in the house.
 func (a *Access) ResetOwner(ctx context.Context) (token string, expires time.Time, err error) {
 	token, expires = secret(), a.now().Add(setupLife)
 	err = a.tx(ctx, func(tx *sql.Tx) error {
 		for _, q := range []string{
 			`UPDATE access_users SET password = '' WHERE id = 'owner'`,
 			`DELETE FROM access_sessions`,
+			`DELETE FROM access_tokens`,
 			`DELETE FROM access_setup`,
 		} {
 			if _, err := tx.ExecContext(ctx, q); err != nil {
@@ -259,7 +266,7 @@ func (a *Access) ResetOwner(ctx context.Context) (token string, expires time.Tim
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("access: reset owner: %w", err)
 	}
-	a.log.Warn("owner reset: the password is gone, every session ended")
+	a.log.Warn("owner reset: the password is gone, every session and token ended")
 	return token, expires, nil
 }
 

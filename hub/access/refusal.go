@@ -18,6 +18,12 @@ const (
 	ErrWeak      Refusal = "E-ACCESS-WEAK"
 	ErrForbidden Refusal = "E-ACCESS-FORBIDDEN"
 	ErrWait      Refusal = "E-ACCESS-WAIT"
+	ErrToken     Refusal = "E-TOKEN-WRONG"
+	ErrTokenOld  Refusal = "E-TOKEN-EXPIRED"
+	ErrScope     Refusal = "E-TOKEN-SCOPE"
+	ErrCameras   Refusal = "E-TOKEN-CAMERAS"
+	ErrPerson    Refusal = "E-TOKEN-PERSON"
+	ErrTokens    Refusal = "E-TOKEN-FULL"
 )
 
 // Code names the refusal.
@@ -37,6 +43,18 @@ func (r Refusal) Error() string {
 		return "your role does not allow this"
 	case ErrWait:
 		return "too many tries"
+	case ErrToken:
+		return "this token is not known, or was revoked"
+	case ErrTokenOld:
+		return "this token has expired"
+	case ErrScope:
+		return "the scopes of this token do not allow this"
+	case ErrCameras:
+		return "this token is for some cameras, and this is about the whole house"
+	case ErrPerson:
+		return "this is for a person who is signed in, not for a token"
+	case ErrTokens:
+		return fmt.Sprintf("there are %d tokens already", tokensKept)
 	}
 	return "access refused: " + string(r)
 }
@@ -56,6 +74,16 @@ func (r Refusal) Hint() string {
 		return "Ask the owner of the hub."
 	case ErrWait:
 		return "If the password is lost, run `porchlight setup-link --reset-owner` on the hub's machine."
+	case ErrToken, ErrTokenOld:
+		return "Make a new one on the hub's machine: porchlight tokens new NAME --scope view."
+	case ErrScope:
+		return "Make a token with the scope that this needs: porchlight tokens new NAME --scope view,control."
+	case ErrCameras:
+		return "Make a token without --camera."
+	case ErrPerson:
+		return "Use the hub's pages, or the command line on its machine."
+	case ErrTokens:
+		return "Revoke those that nothing uses: porchlight tokens ls shows when each was used last."
 	}
 	return ""
 }

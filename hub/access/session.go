@@ -43,15 +43,20 @@ func (r Role) Allows(need Role) bool {
 const (
 	ViaSession = "session" // a cookie
 	ViaSocket  = "socket"  // the admin socket: the same uid on the same machine
+	ViaToken   = "token"   // a program that bears one
 )
 
-// Identity is the person behind a request.
+// Identity is who is behind a request: a person, or a program with a token. What a
+// program may is asked of May and Sees; its Role is no more than its scopes give.
 type Identity struct {
 	User        string
 	Role        Role
 	HasPassword bool
 	Via         string
-	session     []byte // digest of the session's secret
+	Token       string   // id of the token
+	Scopes      []Scope  // of the token
+	Cameras     []string // that the token is for; empty: the whole house
+	session     []byte   // digest of the session's secret
 }
 
 // SocketIdentity is the owner, let in because the kernel says that the peer is us.
@@ -108,13 +113,18 @@ func (a *Access) Session(ctx context.Context, session string) (Identity, error) 
 // SessionLife is how long a browser should keep its cookie.
 func SessionLife() time.Duration { return sessionLife }
 
-// Valid tells whether the identity still holds: its session may have ended since.
+// Valid tells whether the identity still holds: its session may have ended since, its
+// token may be revoked or too old.
 func (a *Access) Valid(ctx context.Context, id Identity) bool {
-	if id.Via != ViaSession {
-		return true
-	}
 	var one int
-	err := a.db.QueryRowContext(ctx, `SELECT 1 FROM access_sessions WHERE hash = ?`, id.session).Scan(&one)
+	var err error
+	switch id.Via {
+	case ViaSession:
+		err = a.db.QueryRowContext(ctx, `SELECT 1 FROM access_sessions WHERE hash = ?`, id.session).Scan(&one)
+	case ViaToken:
+		err = a.db.QueryRowContext(ctx, `SELECT 1 FROM access_tokens WHERE id = ? AND (expires = 0 OR expires > ?)`,
+			id.Token, a.now().UnixMilli()).Scan(&one)
+	}
 	return !errors.Is(err, sql.ErrNoRows)
 }
 

@@ -124,6 +124,61 @@ func webTexts() map[string]Text {
 			"Something went wrong that the hub has no word for. Its cause is in the hub's log and not in the answer, since it may hold what is not for everybody.",
 			"Look into the hub's log at this time. If the disk is not full and nothing else explains it, it is a bug: please report it with those lines.",
 		},
+		"E-API-NOT-YET": {
+			"This hub has no such part",
+			"The route exists, but what it would ask was not built into this hub or is not started.",
+			"Run a newer Porchlight, or do without it.",
+		},
+		"E-API-BUTTON": {
+			"A bare button has no source",
+			"The camera's entry has neither plugin nor source, so there is nothing to connect to: it is rung by its hook, and that is all it does.",
+			"Ring it by the address on its page, or give it a plugin or a source in the config.",
+		},
+		"E-HOOK-UNKNOWN": {
+			"There is no such hook",
+			"The address that was posted to ends in a token that belongs to no camera: it was copied in part, it was renewed since, or the camera left the config. Which of these is not said, so that nobody learns anything by trying.",
+			"Copy the address anew from the camera's page. A camera that comes back into the config has the address that it had.",
+		},
+		"E-HOOK-METHOD": {
+			"A hook is rung by POST",
+			"The address of a hook was opened as a page is. Browsers, chats and mail programs look at addresses by themselves, and none of that shall ring the house.",
+			"Send a POST, for example curl -X POST followed by the address; in a relay's settings choose POST as the method.",
+		},
+		"E-TOKEN-WRONG": {
+			"The token is not known",
+			"The request bears a token that this hub did not make, or that was revoked. A token is shown once, when it is made; it begins with plt_.",
+			"Look at porchlight tokens ls, and make a new one with porchlight tokens new.",
+		},
+		"E-TOKEN-EXPIRED": {
+			"The token has expired",
+			"It was made with an end, and that is over. It works no more, for anything.",
+			"Make a new one with porchlight tokens new; without --expires it has no end.",
+		},
+		"E-TOKEN-SCOPE": {
+			"The token may not do this",
+			"A token does only what its scopes say: view sees, talk speaks, control rings and mutes, config reads the config, admin does all. The answer names the scope that was missing.",
+			"Make a token with that scope: porchlight tokens new NAME --scope view,control.",
+		},
+		"E-TOKEN-CAMERAS": {
+			"The token is for some cameras only",
+			"It was made with a list of cameras, and reaches those, their events and pictures. What was asked is about the whole house.",
+			"Make a token without --camera.",
+		},
+		"E-TOKEN-PERSON": {
+			"This is not for tokens",
+			"Pages, passwords and the making of tokens are for a person who is signed in, so that a stolen token cannot leave another behind or lock its owner out.",
+			"Use the hub's pages, or the command line on its machine.",
+		},
+		"E-TOKEN-INVALID": {
+			"The token cannot be made so",
+			"A token needs a name and at least one of the scopes view, talk, control, config and admin; its end must lie ahead; config and admin are about the whole house and cannot be for some cameras only.",
+			"The message names what is wrong. An example: porchlight tokens new \"kitchen tablet\" --scope view,control --expires 90d.",
+		},
+		"E-TOKEN-FULL": {
+			"There are too many tokens",
+			"A house has at most 100. None is forgotten by itself, since something may depend on it.",
+			"porchlight tokens ls shows when each was used last; porchlight tokens revoke ends those that nothing uses.",
+		},
 		"E-API-STREAMS-FULL": {
 			"Too many live streams are open",
 			"Every browser holds one stream of what happens, however many tabs it has; 32 are served at once.",

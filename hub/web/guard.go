@@ -36,6 +36,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.deps.Log.Warn("public_url not trusted as origin", "err", err)
 		}
 	}
+	// A button on somebody's own dashboard may ring: that page knows the address, which is
+	// all the right there is.
+	cross.AddInsecureBypassPattern("POST " + api.HookPath)
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, api.NewProblem(http.StatusForbidden, "E-WEB-CROSS-SITE", "a page of another site sent this", "Use the hub's own pages."))
 	}))
@@ -54,7 +57,7 @@ func (s *Server) caught(next http.Handler) http.Handler {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v) // net/http's own way to drop a connection
 			}
-			s.deps.Log.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			s.deps.Log.Error("a request panicked", "method", r.Method, "path", loggable(r.URL.Path), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			if seen.status != 0 {
 				panic(http.ErrAbortHandler) // half an answer is out: say that it is broken
 			}
@@ -62,6 +65,14 @@ func (s *Server) caught(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(seen, r)
 	})
+}
+
+// loggable is the path without what is a secret in it.
+func loggable(path string) string {
+	if strings.HasPrefix(path, api.HookPath) {
+		return api.HookPath + "…"
+	}
+	return path
 }
 
 // statusWriter knows whether the answer has begun.
@@ -182,13 +193,27 @@ func open(path string) bool {
 	case "/login", "/setup", "/favicon.ico", "/healthz", "/readyz", api.Prefix + "/login", api.Prefix + "/setup":
 		return true
 	}
-	return strings.HasPrefix(path, "/static/")
+	// Who has a hook's address needs to be nobody else.
+	return strings.HasPrefix(path, "/static/") || strings.HasPrefix(path, api.HookPath)
+}
+
+// forPrograms tells whether a token leads there: pages are for people.
+func forPrograms(path string) bool {
+	return strings.HasPrefix(path, "/api/") || path == "/metrics" || open(path)
 }
 
 // signedIn finds who asks, and lets nobody else past but to what is open.
 func (s *Server) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := s.door.Identify(r)
+		if err == nil && !id.Person() && !forPrograms(r.URL.Path) {
+			refuse(w, r, api.Describe(access.ErrPerson))
+			return
+		}
+		if err == nil && r.URL.Path == "/metrics" && !(id.May(access.ScopeView) && id.Everywhere()) {
+			refuse(w, r, api.Describe(access.ErrScope))
+			return
+		}
 		if err == nil {
 			next.ServeHTTP(w, r.WithContext(access.With(r.Context(), id)))
 			return
@@ -204,6 +229,8 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case r.URL.Path == "/metrics" && isLoopback(r.RemoteAddr) && !forwarded(r):
 			next.ServeHTTP(w, r)
+		case errors.Is(err, access.ErrToken), errors.Is(err, access.ErrTokenOld):
+			refuse(w, r, api.Describe(err))
 		case !errors.Is(err, access.ErrLogin):
 			p := api.Describe(err)
 			s.deps.Log.Warn("session not read", "err", err)

@@ -86,6 +86,9 @@ func New(d Deps) (*Server, error) {
 	}
 	s.door = api.NewDoor(d.Access, secureHost, changed)
 	s.deps.Rooms.Chimes = tellingChimes{d.Rooms.Chimes, changed}
+	if d.Rooms.Hooks != nil {
+		s.deps.Rooms.Hooks = hooksHere{d.Rooms.Hooks, s.URL}
+	}
 	s.api = api.New(api.Options{
 		Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now,
 	})
@@ -113,6 +116,27 @@ func (t tellingChimes) Mute(ctx context.Context, id string, on bool) error {
 func (t tellingChimes) SetQuiet(ctx context.Context, until time.Time) error {
 	defer t.changed()
 	return t.room.SetQuiet(ctx, until)
+}
+
+// hooksHere makes the address of a hook whole: only the web knows what it is called.
+type hooksHere struct {
+	api.Hooks
+	url func() string
+}
+
+func (h hooksHere) Hook(ctx context.Context, camera string) (api.Hook, error) {
+	return h.whole(h.Hooks.Hook(ctx, camera))
+}
+
+func (h hooksHere) Renew(ctx context.Context, camera string) (api.Hook, error) {
+	return h.whole(h.Hooks.Renew(ctx, camera))
+}
+
+func (h hooksHere) whole(hook api.Hook, err error) (api.Hook, error) {
+	if err == nil {
+		hook.URL = h.url() + hook.URL
+	}
+	return hook, err
 }
 
 // Changed tells the open pages that cameras, plugins, chimes or config may differ from
@@ -198,6 +222,7 @@ func (s *Server) build() http.Handler {
 	mux.Handle(api.Prefix+"/", s.api.Handler())
 	assets := static.New()
 	mux.Handle(static.Prefix, assets)
+	mux.HandleFunc(api.HookPath, s.api.ServeHook)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metricsPage)

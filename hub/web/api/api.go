@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,6 +46,9 @@ type API struct {
 	viewers *crowd // pictures that move
 	routes  *Routes
 	admin   *Routes
+	spec    func() ([]byte, error)
+	doctor  doctor
+	looks   chan struct{} // size looksAtOnce: each is a connection to a camera
 }
 
 // New builds the routes.
@@ -56,7 +60,8 @@ func New(o Options) *API {
 		o.Now = time.Now
 	}
 	o.Log = o.Log.With("part", "web/api")
-	a := &API{Options: o, started: o.Now(), streams: newCrowd(maxStreams), viewers: newCrowd(maxViewers)}
+	a := &API{Options: o, started: o.Now(), streams: newCrowd(maxStreams), viewers: newCrowd(maxViewers),
+		doctor: doctor{turn: make(chan struct{}, 1)}, looks: make(chan struct{}, looksAtOnce)}
 	a.routes = a.build(false)
 	a.admin = a.build(true)
 	return a
@@ -116,7 +121,7 @@ func (m *Routes) allowed(r *http.Request) []string {
 
 func (a *API) build(admin bool) *Routes {
 	m := &Routes{mux: http.NewServeMux()}
-	cfg := huma.DefaultConfig("Porchlight", a.Version)
+	cfg := newSpec(apiVersion)
 	// The stock docs page loads scripts from another host, and bodies need no links to schemas.
 	cfg.DocsPath, cfg.OpenAPIPath, cfg.SchemasPath, cfg.CreateHooks = "", "", "", nil
 	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
@@ -128,8 +133,14 @@ func (a *API) build(admin bool) *Routes {
 	h.plugins()
 	h.chimes()
 	h.config()
+	h.health()
+	h.tokens()
+	m.HandleFunc("GET "+Prefix+"/openapi.json", a.openAPI)
+	h.tellRest()
 	if admin {
 		h.adminOnly()
+	} else {
+		a.spec = sync.OnceValues(func() ([]byte, error) { return document(h.huma.OpenAPI()) })
 	}
 	m.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) {
 		if allowed := m.allowed(r); len(allowed) > 0 {
@@ -148,29 +159,28 @@ type house struct {
 	huma huma.API
 }
 
-// public marks a route that needs nobody signed in.
-const public access.Role = ""
-
 type nothing struct{}
 
 type answer[T any] struct{ Body T }
 
-// route registers one operation. need is the least role; the handler's errors become
-// problems.
-func route[I, O any](h *house, method, path, summary string, need access.Role, status int, f func(context.Context, *I) (*O, error)) {
+// route registers one operation; the handler's errors become problems.
+func route[I, O any](h *house, method, path, summary string, need demand, status int, f func(context.Context, *I) (*O, error)) {
+	routeFor(h, callTime, method, path, summary, need, status, f)
+}
+
+// routeFor is route with a time of its own for the call into the rooms.
+func routeFor[I, O any](h *house, atMost time.Duration, method, path, summary string, need demand, status int, f func(context.Context, *I) (*O, error)) {
 	maxBytes := int64(maxBody)
 	if path == "/config/validate" {
 		maxBytes = maxYAML + maxBody // JSON escapes
 	}
-	op := huma.Operation{
-		OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(path),
-		Method:      method, Path: path, Summary: summary, DefaultStatus: status, MaxBodyBytes: maxBytes,
-	}
+	op := h.operation(method, path, summary, need, status)
+	op.MaxBodyBytes = maxBytes
 	huma.Register(h.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		if p := h.may(ctx, need); p != nil {
 			return nil, p
 		}
-		ctx, cancel := context.WithTimeout(ctx, callTime)
+		ctx, cancel := context.WithTimeout(ctx, atMost)
 		defer cancel()
 		out, err := f(ctx, in)
 		if err != nil {
@@ -182,19 +192,4 @@ func route[I, O any](h *house, method, path, summary string, need access.Role, s
 		}
 		return out, nil
 	})
-}
-
-// may tells why the asker may not.
-func (a *API) may(ctx context.Context, need access.Role) *Problem {
-	if need == public {
-		return nil
-	}
-	id, ok := access.From(ctx)
-	if !ok {
-		return Describe(access.ErrLogin)
-	}
-	if !id.Role.Allows(need) {
-		return Describe(access.ErrForbidden)
-	}
-	return nil
 }

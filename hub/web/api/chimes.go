@@ -38,17 +38,17 @@ type quietIn struct {
 }
 
 func (h *house) chimes() {
-	route(h, http.MethodGet, "/chimes", "All chimes", access.RoleMember, http.StatusOK, func(context.Context, *nothing) (*answer[chimeList], error) {
+	route(h, http.MethodGet, "/chimes", "All chimes", of(access.ScopeView), http.StatusOK, func(context.Context, *nothing) (*answer[chimeList], error) {
 		return &answer[chimeList]{chimeList{filled(h.Rooms.Chimes.Chimes()), h.Rooms.Chimes.Quiet()}}, nil
 	})
-	route(h, http.MethodPost, "/chimes/{id}/test", "Let one chime sound", access.RoleMember, http.StatusOK, func(ctx context.Context, in *byID) (*answer[Played], error) {
+	route(h, http.MethodPost, "/chimes/{id}/test", "Let one chime sound", of(access.ScopeControl), http.StatusOK, func(ctx context.Context, in *byID) (*answer[Played], error) {
 		if _, err := h.chime(in.ID); err != nil {
 			return nil, err
 		}
 		played, err := h.Rooms.Chimes.Test(ctx, in.ID)
 		return &answer[Played]{played}, err
 	})
-	route(h, http.MethodPost, "/chimes/{id}/mute", "Mute one chime, or end that", access.RoleMember, http.StatusOK, func(ctx context.Context, in *muteIn) (*answer[Chime], error) {
+	route(h, http.MethodPost, "/chimes/{id}/mute", "Mute one chime, or end that", of(access.ScopeControl), http.StatusOK, func(ctx context.Context, in *muteIn) (*answer[Chime], error) {
 		if _, err := h.chime(in.ID); err != nil {
 			return nil, err
 		}
@@ -59,21 +59,21 @@ func (h *house) chimes() {
 		c, err := h.chime(in.ID)
 		return &answer[Chime]{c}, err
 	})
-	route(h, http.MethodPost, "/chimes/{id}/sounded", "A page tells that it sounded", access.RoleMember, http.StatusNoContent, func(_ context.Context, in *soundedIn) (*nothing, error) {
+	route(h, http.MethodPost, "/chimes/{id}/sounded", "A page tells that it sounded", of(access.ScopeControl), http.StatusNoContent, func(_ context.Context, in *soundedIn) (*nothing, error) {
 		h.Rooms.Sounds.Sounded(in.Body.EventID, in.ID, time.Duration(in.Body.TookMS)*time.Millisecond)
 		return nil, nil
 	})
-	route(h, http.MethodGet, "/quiet", "Whether the house is kept quiet", access.RoleMember, http.StatusOK, func(context.Context, *nothing) (*answer[Quiet], error) {
+	route(h, http.MethodGet, "/quiet", "Whether the house is kept quiet", of(access.ScopeView), http.StatusOK, func(context.Context, *nothing) (*answer[Quiet], error) {
 		return &answer[Quiet]{h.Rooms.Chimes.Quiet()}, nil
 	})
-	route(h, http.MethodPost, "/quiet", "Keep the house quiet for a while", access.RoleMember, http.StatusOK, func(ctx context.Context, in *quietIn) (*answer[Quiet], error) {
+	route(h, http.MethodPost, "/quiet", "Keep the house quiet for a while", of(access.ScopeControl), http.StatusOK, func(ctx context.Context, in *quietIn) (*answer[Quiet], error) {
 		d, err := time.ParseDuration(in.Body.For)
 		if err != nil || d <= 0 || d > quietMost {
 			return nil, invalid("body.for", "want a duration up to 24h, as 1h or 30m")
 		}
 		return h.setQuiet(ctx, h.Now().Add(d))
 	})
-	route(h, http.MethodDelete, "/quiet", "Let the house sound again", access.RoleMember, http.StatusOK, func(ctx context.Context, _ *nothing) (*answer[Quiet], error) {
+	route(h, http.MethodDelete, "/quiet", "Let the house sound again", of(access.ScopeControl), http.StatusOK, func(ctx context.Context, _ *nothing) (*answer[Quiet], error) {
 		return h.setQuiet(ctx, time.Time{})
 	})
 }

@@ -18,6 +18,10 @@ type problemList struct {
 	Problems []ConfigProblem `json:"problems" nullable:"false"`
 }
 
+type fileList struct {
+	Files []ConfigFile `json:"files" nullable:"false"`
+}
+
 type cardList struct {
 	Cards []Card `json:"cards" nullable:"false"`
 }
@@ -35,16 +39,20 @@ type byCode struct {
 }
 
 func (h *house) config() {
-	route(h, http.MethodGet, "/config", "The config that runs, and its problems", access.RoleAdmin, http.StatusOK, func(context.Context, *nothing) (*answer[Config], error) {
+	route(h, http.MethodGet, "/config", "The config that runs, and its problems", of(access.ScopeConfig), http.StatusOK, func(context.Context, *nothing) (*answer[Config], error) {
 		return &answer[Config]{Config{ConfigState: h.configState(), YAML: string(h.Rooms.Config.Effective())}}, nil
 	})
-	route(h, http.MethodPost, "/config/validate", "Check a config without using it", access.RoleAdmin, http.StatusOK, func(ctx context.Context, in *validateIn) (*answer[problemList], error) {
-		return &answer[problemList]{problemList{filled(h.Rooms.Config.Validate(ctx, []byte(in.Body.YAML)))}}, nil
+	route(h, http.MethodGet, "/config/files", "The files of the config, secrets masked", of(access.ScopeConfig), http.StatusOK, func(context.Context, *nothing) (*answer[fileList], error) {
+		return &answer[fileList]{fileList{filled(h.Rooms.Config.Files())}}, nil
 	})
-	route(h, http.MethodGet, "/health", "What is wrong with the hub itself", access.RoleMember, http.StatusOK, func(context.Context, *nothing) (*answer[cardList], error) {
-		return &answer[cardList]{cardList{h.cards()}}, nil
+	route(h, http.MethodPost, "/config/validate", "Check a config without using it; 422 where it has errors", of(access.ScopeConfig), http.StatusOK, func(ctx context.Context, in *validateIn) (*answer[problemList], error) {
+		problems := filled(h.Rooms.Config.Validate(ctx, []byte(in.Body.YAML)))
+		if p := invalidConfig(problems); p != nil {
+			return nil, p
+		}
+		return &answer[problemList]{problemList{problems}}, nil
 	})
-	route(h, http.MethodGet, "/explain/{code}", "What an error code means and how to mend it", access.RoleGuest, http.StatusOK, func(_ context.Context, in *byCode) (*answer[Explanation], error) {
+	route(h, http.MethodGet, "/explain/{code}", "What an error code means and how to mend it", signedIn(), http.StatusOK, func(_ context.Context, in *byCode) (*answer[Explanation], error) {
 		x, ok := h.Rooms.Explain.Explain(strings.ToUpper(in.Code))
 		if !ok {
 			return nil, notFound("code", in.Code)

@@ -11,7 +11,7 @@ import (
 // cookieName of the session. Without TLS the __Host- prefix is not possible.
 const cookieName = "porchlight_session"
 
-// Door lets people in and out by cookie; pages and API share it.
+// Door lets people in and out by cookie, and programs in by token; pages and API share it.
 type Door struct {
 	access *access.Access
 	secure string
@@ -69,13 +69,22 @@ func (d *Door) Logout(w http.ResponseWriter, r *http.Request) error {
 	return d.access.Logout(r.Context(), id)
 }
 
-// Identify finds who asks, by the cookie. Scoped tokens will be read here too.
+// Identify finds who asks: by the token that the request bears (RFC 6750), else by the
+// cookie. A proxy may put a bearer of its own into every request; only ours counts.
 func (d *Door) Identify(r *http.Request) (access.Identity, error) {
-	c, err := r.Cookie(cookieName)
-	if err != nil {
-		return access.Identity{}, access.ErrLogin
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	bearing := strings.EqualFold(scheme, "Bearer")
+	if token = strings.TrimSpace(token); bearing && strings.HasPrefix(token, "plt_") {
+		return d.access.Bearer(r.Context(), token)
 	}
-	return d.access.Session(r.Context(), c.Value)
+	c, err := r.Cookie(cookieName)
+	switch {
+	case err == nil:
+		return d.access.Session(r.Context(), c.Value)
+	case bearing:
+		return access.Identity{}, access.ErrToken
+	}
+	return access.Identity{}, access.ErrLogin
 }
 
 func (d *Door) setCookie(w http.ResponseWriter, r *http.Request, session string) {

@@ -36,29 +36,88 @@ type eventsIn struct {
 }
 
 func (h *house) events(m *Routes) {
-	route(h, http.MethodGet, "/events", "What happened, newest first", access.RoleMember, http.StatusOK, func(ctx context.Context, in *eventsIn) (*answer[EventList], error) {
+	route(h, http.MethodGet, "/events", "What happened, newest first", ofCamera(access.ScopeView), http.StatusOK, func(ctx context.Context, in *eventsIn) (*answer[EventList], error) {
 		q, err := in.query(h.Now())
 		if err != nil {
 			return nil, err
 		}
-		list, err := ListEvents(ctx, h.Rooms.Events, q)
+		who, _ := access.From(ctx)
+		if q.Camera != "" && !who.Sees(q.Camera) {
+			return nil, notFound("camera", q.Camera)
+		}
+		list, err := ListEvents(ctx, seenEvents{h.Rooms.Events, who}, q)
 		return &answer[EventList]{list}, err
 	})
-	route(h, http.MethodGet, "/events/{id}", "One event", access.RoleMember, http.StatusOK, func(ctx context.Context, in *byID) (*answer[Event], error) {
-		e, err := h.Rooms.Events.Event(ctx, in.ID)
+	route(h, http.MethodGet, "/events/{id}", "One event", ofCamera(access.ScopeView), http.StatusOK, func(ctx context.Context, in *byID) (*answer[Event], error) {
+		who, _ := access.From(ctx)
+		e, err := seenEvents{h.Rooms.Events, who}.Event(ctx, in.ID)
 		return &answer[Event]{FromEvent(&e)}, err
 	})
-	route(h, http.MethodGet, "/events/{id}/trace", "What happened to one event, hop by hop", access.RoleMember, http.StatusOK, func(ctx context.Context, in *byID) (*answer[Trace], error) {
+	route(h, http.MethodGet, "/events/{id}/trace", "What happened to one event, hop by hop", ofCamera(access.ScopeView), http.StatusOK, func(ctx context.Context, in *byID) (*answer[Trace], error) {
+		who, _ := access.From(ctx)
 		t, err := h.Rooms.Events.Trace(ctx, in.ID)
+		if err == nil && !sees(who, t.Event.Camera) {
+			return nil, notFound("event", in.ID)
+		}
 		t.Hops = filled(t.Hops)
 		return &answer[Trace]{t}, err
 	})
 	m.HandleFunc("GET "+Prefix+"/events/stream", h.stream)
 }
 
+// seenRounds bounds how many pages of the journal are read for one page of a token
+// that is for some cameras; where that is not enough the page is short.
+const seenRounds = 20
+
+// seenEvents are those that the asker is let to. An event that is of no camera is of
+// the whole house.
+type seenEvents struct {
+	room Events
+	who  access.Identity
+}
+
+func sees(who access.Identity, camera string) bool {
+	return who.Everywhere() || camera != "" && who.Sees(camera)
+}
+
+func (s seenEvents) Events(ctx context.Context, q EventQuery) ([]event.Event, error) {
+	if s.who.Everywhere() || q.Camera != "" {
+		return s.room.Events(ctx, q)
+	}
+	var out []event.Event
+	want := q.Limit
+	q.Limit = limitMost
+	for range seenRounds {
+		page, err := s.room.Events(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			if sees(s.who, page[i].Camera) {
+				if out = append(out, page[i]); len(out) == want {
+					return out, nil
+				}
+			}
+		}
+		if len(page) < q.Limit {
+			break
+		}
+		q.Before = page[len(page)-1].Seq
+	}
+	return out, nil
+}
+
+func (s seenEvents) Event(ctx context.Context, id string) (event.Event, error) {
+	e, err := s.room.Event(ctx, id)
+	if err == nil && !sees(s.who, e.Camera) {
+		return event.Event{}, notFound("event", id)
+	}
+	return e, err
+}
+
 // ListEvents gives one page and the cursor of the next. Without types it lists those
 // that happen at the door.
-func ListEvents(ctx context.Context, room Events, q EventQuery) (EventList, error) {
+func ListEvents(ctx context.Context, room Lister, q EventQuery) (EventList, error) {
 	if q.Limit <= 0 {
 		q.Limit = limitDefault
 	}

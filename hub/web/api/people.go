@@ -49,31 +49,35 @@ type passwordIn struct {
 type requestIn struct{ wire }
 
 func (h *house) people() {
-	route(h, http.MethodPost, "/login", "Sign in with a password", public, http.StatusOK, func(_ context.Context, in *loginIn) (*answer[Me], error) {
+	route(h, http.MethodPost, "/login", "Sign in with a password", public(), http.StatusOK, func(_ context.Context, in *loginIn) (*answer[Me], error) {
 		id, err := h.Door.Login(in.w, in.r, in.Body.User, in.Body.Password)
 		return me(id), err
 	})
-	route(h, http.MethodPost, "/setup", "Sign in with a setup token", public, http.StatusOK, func(_ context.Context, in *setupIn) (*answer[Me], error) {
+	route(h, http.MethodPost, "/setup", "Sign in with a setup token", public(), http.StatusOK, func(_ context.Context, in *setupIn) (*answer[Me], error) {
 		id, err := h.Door.Claim(in.w, in.r, in.Body.Token)
 		return me(id), err
 	})
-	route(h, http.MethodPost, "/logout", "End the session", access.RoleGuest, http.StatusNoContent, func(_ context.Context, in *requestIn) (*nothing, error) {
+	route(h, http.MethodPost, "/logout", "End the session", signedIn().byPerson(), http.StatusNoContent, func(_ context.Context, in *requestIn) (*nothing, error) {
 		return nil, h.Door.Logout(in.w, in.r)
 	})
-	route(h, http.MethodGet, "/me", "Who asks", access.RoleGuest, http.StatusOK, func(ctx context.Context, _ *nothing) (*answer[Me], error) {
+	route(h, http.MethodGet, "/me", "Who asks", signedIn(), http.StatusOK, func(ctx context.Context, _ *nothing) (*answer[Me], error) {
 		id, _ := access.From(ctx)
 		return me(id), nil
 	})
-	route(h, http.MethodPost, "/me/password", "Choose a password", access.RoleGuest, http.StatusNoContent, func(_ context.Context, in *passwordIn) (*nothing, error) {
+	route(h, http.MethodPost, "/me/password", "Choose a password", signedIn().byPerson(), http.StatusNoContent, func(_ context.Context, in *passwordIn) (*nothing, error) {
 		return nil, h.Door.SetPassword(in.r, in.Body.Current, in.Body.Password)
 	})
-	route(h, http.MethodGet, "/version", "The hub's version", access.RoleGuest, http.StatusOK, func(context.Context, *nothing) (*answer[Version], error) {
+	route(h, http.MethodGet, "/version", "The hub's version", signedIn(), http.StatusOK, func(context.Context, *nothing) (*answer[Version], error) {
 		return &answer[Version]{Version{Version: h.Version, Started: h.started}}, nil
 	})
 }
 
 func me(id access.Identity) *answer[Me] {
-	return &answer[Me]{Me{User: id.User, Role: string(id.Role), HasPassword: id.HasPassword, Via: id.Via}}
+	m := Me{User: id.User, Role: string(id.Role), HasPassword: id.HasPassword, Via: id.Via, Token: id.Token, Cameras: id.Cameras}
+	for _, s := range id.Scopes {
+		m.Scopes = append(m.Scopes, string(s))
+	}
+	return &answer[Me]{m}
 }
 
 type setupLinkIn struct {
@@ -85,7 +89,7 @@ type setupLinkIn struct {
 // adminOnly has what needs the machine itself: whoever may use the admin socket
 // could read hub.db as well.
 func (h *house) adminOnly() {
-	route(h, http.MethodPost, "/admin/setup-link", "A new setup link", access.RoleOwner, http.StatusOK, func(ctx context.Context, in *setupLinkIn) (*answer[SetupLink], error) {
+	route(h, http.MethodPost, "/admin/setup-link", "A new setup link", demand{owner: true}, http.StatusOK, func(ctx context.Context, in *setupLinkIn) (*answer[SetupLink], error) {
 		var token string
 		var expires time.Time
 		var err error

@@ -42,7 +42,7 @@ type pictureFunc func(w http.ResponseWriter, r *http.Request, camera string)
 // picture checks who asks and for which camera before bytes flow.
 func (a *API) picture(f pictureFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if p := a.may(r.Context(), access.RoleMember); p != nil {
+		if p := a.may(r.Context(), ofCamera(access.ScopeView)); p != nil {
 			p.Write(w)
 			return
 		}
@@ -50,8 +50,8 @@ func (a *API) picture(f pictureFunc) http.HandlerFunc {
 		if id == "" {
 			id = r.URL.Query().Get("camera")
 		}
-		if _, ok := a.Rooms.Cameras.Camera(id); !ok {
-			notFound("camera", id).Write(w)
+		if _, err := a.camera(r.Context(), id); err != nil {
+			Describe(err).Write(w)
 			return
 		}
 		f(w, r, id)

@@ -33,26 +33,26 @@ type actionIn struct {
 }
 
 func (h *house) plugins() {
-	route(h, http.MethodGet, "/plugins", "All plugins", access.RoleMember, http.StatusOK, func(context.Context, *nothing) (*answer[pluginList], error) {
+	route(h, http.MethodGet, "/plugins", "All plugins", of(access.ScopeView), http.StatusOK, func(context.Context, *nothing) (*answer[pluginList], error) {
 		return &answer[pluginList]{pluginList{filled(h.Rooms.Plugins.Plugins())}}, nil
 	})
-	route(h, http.MethodGet, "/plugins/{name}", "One plugin", access.RoleMember, http.StatusOK, func(_ context.Context, in *byName) (*answer[Plugin], error) {
+	route(h, http.MethodGet, "/plugins/{name}", "One plugin", of(access.ScopeView), http.StatusOK, func(_ context.Context, in *byName) (*answer[Plugin], error) {
 		p, err := h.plugin(in.Name)
 		return &answer[Plugin]{p}, err
 	})
-	route(h, http.MethodPost, "/plugins/{name}/restart", "Restart a plugin", access.RoleAdmin, http.StatusAccepted, func(ctx context.Context, in *byName) (*nothing, error) {
+	route(h, http.MethodPost, "/plugins/{name}/restart", "Restart a plugin", of(access.ScopeAdmin), http.StatusAccepted, func(ctx context.Context, in *byName) (*nothing, error) {
 		if _, err := h.plugin(in.Name); err != nil {
 			return nil, err
 		}
 		return nil, h.Rooms.Plugins.Restart(ctx, in.Name)
 	})
-	route(h, http.MethodGet, "/plugins/{name}/logs", "What a plugin logged, oldest first", access.RoleAdmin, http.StatusOK, func(_ context.Context, in *logsIn) (*answer[logLines], error) {
+	route(h, http.MethodGet, "/plugins/{name}/logs", "What a plugin logged, oldest first", of(access.ScopeAdmin), http.StatusOK, func(_ context.Context, in *logsIn) (*answer[logLines], error) {
 		if _, err := h.plugin(in.Name); err != nil {
 			return nil, err
 		}
 		return &answer[logLines]{logLines{filled(h.Rooms.Plugins.Logs(in.Name, in.Lines))}}, nil
 	})
-	route(h, http.MethodPost, "/plugins/{name}/actions/{action}", "Let a plugin do something it declared", access.RoleGuest, http.StatusOK, func(ctx context.Context, in *actionIn) (*answer[RawJSON], error) {
+	route(h, http.MethodPost, "/plugins/{name}/actions/{action}", "Let a plugin do something it declared", demand{}, http.StatusOK, func(ctx context.Context, in *actionIn) (*answer[RawJSON], error) {
 		p, err := h.plugin(in.Name)
 		if err != nil {
 			return nil, err
@@ -61,7 +61,7 @@ func (h *house) plugins() {
 			if a.Name != in.Action {
 				continue
 			}
-			if p := h.may(ctx, roleFor(a.Role)); p != nil {
+			if p := h.may(ctx, of(scopeFor(a.Role))); p != nil {
 				return nil, p
 			}
 			input := RawJSON("{}")
@@ -83,11 +83,11 @@ func (h *house) plugin(name string) (Plugin, error) {
 	return p, nil
 }
 
-// roleFor is the least role for a scope that a plugin asks of an action's caller.
-func roleFor(scope string) access.Role {
-	switch scope {
-	case "view", "control":
-		return access.RoleMember
+// scopeFor what a plugin asks of an action's caller; what it does not say is for admins.
+func scopeFor(role string) access.Scope {
+	switch s := access.Scope(role); s {
+	case access.ScopeView, access.ScopeControl:
+		return s
 	}
-	return access.RoleAdmin
+	return access.ScopeAdmin
 }

@@ -32,10 +32,55 @@ type Problem struct {
 	cause error // logged, never sent
 }
 
-// Fault is one thing wrong with a request.
+// Fault is one thing wrong with a request, or with the config at one place of a file.
 type Fault struct {
-	Path    string `json:"path,omitempty"`
+	Path    string `json:"path,omitempty"` // body.for, query.since; or cameras.front_door.source
 	Message string `json:"message"`
+
+	File       string `json:"file,omitempty"`
+	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
+	Severity   string `json:"severity,omitempty"`
+	Code       string `json:"code,omitempty"`
+	Excerpt    string `json:"excerpt,omitempty"` // secrets masked
+	Suggestion string `json:"suggestion,omitempty"`
+	Hint       string `json:"hint,omitempty"`
+}
+
+func faultOf(c ConfigProblem) Fault {
+	return Fault{Path: c.Path, Message: c.Message, File: c.File, Line: c.Line, Column: c.Column, Severity: c.Severity,
+		Code: c.Code, Excerpt: c.Excerpt, Suggestion: c.Suggestion, Hint: c.Hint}
+}
+
+// ConfigProblem is the fault as one of the config.
+func (f Fault) ConfigProblem() ConfigProblem {
+	return ConfigProblem{Path: f.Path, Message: f.Message, File: f.File, Line: f.Line, Column: f.Column, Severity: f.Severity,
+		Code: f.Code, Excerpt: f.Excerpt, Suggestion: f.Suggestion, Hint: f.Hint}
+}
+
+// invalidConfig is the answer about a config that cannot be used: all that is wrong with
+// it, warnings too. It is nil where nothing stands in the way.
+func invalidConfig(problems []ConfigProblem) *Problem {
+	var first *ConfigProblem
+	n := 0
+	for i := range problems {
+		if problems[i].Severity == "error" {
+			if n++; first == nil {
+				first = &problems[i]
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	p := NewProblem(http.StatusUnprocessableEntity, first.Code, fmt.Sprintf("%s:%d:%d: %s", first.File, first.Line, first.Column, first.Message), first.Hint)
+	if n > 1 {
+		p.Detail += fmt.Sprintf(" (the first of %d errors)", n)
+	}
+	for _, c := range problems {
+		p.Errors = append(p.Errors, faultOf(c))
+	}
+	return p
 }
 
 func (p *Problem) Error() string {
@@ -65,6 +110,15 @@ func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	// RFC 6750 section 3. Browsers ask nobody for a bearer.
+	switch {
+	case p.ErrCode == access.ErrToken.Code(), p.ErrCode == access.ErrTokenOld.Code():
+		h.Set("WWW-Authenticate", `Bearer realm="porchlight", error="invalid_token"`)
+	case p.ErrCode == access.ErrScope.Code():
+		h.Set("WWW-Authenticate", `Bearer realm="porchlight", error="insufficient_scope"`)
+	case p.Status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="porchlight"`)
 	}
 	return h
 }
@@ -131,13 +185,13 @@ func Describe(err error) *Problem {
 // statusOf a code that a room gave to its error.
 func statusOf(code string) int {
 	switch code {
-	case access.ErrLogin.Code(), access.ErrWrong.Code():
+	case access.ErrLogin.Code(), access.ErrWrong.Code(), access.ErrToken.Code(), access.ErrTokenOld.Code():
 		return http.StatusUnauthorized
-	case access.ErrLink.Code(), access.ErrForbidden.Code():
+	case access.ErrLink.Code(), access.ErrForbidden.Code(), access.ErrScope.Code(), access.ErrCameras.Code(), access.ErrPerson.Code():
 		return http.StatusForbidden
 	case access.ErrWait.Code():
 		return http.StatusTooManyRequests
-	case access.ErrWeak.Code():
+	case access.ErrWeak.Code(), "E-TOKEN-INVALID":
 		return http.StatusUnprocessableEntity
 	case "E-SNAP-NO-DECODER":
 		return http.StatusServiceUnavailable

@@ -51,9 +51,14 @@ type EventQuery struct {
 	Limit        int
 }
 
+// Lister gives events of the past.
+type Lister interface {
+	Events(ctx context.Context, q EventQuery) ([]event.Event, error)
+}
+
 // Events are the past.
 type Events interface {
-	Events(ctx context.Context, q EventQuery) ([]event.Event, error)
+	Lister
 	Event(ctx context.Context, id string) (event.Event, error)
 	Trace(ctx context.Context, id string) (Trace, error)
 }
@@ -110,7 +115,8 @@ type Plugins interface {
 	Act(ctx context.Context, plugin, action string, input json.RawMessage) (json.RawMessage, error)
 }
 
-// Hooks ring by a POST of whoever has the URL.
+// Hooks ring by a POST of whoever has the URL. A room gives the path alone, /hooks/TOKEN;
+// the web puts its own name before it.
 type Hooks interface {
 	// Hook is the camera's, made when first asked for.
 	Hook(ctx context.Context, camera string) (Hook, error)

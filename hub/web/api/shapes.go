@@ -348,12 +348,16 @@ type Explanation struct {
 	Mend  string `json:"mend"`
 }
 
-// Me is the person who asks.
+// Me is who asks.
 type Me struct {
 	User        string `json:"user"`
 	Role        string `json:"role" enum:"owner,admin,member,guest"`
 	HasPassword bool   `json:"has_password"`
 	Via         string `json:"via" enum:"session,socket,token"`
+	// Token, Scopes and Cameras are those of a program; no cameras: all.
+	Token   string   `json:"token,omitempty"`
+	Scopes  []string `json:"scopes,omitempty"`
+	Cameras []string `json:"cameras,omitempty"`
 }
 
 // Version of the hub.

@@ -45,7 +45,7 @@ type live struct {
 
 // stream is GET /events/stream: what happens, as server-sent events (WHATWG HTML 9.2).
 func (a *API) stream(w http.ResponseWriter, r *http.Request) {
-	if p := a.may(r.Context(), access.RoleMember); p != nil {
+	if p := a.may(r.Context(), ofCamera(access.ScopeView)); p != nil {
 		p.Write(w)
 		return
 	}
@@ -114,7 +114,9 @@ func (l *live) serve(r *http.Request, changed <-chan struct{}, sub Subscription,
 				sounds = nil
 				continue
 			}
-			err = l.message("", "sound", s)
+			if l.id.Everywhere() {
+				err = l.message("", "sound", s)
+			}
 		case <-changed:
 			err = l.look(ctx)
 		case <-ticker.C:
@@ -182,8 +184,12 @@ func (l *live) begin(ctx context.Context, after uint64) error {
 	fmt.Fprintf(&l.buf, "retry: %d\n\n", retry.Milliseconds())
 	hello := Hello{
 		Seq: after, Version: l.Version, Now: l.Now(),
-		Cameras: filled(l.Rooms.Cameras.Cameras()), Plugins: filled(l.Rooms.Plugins.Plugins()),
-		Chimes: filled(l.Rooms.Chimes.Chimes()), Quiet: l.Rooms.Chimes.Quiet(), Config: l.configState(), Cards: l.cards(),
+		Cameras: seen(l.id, l.Rooms.Cameras.Cameras()),
+		Plugins: []Plugin{}, Chimes: []Chime{}, Config: ConfigState{Problems: []ConfigProblem{}}, Cards: []Card{},
+	}
+	if l.id.Everywhere() {
+		hello.Plugins, hello.Chimes = filled(l.Rooms.Plugins.Plugins()), filled(l.Rooms.Chimes.Chimes())
+		hello.Quiet, hello.Config, hello.Cards = l.Rooms.Chimes.Quiet(), l.configState(), l.cards()
 	}
 	back := after != 0 && after <= l.from
 	// A reader from another life of the journal may know a seq that is not reached yet.
@@ -209,7 +215,7 @@ func (l *live) begin(ctx context.Context, after uint64) error {
 
 // replay sends what the journal has after the seq, oldest first.
 func (l *live) replay(ctx context.Context, after uint64) error {
-	missed, err := l.Rooms.Events.Events(ctx, EventQuery{Limit: replayMost + 1})
+	missed, err := seenEvents{l.Rooms.Events, l.id}.Events(ctx, EventQuery{Limit: replayMost + 1})
 	if err != nil {
 		l.Log.Warn("replay not possible", "err", err)
 		return l.message("", "gap", gap{})
@@ -258,7 +264,7 @@ func (l *live) delivery(d event.Delivery, sub Subscription) error {
 
 func (l *live) event(d event.Delivery) error {
 	e := &d.Event
-	if _, again := l.replayed[e.ID]; again || e.Class() == event.ClassDebug {
+	if _, again := l.replayed[e.ID]; again || e.Class() == event.ClassDebug || !sees(l.id, e.Camera) {
 		return nil
 	}
 	kind := "event"
@@ -278,8 +284,12 @@ type chimesOnly struct {
 
 // lists sends each list that differs from what was sent last.
 func (l *live) lists() error {
+	cameras := l.list("cameras", cameraList{seen(l.id, l.Rooms.Cameras.Cameras())})
+	if !l.id.Everywhere() {
+		return cameras
+	}
 	return errors.Join(
-		l.list("cameras", cameraList{filled(l.Rooms.Cameras.Cameras())}),
+		cameras,
 		l.list("plugins", pluginList{filled(l.Rooms.Plugins.Plugins())}),
 		l.list("chimes", chimesOnly{filled(l.Rooms.Chimes.Chimes())}),
 		l.list("quiet", l.Rooms.Chimes.Quiet()),
