@@ -74,6 +74,7 @@ func newRoot() *cobra.Command {
 	root.Flags().AddFlagSet(run.Flags())
 	root.AddCommand(run, ringCommand(g), eventsCommand(g), pluginsCommand(g), configCommand(g),
 		explainCommand(g), setupLinkCommand(g), versionCommand(g))
+	root.AddCommand(doctorCommand(g))
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
