@@ -36,8 +36,10 @@ func (c Chime) Settings() json.RawMessage {
 	if c.Volume != nil {
 		m["volume"] = *c.Volume
 	}
-	if extra, ok := c.Extra.node.Plain().(map[string]any); ok {
-		maps.Copy(m, extra)
+	if !c.Extra.IsZero() {
+		if extra, ok := c.Extra.node.Referring().Plain().(map[string]any); ok {
+			maps.Copy(m, extra)
+		}
 	}
 	b, _ := json.Marshal(m) // only strings, numbers and trees made from JSON
 	return b

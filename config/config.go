@@ -1,5 +1,7 @@
 package config
 
+import "github.com/porchlight-hub/porchlight/config/files"
+
 // FormatVersion is the only version of the format so far.
 const FormatVersion = 1
 
@@ -13,13 +15,19 @@ type Config struct {
 	Chimes  map[string]Chime  `json:"chimes" jsonschema_description:"What sounds, by id."`
 
 	file   string
-	source []byte
+	set    *files.Set
 	places map[string]Position // path of each written key to its place
+	refs   map[string]string   // path of each own key that was written as a reference to that
 }
 
-// File is the name the configuration was read under; Source its bytes.
-func (c *Config) File() string   { return c.file }
-func (c *Config) Source() []byte { return c.source }
+// File is the name the configuration was read under; Source that file's bytes.
+func (c *Config) File() string { return c.file }
+
+// Source gives the bytes of the main file.
+func (c *Config) Source() []byte {
+	src, _ := c.FileText(c.file)
+	return src
+}
 
 // Place tells where a path such as "hub.listen" was written. Its zero value
 // means that the key has its default.

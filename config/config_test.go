@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/porchlight-hub/porchlight/config/files"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -20,8 +22,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // their settings.
 func testOptions() Options {
 	return Options{
-		Builtins: []string{"demo", "speaker"},
+		Builtins: []string{"demo", "rtsp", "speaker", "webhook"},
 		Schemas: map[string]PluginSchema{
+			"rtsp": {Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
+				"url": {"type": "string", "pattern": "^(rtsp|rtsps|http|https)://"}, "preset": {"enum": ["hikvision", "reolink"]}, "address": {"type": "string"},
+				"username": {"type": "string"}, "password": {"type": "string"}, "port": {"type": "integer"}}}`)},
+			"webhook": {Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "required": ["url"], "properties": {
+				"url": {"type": "string", "format": "uri"}, "headers": {"type": "object", "additionalProperties": {"type": "string"}}}}`)},
 			"demo": {
 				Config: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
 					"motion_every": {"type": "string"}, "door_code": {"type": "string", "writeOnly": true}, "visitors": {"type": "integer", "minimum": 1},
@@ -40,11 +47,11 @@ func testOptions() Options {
 // the problems as a terminal shows them, and the effective configuration if
 // there is no error.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
+	cases, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(cases) == 0 {
 		t.Fatal("no golden files", err)
 	}
-	for _, file := range files {
+	for _, file := range cases {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			a, err := txtar.ParseFile(file)
 			if err != nil {
@@ -61,7 +68,19 @@ func TestGolden(t *testing.T) {
 					opts.Overrides = append(opts.Overrides, Override{Key: key, Value: value, From: from})
 				}
 			}
-			c, problems := Parse("/house/porchlight.yaml", in["porchlight.yaml"], opts)
+			kept := files.Kept{Files: map[string][]byte{}, Vars: map[string]string{}}
+			for name, text := range in {
+				if !filepath.IsAbs(name) {
+					name = "/house/" + name
+				}
+				kept.Files[name] = text
+			}
+			for line := range strings.Lines(string(in["env"])) {
+				name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+				kept.Vars[name] = value
+			}
+			opts.disk = kept
+			c, problems := Load("/house/porchlight.yaml", opts)
 			got := map[string]string{"problems": strings.ReplaceAll(Text(problems, ""), "/house/", "")}
 			if c != nil {
 				got["effective"] = string(c.Effective())
@@ -120,7 +139,7 @@ func TestExampleIsValid(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(Text(problems, ""))
 	}
-	if got := IDs(c.Plugins); !slices.Equal(got, []string{"demo", "mybell", "speaker"}) {
+	if got := IDs(c.Plugins); !slices.Equal(got, []string{"demo", "mybell", "rtsp", "speaker", "webhook"}) {
 		t.Errorf("plugins: %v", got)
 	}
 }
@@ -162,7 +181,9 @@ func TestExampleCommentsAreTheFormat(t *testing.T) {
 	for _, line := range lines[head:] {
 		out = append(out, regexp.MustCompile(`^( *)# ((?: *[a-z_]+:( .*)?))$`).ReplaceAllString(line, "$1$2"))
 	}
-	c, problems := Parse("example.yaml", []byte(strings.Join(out, "\n")), testOptions())
+	opts := testOptions()
+	opts.disk = files.Kept{Files: map[string][]byte{"secrets.yaml": []byte("front_door: x\n")}}
+	c, problems := Parse("example.yaml", []byte(strings.Join(out, "\n")), opts)
 	if c == nil {
 		t.Fatal(Text(problems, "") + strings.Join(out, "\n"))
 	}

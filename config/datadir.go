@@ -10,7 +10,7 @@ import (
 // told: the last good configuration lies there.
 func DataDir(path string, opts Options) string {
 	l := &loader{opts: opts, file: path, own: ownSchema(), root: &tree.Node{Kind: tree.Map}}
-	if src, err := readFile(path); err == nil {
+	if src, err := opts.files().Read(path); err == nil {
 		normal, _ := tree.Normal(path, src)
 		if root, _ := tree.Read(path, normal); root != nil && root.Kind == tree.Map {
 			l.root = root

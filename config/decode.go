@@ -13,7 +13,7 @@ import (
 // decode fills the types; defaults stand where nothing was written.
 func (l *loader) decode() (*Config, error) {
 	c := &Config{
-		Version: FormatVersion, Hub: defaultHub(), file: l.file, places: map[string]Position{},
+		Version: FormatVersion, Hub: defaultHub(), file: l.file, set: l.set, places: map[string]Position{}, refs: map[string]string{},
 		Plugins: map[string]Plugin{}, Cameras: map[string]Camera{}, Chimes: map[string]Chime{},
 	}
 	note(c.places, "", l.root)
@@ -43,11 +43,12 @@ func (l *loader) decode() (*Config, error) {
 		if slices.Contains(l.drop, "cameras."+id) {
 			continue
 		}
-		cam := defaultCamera(id, !n.Get("plugin").IsSet())
+		plugin := l.cameraPlugin(n)
+		cam := defaultCamera(id, plugin == "")
 		if err := n.Without(isRaw).Into(&cam); err != nil {
 			return nil, fmt.Errorf("cameras.%s: %w", id, err)
 		}
-		cam.Source = Raw{n.Get("source")}
+		cam.Plugin, cam.Source = plugin, Raw{n.Get("source")}
 		c.Cameras[id] = cam
 		c.imply(cam.Plugin)
 	}
@@ -63,6 +64,9 @@ func (l *loader) decode() (*Config, error) {
 		if extra := n.Without(l.ownChimeKey); len(extra.Entries) > 0 {
 			ch.Extra = Raw{extra}
 		}
+		if ch.Builtin == webhook {
+			ch.Builtin, ch.Plugin = "", webhook
+		}
 		c.Chimes[id] = ch
 		c.imply(ch.Plugin)
 	}
@@ -70,7 +74,30 @@ func (l *loader) decode() (*Config, error) {
 	for i, p := range c.Hub.PluginPath {
 		c.Hub.PluginPath[i] = l.resolve(p, l.root.Get("hub", "plugin_path"))
 	}
+	l.root.Each("", func(path string, n *tree.Node) {
+		if n.Ref != "" {
+			c.refs[path] = n.Ref
+		}
+	})
 	return c, nil
+}
+
+// Bundled plugins that an entry need not name.
+const (
+	rtsp    = "rtsp"    // cameras whose source has an address
+	webhook = "webhook" // chimes with builtin: webhook
+)
+
+// cameraPlugin is the plugin of a camera: the one it names, or rtsp where its source
+// has what only that one reads. Empty is a bare button.
+func (l *loader) cameraPlugin(n *tree.Node) string {
+	if p := n.Get("plugin"); p.IsSet() {
+		return p.Text
+	}
+	if source := n.Get("source"); source.Get("url").IsSet() || source.Get("preset").IsSet() {
+		return rtsp
+	}
+	return ""
 }
 
 // imply adds the entry of a bundled plugin that a device names.
@@ -104,11 +131,15 @@ func (l *loader) entries(section string) map[string]*tree.Node {
 	return out
 }
 
-// resolve makes a path absolute: from the file's folder, or from the working
-// folder if a flag or variable gave it.
+// resolve makes a path absolute: from the folder of the file that says it, or from
+// the working folder if a flag or variable gave it.
 func (l *loader) resolve(path string, from *tree.Node) string {
-	if !filepath.IsAbs(path) && (from == nil || from.Pos.Line > 0) {
+	switch {
+	case filepath.IsAbs(path):
+	case from == nil:
 		path = filepath.Join(filepath.Dir(l.file), path)
+	case from.Pos.Line > 0:
+		path = filepath.Join(filepath.Dir(from.Pos.File), path)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/porchlight-hub/porchlight/config/files"
 )
 
 // lastGoodName is the file in data_dir/last-good that holds the configuration
-// that last worked: its very bytes, then one comment line that says where they
-// came from.
+// that last worked: the main file's very bytes, then one comment line that says where
+// they came from and holds what else belongs to it. Secrets are among that: what last
+// worked must work while secrets.yaml is broken.
 const lastGoodName = "porchlight.yaml"
 
 const lastGoodMark = "\n# porchlight-last-good: "
@@ -22,11 +25,13 @@ const lastGoodMark = "\n# porchlight-last-good: "
 var ErrNoLastGood = errors.New("config: last good: none was kept")
 
 type lastGood struct {
-	File  string    `json:"file"`
-	Saved time.Time `json:"saved"`
+	File  string            `json:"file"`
+	Saved time.Time         `json:"saved"`
+	More  map[string][]byte `json:"more,omitempty"` // the other files by path
+	Vars  map[string]string `json:"vars,omitempty"` // what env:// stood for
 }
 
-// SaveLastGood keeps the source bytes of c in dir, readable by the hub's user
+// SaveLastGood keeps the bytes that c was read from in dir, readable by the hub's user
 // only. The file is replaced as a whole: a power cut leaves the old or the new.
 func SaveLastGood(dir string, c *Config) error {
 	file, err := filepath.Abs(c.file)
@@ -36,8 +41,16 @@ func SaveLastGood(dir string, c *Config) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("config: last good: %w", err)
 	}
-	meta := marshal(lastGood{File: file, Saved: time.Now().UTC().Truncate(time.Second)})
-	content := bytes.Join([][]byte{c.source, []byte(lastGoodMark), meta, []byte("\n")}, nil)
+	kept := lastGood{File: file, Saved: time.Now().UTC().Truncate(time.Second), More: map[string][]byte{}, Vars: c.set.Vars}
+	for _, f := range c.set.Files[1:] {
+		path, err := filepath.Abs(f.Path)
+		if err != nil {
+			return fmt.Errorf("config: last good: %w", err)
+		}
+		kept.More[path] = f.Src
+	}
+	meta := marshal(kept)
+	content := bytes.Join([][]byte{c.Source(), []byte(lastGoodMark), meta, []byte("\n")}, nil)
 	if err := replaceFile(dir, lastGoodName, content); err != nil {
 		return fmt.Errorf("config: last good: %w", err)
 	}
@@ -71,7 +84,7 @@ func replaceFile(dir, name string, content []byte) error {
 // relative paths still hold, and tells when it was kept. ErrNoLastGood if there
 // is none; *Invalid if it is no longer valid for this binary.
 func LoadLastGood(dir string, opts Options) (*Config, time.Time, error) {
-	b, err := readFile(filepath.Join(dir, lastGoodName))
+	b, err := readKept(filepath.Join(dir, lastGoodName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, ErrNoLastGood
 	}
@@ -83,6 +96,23 @@ func LoadLastGood(dir string, opts Options) (*Config, time.Time, error) {
 	if i < 0 || json.Unmarshal(b[i+len(lastGoodMark):], &meta) != nil {
 		return nil, time.Time{}, errors.New("config: last good: the kept file lacks its last line")
 	}
+	opts.disk = files.Kept{Files: meta.More, Vars: meta.Vars}
 	c, problems := Parse(meta.File, b[:i], opts)
 	return c, meta.Saved, AsError(problems)
+}
+
+// maxKept bounds the kept file, in bytes: two hundred files of a megabyte at most, and
+// their text form.
+const maxKept = 300 << 20
+
+// readKept reads a regular file and nothing else, and never waits.
+func readKept(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKept {
+		return nil, errors.New("it is not a file of ours")
+	}
+	return os.ReadFile(path)
 }

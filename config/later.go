@@ -1,11 +1,6 @@
 package config
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/porchlight-hub/porchlight/config/tree"
-)
+import "github.com/porchlight-hub/porchlight/config/tree"
 
 // laterWord is a key of the format that this version knows and does not read.
 type laterWord struct {
@@ -21,15 +16,15 @@ func laterWords() []laterWord {
 			out = append(out, laterWord{def, path, k})
 		}
 	}
-	add("Config", nil, "include", "recording", "presence", "schedules", "rules", "notifications")
+	add("Config", nil, "recording", "presence", "schedules", "rules", "notifications")
 	add("Hub", []string{"hub"}, "tls", "updates")
 	add("Plugin", []string{"plugins", "*"}, "source", "version")
-	add("Camera", []string{"cameras", "*"}, "streams", "pull", "rotate", "zones", "privacy_mask", "motion")
+	add("Camera", []string{"cameras", "*"}, "zones", "privacy_mask", "motion")
 	return out
 }
 
 // laterPlugins are bundled plugins that will come.
-func laterPlugins() []string { return []string{"homekit", "mqtt", "neighborhood", "onvif", "rtsp"} }
+func laterPlugins() []string { return []string{"homekit", "mqtt", "neighborhood", "onvif"} }
 
 // warnLater notes each later word that the file uses.
 func (l *loader) warnLater() {
@@ -46,15 +41,6 @@ func (l *loader) warnLater() {
 			l.warnAt(e, tree.Join(path, w.key), "E-CFG-NOT-YET", "%s is not read by this version yet; it is ignored", tree.Join(path, w.key))
 		}
 	}
-	l.root.Each("", func(path string, n *tree.Node) {
-		if n.Kind != tree.Text {
-			return
-		}
-		if scheme, ok := tree.Reference(n.Text); ok && !slices.ContainsFunc(l.later, func(p string) bool { return strings.HasPrefix(path, p) }) {
-			l.errorAt(n.Pos, len(scheme)+3, path, "E-CFG-NOT-YET", "%s: %s:// is not followed by this version yet; the plugin gets the text itself", path, scheme)
-			l.faults[len(l.faults)-1].Warning = true
-		}
-	})
 }
 
 // blocks yields the blocks that a path with * leads to, with their real paths.

@@ -2,14 +2,10 @@ package config
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
-	"syscall"
+	"strings"
 
+	"github.com/porchlight-hub/porchlight/config/files"
 	"github.com/porchlight-hub/porchlight/config/schema"
 	"github.com/porchlight-hub/porchlight/config/tree"
 )
@@ -17,43 +13,21 @@ import (
 // maxProblems ends a list that nobody would read to its end.
 const maxProblems = 200
 
-// Load reads and checks a file. The Config is nil if there is any error; all
-// problems are told at once, in the order of the file.
+// Load reads and checks a file, what it includes and its secrets. The Config is nil
+// if there is any error; all problems of all files are told at once.
 func Load(path string, opts Options) (*Config, []Problem) {
-	src, err := readFile(path)
+	src, err := opts.files().Read(path)
 	if err != nil {
-		cause := err
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			cause = pe.Err
-		}
 		return nil, []Problem{{
-			File: path, Severity: Error, Code: "E-CFG-READ", Message: fmt.Sprintf("the file cannot be read: %v", cause),
+			File: path, Severity: Error, Code: "E-CFG-READ", Message: "the file cannot be read: " + files.Cause(err),
 			Hint: "check the path and who may read it",
 		}}
 	}
 	return Parse(path, src, opts)
 }
 
-// readFile reads at most one byte more than the limit.
-func readFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its writer
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
-	}
-	return io.ReadAll(io.LimitReader(f, tree.MaxFile+1))
-}
-
-// Parse checks the bytes of a file. name is shown in problems, and relative
-// paths in the file start at its folder.
+// Parse checks the bytes of a main file. name is shown in problems; relative paths
+// and includes in the file, and secrets.yaml, start at its folder.
 func Parse(name string, src []byte, opts Options) (*Config, []Problem) {
 	return parseWith(ownSchema(), name, src, opts)
 }
@@ -66,16 +40,17 @@ func ownSchema() *schema.Schema {
 	return own
 }
 
-// loader is one run over one file.
+// loader is one run over one configuration.
 type loader struct {
 	opts   Options
 	file   string
 	own    *schema.Schema
+	set    *files.Set
 	root   *tree.Node
 	faults []tree.Fault
 	later  []string // paths of blocks that are ignored
 	drop   []string // paths of entries that this version leaves out
-	page   *tree.Page
+	pages  map[string]*tree.Page
 }
 
 func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Config, []Problem) {
@@ -84,24 +59,21 @@ func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Conf
 }
 
 func (l *loader) run(src []byte) (*Config, []Problem) {
-	normal, faults := tree.Normal(l.file, src)
-	if l.faults = faults; len(faults) > 0 {
-		return nil, l.finish(normal)
-	}
-	if l.root, l.faults = tree.Read(l.file, normal); l.root == nil {
-		return nil, l.finish(normal)
-	}
-	if l.root.Kind != tree.Map {
-		l.errorAt(l.root.Pos, 1, "", "E-CFG-TYPE", "the file must be a block of keys such as version: 1, not %s", l.root.Kind)
-		l.root.Hide(true)
-		return nil, l.finish(normal)
+	l.set = files.Read(l.opts.files(), l.file, src)
+	l.root, l.faults = l.set.Root, l.set.Faults
+	if l.root == nil {
+		return nil, l.finish()
 	}
 	l.root.HideSecrets()
 	l.override()
 	l.check(l.own, l.root, "")
 	l.checkMeaning()
 	l.warnLater()
-	problems := l.finish(normal)
+	l.checkRefs()
+	if l.set.Broken {
+		l.forgive()
+	}
+	problems := l.finish()
 	if n, _ := Count(problems); n > 0 {
 		return nil, problems
 	}
@@ -109,20 +81,27 @@ func (l *loader) run(src []byte) (*Config, []Problem) {
 	if err != nil {
 		return nil, append(problems, Problem{File: l.file, Severity: Error, Code: "E-CFG-VALUE", Message: err.Error()})
 	}
-	c.source = slices.Clone(src)
 	return c, problems
 }
 
-// Masked is the text of a file as a page may show it, line by line the same, with
-// secrets masked and comments left out; also of a file that is not valid.
-func Masked(path string, opts Options) (string, error) {
-	src, err := readFile(path)
-	if err != nil {
-		return "", fmt.Errorf("config: %w", err)
+// checkRefs tells of references that lead nowhere, where somebody reads them.
+func (l *loader) checkRefs() {
+	for _, f := range l.set.Refs {
+		if !slices.ContainsFunc(l.later, func(p string) bool { return f.Path == p || strings.HasPrefix(f.Path, p+".") }) {
+			l.faults = append(l.faults, f)
+		}
 	}
-	l := &loader{opts: opts, file: path, own: ownSchema()}
-	l.run(src)
-	return l.page.Masked(), nil
+}
+
+// forgive drops what is only missing because a file could not be read.
+func (l *loader) forgive() {
+	l.faults = slices.DeleteFunc(l.faults, func(f tree.Fault) bool {
+		switch f.Code {
+		case "E-CFG-UNKNOWN-PLUGIN", "E-CFG-UNKNOWN-SECRET", "E-CFG-MISSING":
+			return true
+		}
+		return false
+	})
 }
 
 func (l *loader) errorAt(p Position, width int, path, code, format string, args ...any) {
@@ -142,10 +121,22 @@ func (l *loader) check(s *schema.Schema, part *tree.Node, base string) {
 }
 
 // finish orders the problems by place and adds their excerpts.
-func (l *loader) finish(normal string) []Problem {
-	l.page = tree.NewPage(normal, l.root, l.known)
+func (l *loader) finish() []Problem {
+	l.pages = map[string]*tree.Page{}
+	order := map[string]int{}
+	for i, f := range l.set.Files {
+		root, known := f.Root, l.known
+		if f.Kind == files.Secrets {
+			known = func(string) bool { return false }
+		} else if root != nil && root.Kind == tree.Map {
+			root = cmp.Or(l.root, root)
+		}
+		l.pages[f.Path] = tree.NewPage(f.Path, f.Normal, root, known)
+		order[f.Path] = i + 1
+	}
 	slices.SortStableFunc(l.faults, func(a, b tree.Fault) int {
-		return cmp.Or(a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column, cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(order[a.Pos.File]-order[b.Pos.File], a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column,
+			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Message, b.Message))
 	})
 	var out []Problem
 	for _, f := range l.faults {
@@ -159,8 +150,8 @@ func (l *loader) finish(normal string) []Problem {
 		if f.Warning {
 			p.Severity = Warning
 		}
-		if p.File == l.file {
-			p.Excerpt = l.page.Excerpt(f.Pos, f.Width)
+		if page := l.pages[p.File]; page != nil {
+			p.Excerpt = page.Excerpt(f.Pos, f.Width)
 		}
 		if !slices.Contains(out, p) {
 			out = append(out, p)
@@ -172,7 +163,7 @@ func (l *loader) finish(normal string) []Problem {
 // known tells whether the format has such a key anywhere.
 func (l *loader) known(key string) bool {
 	for _, path := range [][]string{
-		nil, {"hub"}, {"hub", "log"}, {"hub", "metrics"}, {"cameras", "x"}, {"cameras", "x", "ring"}, {"chimes", "x"},
+		nil, {"hub"}, {"hub", "log"}, {"hub", "metrics"}, {"cameras", "x"}, {"cameras", "x", "ring"}, {"cameras", "x", "streams"}, {"chimes", "x"},
 		{"plugins", "x"}, {"plugins", "x", "limits"}, {"plugins", "x", "limits", "restart"}, {"plugins", "x", "limits", "health"},
 	} {
 		if slices.Contains(l.own.Keys(path...), key) {

@@ -178,21 +178,35 @@ func (l *loader) checkCamera(id string, n *tree.Node, plugins map[string]*tree.N
 		{[]string{"ring", "debounce"}, 0, time.Hour},
 		{[]string{"ring", "ignore_older_than"}, time.Second, time.Hour},
 	})
-	plugin, source := n.Get("plugin"), n.Entry("source")
-	switch {
-	case !plugin.IsSet() && source != nil && source.Value.IsSet():
-		l.errorAt(source.Pos, len("source"), path, "E-CFG-MISSING", "%s has a source and no plugin to read it", path)
-		l.hint("write plugin: and the name of an entry of plugins")
-	case !plugin.IsSet():
-		e := l.owner("cameras", id)
-		l.warnAt(e, path, "E-CFG-NOT-YET", "%s has neither plugin nor source: a bare button, which nothing can press in this version yet", path)
-	case plugin.IsText():
-		if l.checkPluginName(plugin, path, plugins) && source != nil {
-			if own, ok := l.schemaOf(plugin.Text, builtinOf(plugins[plugin.Text], plugin.Text)); ok {
-				l.checkRaw(source, tree.Join(path, "source"), own.Device, plugin.Text)
-			}
-		}
+	if main, sub := n.Get("streams", "main"), n.Get("streams", "sub"); main.IsText() && sub.IsText() && main.Text == "off" && sub.Text == "off" {
+		l.errorAt(sub.Pos, sub.Width(), path+".streams", "E-CFG-CONFLICT", "%s.streams: with main and sub both off there is no picture", path)
 	}
+	plugin, source := n.Get("plugin"), n.Entry("source")
+	name := l.cameraPlugin(n)
+	switch {
+	case plugin.IsText():
+		if !l.checkPluginName(plugin, path, plugins) {
+			return
+		}
+	case plugin.IsSet():
+		return // the schema tells that it is no text
+	case name != "" && source != nil:
+		if _, there := plugins[name]; !there && !slices.Contains(l.opts.Builtins, name) {
+			l.noPlugin(source, path)
+			return
+		}
+	case source != nil && source.Value.IsSet():
+		l.noPlugin(source, path)
+		return
+	}
+	if own, ok := l.schemaOf(name, builtinOf(plugins[name], name)); ok && source != nil && name != "" {
+		l.checkRaw(source, tree.Join(path, "source"), own.Device, name)
+	}
+}
+
+func (l *loader) noPlugin(source *tree.Entry, path string) {
+	l.errorAt(source.Pos, len("source"), path, "E-CFG-MISSING", "%s has a source and no plugin to read it", path)
+	l.hint("write plugin: and the name of an entry of plugins, or in source the url of an RTSP stream")
 }
 
 // builtinOf is the bundled plugin that an entry runs, by default its own name.
@@ -232,28 +246,29 @@ func (l *loader) checkChime(id string, n *tree.Node, plugins map[string]*tree.No
 	switch {
 	case builtin.IsSet() && plugin.IsSet():
 		l.errorAt(n.Entry("plugin").Pos, len("plugin"), path, "E-CFG-CONFLICT", "%s has both builtin and plugin; keep one", path)
-	case builtin.IsText() && builtin.Text == "webhook":
-		l.errorAt(builtin.Pos, builtin.Width(), path, "E-CFG-NOT-YET", "%s: the built-in chime webhook is not part of this version yet; the entry is ignored", path)
-		l.faults[len(l.faults)-1].Warning = true
-		l.drop, l.later = append(l.drop, path), append(l.later, path)
+	case builtin.IsText() && builtin.Text == webhook:
+		l.checkPluginChime(builtin, n, path, plugins)
 	case builtin.IsSet():
 		l.refuseExtra(n, path)
 	case plugin.IsText():
-		if !l.checkPluginName(plugin, path, plugins) {
-			l.refuseNear(n, path)
-			break
-		}
-		if own, ok := l.schemaOf(plugin.Text, builtinOf(plugins[plugin.Text], plugin.Text)); ok {
-			l.checkChimeKeys(n, path, own.Device, plugin.Text)
-		} else {
-			l.refuseNear(n, path)
-		}
+		l.checkPluginChime(plugin, n, path, plugins)
 	case !plugin.IsSet():
 		e := l.owner("chimes", id)
 		l.errorAt(e.Pos, utf8.RuneCountInString(id), path, "E-CFG-MISSING", "%s says neither builtin nor plugin", path)
 		l.hint("write builtin: browser, or plugin: and a plugin's name")
 		l.refuseNear(n, path)
 	}
+}
+
+// checkPluginChime holds a chime against the plugin that name names.
+func (l *loader) checkPluginChime(name, n *tree.Node, path string, plugins map[string]*tree.Node) {
+	if l.checkPluginName(name, path, plugins) {
+		if own, ok := l.schemaOf(name.Text, builtinOf(plugins[name.Text], name.Text)); ok {
+			l.checkChimeKeys(n, path, own.Device, name.Text)
+			return
+		}
+	}
+	l.refuseNear(n, path)
 }
 
 // refuseExtra: a built-in chime has no keys of its own.

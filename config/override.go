@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/porchlight-hub/porchlight/config/files"
 	"github.com/porchlight-hub/porchlight/config/schema"
 	"github.com/porchlight-hub/porchlight/config/tree"
 )
@@ -18,6 +19,15 @@ type Options struct {
 	Schemas map[string]PluginSchema
 	// Overrides replace keys of the hub section, the later ones first in rank.
 	Overrides []Override
+
+	disk files.Disk // nil: the machine's own
+}
+
+func (o Options) files() files.Disk {
+	if o.disk != nil {
+		return o.disk
+	}
+	return files.OS{}
 }
 
 // PluginSchema is what a plugin says of its settings. An empty one means that

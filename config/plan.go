@@ -125,7 +125,7 @@ func keysOf[T any](section map[string]T) map[string]string {
 func identity(v any, parts ...Raw) string {
 	all := [][]byte{marshal(v)}
 	for _, r := range parts {
-		all = append(all, r.JSON())
+		all = append(all, r.clear())
 	}
 	return string(bytes.Join(all, []byte("\n")))
 }

@@ -30,8 +30,18 @@ func RawJSON(b []byte) (Raw, error) {
 func (r Raw) IsZero() bool { return !r.node.IsSet() }
 
 // JSON is the tree in clear, for the plugin it belongs to; nil if nothing was
-// written. Keys are sorted, so equal trees are equal bytes.
+// written. A secret://name stays as it is: the plugin asks for it by its name. Keys
+// are sorted, so equal trees are equal bytes.
 func (r Raw) JSON() json.RawMessage {
+	if r.IsZero() {
+		return nil
+	}
+	b, _ := json.Marshal(r.node.Referring().Plain()) // made of JSON values only
+	return b
+}
+
+// clear is the tree with the values of its secrets in it.
+func (r Raw) clear() []byte {
 	if r.IsZero() {
 		return nil
 	}
@@ -39,8 +49,8 @@ func (r Raw) JSON() json.RawMessage {
 	return b
 }
 
-// Equal compares what is said, not where.
-func (r Raw) Equal(o Raw) bool { return bytes.Equal(r.JSON(), o.JSON()) }
+// Equal compares what is said, the values of secrets among it, not where.
+func (r Raw) Equal(o Raw) bool { return bytes.Equal(r.clear(), o.clear()) }
 
 // Position is the place of the value that a JSON pointer such as
 // "/accessories/0/name" leads to, or of the nearest one above it.
@@ -68,7 +78,7 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 	if r.IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(r.node.Masked().Plain())
+	return r.node.Masked().MarshalJSON()
 }
 
 // UnmarshalJSON reads JSON text without places.

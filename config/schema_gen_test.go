@@ -35,6 +35,8 @@ func makeSchema(t *testing.T) []byte {
 		target := s.Definitions[w.def]
 		target.Properties.Set(w.key, &generator.Schema{Description: "Not read by this version yet."})
 	}
+	s.Definitions["Config"].Properties.Set("include", &generator.Schema{Type: "array", Items: &generator.Schema{Type: "string", MinLength: new(uint64(1))},
+		Description: "More files, merged by key: names or patterns from this file's folder.", Examples: []any{[]string{"conf.d/*.yaml"}}})
 	s.Definitions["Chime"].AdditionalProperties = nil // a plugin's own keys, checked apart
 	for _, section := range []string{"plugins", "cameras", "chimes"} {
 		if p, ok := s.Definitions["Config"].Properties.Get(section); ok {

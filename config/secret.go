@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"slices"
 
 	"github.com/porchlight-hub/porchlight/config/tree"
 )
@@ -35,5 +36,9 @@ func (c *Config) Secrets() []string {
 	for _, x := range c.Chimes {
 		take(x.Extra)
 	}
-	return out
+	if c.set != nil {
+		out = append(out, c.set.SecretValues()...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -1,6 +1,10 @@
 package config
 
-import "github.com/porchlight-hub/porchlight/config/tree"
+import (
+	"strings"
+
+	"github.com/porchlight-hub/porchlight/config/tree"
+)
 
 // View is a way to show a configuration.
 type View string
@@ -31,14 +35,27 @@ func (c *Config) Show(v View) []byte {
 	return c.yaml(nil)
 }
 
-func (c *Config) yaml(comment func(string) string) []byte {
-	n, err := tree.FromJSON(marshal(c))
+func (c *Config) yaml(comment func(string) string) []byte { return tree.Write(c.shown(), comment) }
+
+// shown is the whole configuration as anybody may see it: secrets masked, references
+// in the place of what they stand for.
+func (c *Config) shown() *tree.Node {
+	type bare Config
+	n, err := tree.FromJSON(marshal((*bare)(c)))
 	if err != nil {
 		panic("config: own types do not read back: " + err.Error())
 	}
 	n.HideSecrets()
-	return tree.Write(n.Masked(), comment)
+	for path, ref := range c.refs {
+		if at := n.Get(strings.Split(path, ".")...); at != nil && !at.Branches() {
+			at.Kind, at.Text, at.Ref = tree.Text, ref, ref
+		}
+	}
+	return n.Masked()
 }
+
+// MarshalJSON gives what Effective shows.
+func (c *Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
 
 // Defaults is every default of the format as YAML, with one entry a section.
 func Defaults() []byte {

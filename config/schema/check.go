@@ -29,6 +29,7 @@ func (s *Schema) Check(n *tree.Node, base string) (faults []tree.Fault) {
 		}
 	}()
 	s.hide(n, nil)
+	s.adapt(n, nil)
 	faults = s.names(n, base, nil)
 	var failed *jsonschema.ValidationError
 	if err := s.root.Validate(n.Plain()); !errors.As(err, &failed) {
@@ -300,6 +301,27 @@ func Unknown(e *tree.Entry, path string, known []string) tree.Fault {
 		f.Hint = "known here: " + strings.Join(known, ", ")
 	}
 	return f
+}
+
+// adapt makes numbers and switches of what references stand for, where no text may
+// stand: a variable is always text.
+func (s *Schema) adapt(n *tree.Node, path []string) {
+	for _, e := range n.Entries {
+		s.adapt(e.Value, append(slices.Clone(path), e.Key))
+	}
+	for i, item := range n.Items {
+		s.adapt(item, append(slices.Clone(path), strconv.Itoa(i)))
+	}
+	if n.Ref == "" || n.Kind != tree.Text || s.Allows("string", path...) {
+		return
+	}
+	_, err := strconv.ParseFloat(n.Text, 64)
+	switch {
+	case (s.Allows("integer", path...) || s.Allows("number", path...)) && err == nil && json.Valid([]byte(n.Text)):
+		n.Kind = tree.Number
+	case s.Allows("boolean", path...) && (n.Text == "true" || n.Text == "false"):
+		n.Kind = tree.Bool
+	}
 }
 
 // hide marks what the schema itself calls secret.

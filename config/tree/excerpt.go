@@ -17,24 +17,26 @@ type span struct {
 	Secret    bool
 }
 
-// spans lists every key and scalar under n in the order of the file.
-func spans(n *Node) []span {
+// spans lists every key and scalar under n that stands in the file, in its order.
+func spans(file string, n *Node) []span {
 	out := []span{}
 	var walk func(n *Node)
 	walk = func(n *Node) {
-		for _, e := range n.Entries {
-			out = append(out, span{e.Pos.Line, e.Pos.Column, e.Key, e.Secret})
+		for _, e := range slices.Concat(n.Entries, n.Twice) {
+			if e.Pos.File == file {
+				out = append(out, span{e.Pos.Line, e.Pos.Column, e.Key, e.Secret})
+			}
 			walk(e.Value)
 		}
 		for _, item := range n.Items {
 			walk(item)
 		}
-		if n.Kind != Map && n.Kind != List && n.Kind != Null {
+		if n.Kind != Map && n.Kind != List && n.Kind != Null && n.Pos.File == file {
 			text := n.Text
 			if n.Written != "" {
 				text = n.Written
 			}
-			out = append(out, span{n.Pos.Line, n.Pos.Column, text, n.Secret})
+			out = append(out, span{n.Pos.Line, n.Pos.Column, text, n.Secret && n.Ref == ""})
 		}
 	}
 	walk(n)
@@ -54,13 +56,13 @@ type Page struct {
 	known func(key string) bool
 }
 
-// NewPage takes normalised text and the tree that was read from it, nil if none
-// was. known tells which keys of the format may be shown with their values
+// NewPage takes a file's normalised text and the tree that was read from it and maybe
+// from others, nil if none was. known tells which keys of the format may be shown with their values
 // where there is no tree.
-func NewPage(normal string, root *Node, known func(key string) bool) *Page {
+func NewPage(file, normal string, root *Node, known func(key string) bool) *Page {
 	p := &Page{lines: strings.Split(normal, "\n"), known: known}
 	if root != nil {
-		p.words = spans(root)
+		p.words = spans(file, root)
 	}
 	return p
 }

@@ -48,8 +48,13 @@ type Node struct {
 	Text    string // bool, number (as JSON writes it) and text
 	Written string // a number as its owner wrote it
 	Secret  bool   // its value is never shown
+	Ref     string // the reference that Text stands for, as secret://front_door; it may be shown
 	Entries []Entry
 	Items   []*Node
+
+	// Twice are keys that stand in the text and count for nothing: a key that was there
+	// before, or one that two files share. They are kept so that they are masked.
+	Twice []Entry
 }
 
 // Entry is one key of a block.
@@ -135,8 +140,11 @@ func (n *Node) Plain() any {
 // Masked is the same tree with secrets replaced.
 func (n *Node) Masked() *Node {
 	out := *n
+	out.Twice = nil
 	if n.Kind != List && n.Kind != Map {
-		if n.Secret && n.Kind != Null {
+		if n.Ref != "" {
+			out.Kind, out.Text, out.Secret = Text, n.Ref, false
+		} else if n.Secret && n.Kind != Null {
 			out.Kind, out.Text = Text, Mask
 		} else if n.Kind == Text {
 			out.Text = maskURLs(n.Text)
@@ -168,6 +176,9 @@ func (n *Node) Hide(keys bool) {
 	for _, item := range n.Items {
 		item.Hide(keys)
 	}
+	for _, e := range n.Twice {
+		e.Value.Hide(keys)
+	}
 }
 
 // HideSecrets marks what lies under keys whose names say that it is secret.
@@ -182,7 +193,10 @@ func (n *Node) HideSecrets() {
 	for _, item := range n.Items {
 		item.HideSecrets()
 	}
-	if _, ok := Reference(n.Text); ok && n.Kind == Text {
+	for _, e := range n.Twice {
+		e.Value.HideSecrets()
+	}
+	if IsReference(n.Text) && n.Kind == Text {
 		n.Secret = true
 	}
 }
@@ -314,6 +328,35 @@ func (n *Node) Put(path []string, value *Node) {
 	if e.Value.Kind == Map {
 		e.Value.Put(path[1:], value)
 	}
+}
+
+// Referring is the same tree with secret://name in the place of the secrets' values:
+// whoever gets it asks for them by name.
+func (n *Node) Referring() *Node {
+	out := *n
+	if strings.HasPrefix(n.Ref, "secret://") {
+		out.Kind, out.Text = Text, n.Ref
+	}
+	out.Entries, out.Items, out.Twice = nil, nil, nil
+	for _, e := range n.Entries {
+		e.Value = e.Value.Referring()
+		out.Entries = append(out.Entries, e)
+	}
+	for _, item := range n.Items {
+		out.Items = append(out.Items, item.Referring())
+	}
+	return &out
+}
+
+// Refs lists the references under n.
+func (n *Node) Refs() []string {
+	var out []string
+	n.Each("", func(_ string, n *Node) {
+		if n.Ref != "" {
+			out = append(out, n.Ref)
+		}
+	})
+	return out
 }
 
 // Into decodes a checked tree over the defaults in v.

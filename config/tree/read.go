@@ -355,6 +355,8 @@ func (r *reader) block(out *Node, values []*ast.MappingValueNode, depth int) err
 		}
 		if line, twice := lines[name]; twice {
 			r.add(e.Pos, utf8.RuneCountInString(name), "E-CFG-DUPLICATE-KEY", "key %q is already in line %d", Clip(name), line)
+			child.Hide(true) // nobody checks its keys
+			out.Twice = append(out.Twice, e)
 			continue
 		}
 		lines[name] = e.Pos.Line

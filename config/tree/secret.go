@@ -24,15 +24,21 @@ func SecretKey(key string) bool {
 		strings.HasSuffix(k, "privatekey") || strings.HasSuffix(k, "authkey") || strings.HasSuffix(k, "encryptionkey")
 }
 
-// Reference tells whether a whole value names a secret, an environment variable
-// or a file instead of being the value.
-func Reference(s string) (scheme string, ok bool) {
+// IsReference tells whether a whole value means to name a secret, an environment
+// variable or a file instead of being the value.
+func IsReference(s string) bool {
+	_, _, ok := Reference(s)
+	return ok
+}
+
+// Reference takes such a value apart.
+func Reference(s string) (scheme, rest string, ok bool) {
 	for _, p := range []string{"secret", "env", "file"} {
-		if rest, found := strings.CutPrefix(s, p+"://"); found && rest != "" && !strings.ContainsAny(rest, " \t\n") {
-			return p, true
+		if rest, found := strings.CutPrefix(s, p+"://"); found {
+			return p, rest, true
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 // maskURLs hides user and password inside addresses such as rtsp://u:p@host/.
@@ -45,14 +51,14 @@ func maskURLs(s string) string {
 var password = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"':/@]*:([^\s"']*)@`)
 
 // Secrets lists the values under n that are never shown, passwords inside addresses
-// among them. References are none: they name a secret.
+// among them. A reference that was followed counts by its value.
 func (n *Node) Secrets() []string {
 	var out []string
 	n.Each("", func(_ string, n *Node) {
 		if n.Kind == Null || n.Kind == Bool {
 			return
 		}
-		if _, is := Reference(n.Text); is {
+		if IsReference(n.Text) {
 			return
 		}
 		if n.Secret {

@@ -84,7 +84,7 @@ func TestExcerptKeepsTheCaretUnderItsWord(t *testing.T) {
 	src := "a: {password: a very long secret, kind: x, token: \"q\", é: y} # note\n" + strings.Repeat("long: ", 1) + strings.Repeat("x", 300) + "\n"
 	n := read(t, src)
 	n.HideSecrets()
-	p := NewPage(src, n, func(string) bool { return true })
+	p := NewPage("f", src, n, func(string) bool { return true })
 	got := p.Excerpt(n.Get("a").Entry("kind").Pos, 4)
 	want := "    1 | a: {password: ******, kind: x, token: ******, é: y}\n      |                       ^^^^"
 	if got != want {

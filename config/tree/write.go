@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -101,4 +102,50 @@ func scalar(s string) string {
 	}
 	b, _ := json.Marshal(s) // a string always marshals
 	return string(b)
+}
+
+// MarshalJSON writes a tree with its keys in their order.
+func (n *Node) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	err := n.json(&b)
+	return b.Bytes(), err
+}
+
+func (n *Node) json(b *bytes.Buffer) error {
+	word := func(v any) error {
+		text, err := json.Marshal(v)
+		b.Write(text)
+		return err
+	}
+	switch n.Kind {
+	case List:
+		b.WriteByte('[')
+		for i, item := range n.Items {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := item.json(b); err != nil {
+				return err
+			}
+		}
+		b.WriteByte(']')
+	case Map:
+		b.WriteByte('{')
+		for i, e := range n.Entries {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := word(e.Key); err != nil {
+				return err
+			}
+			b.WriteByte(':')
+			if err := e.Value.json(b); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+	default:
+		return word(n.Plain())
+	}
+	return nil
 }

@@ -88,6 +88,36 @@ func configTexts() map[string]Text {
 			"A camera or chime names a plugin that is neither an entry of plugins nor bundled with this hub, or an entry asks for a bundled plugin that there is none of.",
 			"Correct the name (the message lists what there is), or add an entry under plugins: with the path of your own executable.",
 		},
+		"E-CFG-INCLUDE": {
+			"An included file cannot be taken",
+			"A file that include names is not there, is a folder, may not be read, or is one too many (two hundred files, eight deep). A pattern such as conf.d/*.yaml may match nothing; a plain name may not. Names begin at the folder of the file that includes.",
+			"Correct the name, or write a pattern. Remove the line if the file is gone for good.",
+		},
+		"E-CFG-INCLUDE-CYCLE": {
+			"Files include each other in a circle",
+			"A file includes itself, directly or by way of another. The message shows the way round.",
+			"Remove one of the include lines. What several files need belongs into one that includes nothing.",
+		},
+		"E-CFG-REF": {
+			"A reference leads nowhere",
+			"A value that begins with secret://, env:// or file:// stands for another: a line of secrets.yaml, a variable of the hub's process, the text of a file. Here the name has the wrong form, the variable is not set, or the file cannot be read. Only a whole value can be a reference, not a part of one.",
+			"env://NAME needs a variable that is set where the hub is started. file:// needs a whole path (three slashes) to a text of at most 64 KiB that the hub's user may read.",
+		},
+		"E-CFG-UNKNOWN-SECRET": {
+			"No secret has this name",
+			"secret://name stands for the line name: … of secrets.yaml, beside the main file, and there is no such line.",
+			"Correct the name, or keep the secret by: porchlight secrets set NAME. It asks for the value, so that the value stands in no command line. porchlight secrets ls lists the names.",
+		},
+		"E-CFG-SECRETS": {
+			"secrets.yaml is not as it must be",
+			"The file of secrets holds one line a secret, name: text, and nothing else: no blocks, no lists, no empty values. Names are letters, digits, _, - and ., at most 64.",
+			"Mend the named line; a text with special signs goes in single quotes. Or let porchlight secrets set NAME write it.",
+		},
+		"E-CFG-SECRETS-MODE": {
+			"Others on this machine may read secrets.yaml",
+			"The file's mode lets users beside its owner read or change it. Passwords of cameras stand in it.",
+			"Run the chmod line of the message, as the file's owner. Where a service manager makes the file, let it make it with mode 0600, or use file:///run/credentials/… instead.",
+		},
 		"E-CFG-INSECURE": {
 			"The hub would be open to the network without TLS",
 			"Other machines can reach an address that is not loopback. Without TLS passwords and pictures would cross the network in clear, so this needs a word from the owner.",
@@ -95,8 +125,8 @@ func configTexts() map[string]Text {
 		},
 		"E-CFG-VERSION": {
 			"The file's format is not known",
-			"The key version names the format of the file. This hub reads version 1; a higher number was written for a later Porchlight.",
-			"Update the hub, or write version: 1 and mend what it then names.",
+			"The key version names the format of the file. This hub reads version 1; a higher number was written for a later Porchlight, and an included file may not say another than the main one.",
+			"Update the hub, or write version: 1 and mend what it then names. A file of an older version is turned into the new form by porchlight config migrate.",
 		},
 		"E-CFG-PLUGIN-SCHEMA": {
 			"A plugin's own schema is broken",
@@ -110,8 +140,8 @@ func configTexts() map[string]Text {
 		},
 		"E-CFG-NOT-YET": {
 			"This part is known and not built yet",
-			"The key, plugin or reference belongs to the format and does nothing in this version. It is a warning: the rest of the file works.",
-			"Nothing has to be done. Remove the part if the warning is in the way; references such as secret://name must for now be replaced by the value itself.",
+			"The key or plugin belongs to the format and does nothing in this version. It is a warning: the rest of the file works.",
+			"Nothing has to be done. Remove the part if the warning is in the way.",
 		},
 	}
 }

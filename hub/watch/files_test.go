@@ -15,23 +15,27 @@ import (
 
 // fake is the loop with events from the test and the bubble's clock.
 type fake struct {
-	*dir
-	feed  chan fsnotify.Event
-	lost  chan error
-	news  chan struct{}
-	added int
-	fail  error
+	*files
+	path string
+	feed chan fsnotify.Event
+	lost chan error
+	news chan struct{}
+	more []string // besides path
+	fail error
+
+	added, dropped []string // folders
 }
 
 func start(t *testing.T, ctx context.Context, path string) *fake {
 	t.Helper()
 	f := &fake{feed: make(chan fsnotify.Event), lost: make(chan error), news: make(chan struct{}, 1)}
-	f.dir = &dir{
-		path: path, log: slog.New(slog.DiscardHandler), events: f.feed, errors: f.lost,
-		add: func(string) error { f.added++; return f.fail },
+	f.path = path
+	f.files = &files{
+		list: func() []string { return append([]string{path}, f.more...) }, log: slog.New(slog.DiscardHandler), events: f.feed, errors: f.lost,
+		add:    func(folder string) error { f.added = append(f.added, filepath.Base(folder)); return f.fail },
+		remove: func(folder string) error { f.dropped = append(f.dropped, filepath.Base(folder)); return nil },
 	}
-	f.watchFolder()
-	f.seen = f.look()
+	f.begin()
 	go f.run(ctx, Settle, f.news)
 	return f
 }
@@ -193,8 +197,8 @@ func TestFolderRemovedAndMadeAgain(t *testing.T) {
 		}
 		write(t, w.path, "version: 1\n")
 		w.expect(t, lookAgain+Settle, true)
-		if w.added != 2 {
-			t.Errorf("the folder was watched %d times, want 2", w.added)
+		if len(w.added) != 2 {
+			t.Errorf("the folder was watched %d times, want 2", len(w.added))
 		}
 	})
 }
