@@ -1,0 +1,8 @@
+// Package convert makes JPEGs of key frames of H.264 and H.265, by one ffmpeg for the whole
+// hub that is kept running: it is the only place that starts one. A picture goes in by a
+// pipe and comes out by another, in under 300 ms; what ffmpeg cannot take ends with an
+// error and, where it must, with a new ffmpeg, never with a hub that hangs. Each picture is
+// fenced in by marks of our own, so that no camera is ever answered with another's picture.
+// Nothing but the pipes is open to ffmpeg, and it does not outlive the hub. Read stills.go
+// first, then worker.go and mark.go.
+package convert

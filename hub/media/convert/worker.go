@@ -1,0 +1,244 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+const (
+	// startTime is what a fresh ffmpeg gets until the first mark comes out: 0.1 s on a PC, 1 s
+	// on a small machine whose disk has to be read first.
+	startTime = 6 * time.Second
+	// stillTime is what one picture gets; 20 to 150 ms are usual.
+	stillTime = 2 * time.Second
+	// behind is how many marks follow a picture: a decoder of H.264 may hold back 16 pictures
+	// (A.3.1), and ffmpeg itself two.
+	behind = 18
+)
+
+// errGone: ffmpeg is not there any more.
+var errGone = errors.New("ffmpeg has ended")
+
+// worker is one running ffmpeg. It is for one goroutine at a time, except kill.
+type worker struct {
+	codec   av.Codec
+	in, out *os.File
+	frames  *frames
+	process *process
+	n       int    // number of the last mark
+	frame   []byte // of the picture read last
+}
+
+// arguments of ffmpeg. Each frame is put out as it is, in its own size, when it is there.
+func arguments(c av.Codec, old bool) []string {
+	format, passthrough := "h264", []string{"-fps_mode", "passthrough"}
+	if c == av.H265 {
+		format = "hevc"
+	}
+	if old { // before 5.1
+		passthrough = []string{"-vsync", "0"}
+	}
+	return slices.Concat([]string{"-nostdin", "-hide_banner", "-loglevel", "error",
+		"-protocol_whitelist", "pipe", "-max_alloc", "268435456",
+		"-probesize", "32", "-analyzeduration", "0",
+		"-threads", "1", "-max_pixels", fmt.Sprint(maxPixels), "-f", format, "-i", "pipe:0",
+		"-map", "0:v:0", "-autoscale", "0"}, passthrough,
+		[]string{"-vf", "scale=out_range=pc,format=yuv420p", "-c:v", "rawvideo", "-flush_packets", "1", "-f", "mpjpeg", "pipe:1"})
+}
+
+// start runs ffmpeg, tells began of it and waits until it works.
+func start(path string, c av.Codec, old bool, began func(*process)) (*worker, error) {
+	childIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer childIn.Close()
+	out, childOut, err := os.Pipe()
+	if err != nil {
+		_ = in.Close()
+		return nil, err
+	}
+	defer childOut.Close()
+	w := &worker{codec: c, in: in, out: out, frames: newFrames(out)}
+	cmd := exec.Command(path, arguments(c, old)...)
+	cmd.Dir, cmd.Env = "/", []string{}
+	cmd.Stdin, cmd.Stdout = childIn, childOut
+	w.process, err = run(cmd)
+	if err != nil {
+		w.closePipes()
+		return nil, err
+	}
+	began(w.process)
+	m := markOf(c, w.n)
+	err = w.exchange(time.Now().Add(startTime), repeat(m, c), func() error {
+		size, err := w.frames.next()
+		switch {
+		case err != nil:
+			return err
+		case size != m.size:
+			return fmt.Errorf("a frame of %d bytes came, not of %d", size, m.size)
+		}
+		return w.frames.skip(size)
+	})
+	if err != nil {
+		w.kill()
+		if text := w.process.said(); text != "" {
+			err = fmt.Errorf("%w; it said: %s", err, text)
+		}
+		return nil, err
+	}
+	return w, nil
+}
+
+// repeat is a mark as often as it takes for the first to come out.
+func repeat(m mark, c av.Codec) []byte {
+	var b []byte
+	for range behind {
+		b = append(b, m.annexB...)
+	}
+	return append(b, push(c)...)
+}
+
+// still gives the planes of p, good until the next call, or nil where the decoder made
+// nothing of it. After an error the worker is to be killed: what is in its pipes is not known.
+func (w *worker) still(p *picture, deadline time.Time) ([]byte, error) {
+	before := markOf(w.codec, w.n)
+	w.n++
+	m := markOf(w.codec, w.n)
+	input := slices.Concat(p.annexB, repeat(m, w.codec))
+	var got []byte
+	err := w.exchange(deadline, input, func() error {
+		for {
+			size, err := w.frames.next()
+			if err != nil {
+				return err
+			}
+			switch {
+			case size == p.size() && got == nil:
+				if cap(w.frame) < size {
+					w.frame = make([]byte, size)
+				}
+				got = w.frame[:size]
+				err = w.frames.read(got)
+			case size == m.size:
+				return w.frames.skip(size)
+			case size == p.size(), size == before.size && got == nil:
+				err = w.frames.skip(size)
+			default:
+				err = fmt.Errorf("a frame of %d bytes came, which is none of a picture of %dx%d", size, p.width, p.height)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
+	return got, err
+}
+
+// exchange writes input while answer reads, since ffmpeg stops to read where nobody takes what it
+// writes.
+func (w *worker) exchange(deadline time.Time, input []byte, answer func() error) error {
+	if err := errors.Join(w.in.SetWriteDeadline(deadline), w.out.SetReadDeadline(deadline)); err != nil {
+		return err
+	}
+	written := make(chan error, 1) // of one writer, which never waits for a taker
+	go func() {
+		_, err := w.in.Write(input)
+		written <- err
+	}()
+	err := answer()
+	if err != nil {
+		_ = w.in.SetWriteDeadline(time.Now()) // nobody reads on
+	}
+	werr := <-written
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	case err != nil && w.process.ended(time.Second):
+		return errGone
+	case err != nil:
+		return err
+	case werr != nil:
+		return fmt.Errorf("write: %w", werr)
+	}
+	return nil
+}
+
+// kill ends ffmpeg and waits until it is gone.
+func (w *worker) kill() {
+	w.process.kill()
+	w.closePipes()
+	<-w.process.done
+}
+
+func (w *worker) closePipes() {
+	_ = w.in.Close()
+	_ = w.out.Close()
+}
+
+// process is a child that does not outlive this one.
+type process struct {
+	cmd  *exec.Cmd
+	text *tail
+	done chan struct{} // closed when it has ended and nothing of it is left
+}
+
+// run starts cmd in a process group of its own. The thread that starts it stays for as
+// long as it runs, since the kernel ends a child with the thread that made it.
+func run(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, text: &tail{}, done: make(chan struct{})}
+	cmd.Stderr = p.text
+	cmd.WaitDelay = time.Second // for what a child of it may have kept of stderr
+	confine(cmd)
+	started := make(chan error, 1) // one answer, which may come after nobody waits
+	go func() {
+		defer close(p.done)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err == nil {
+			limit(cmd.Process.Pid)
+		}
+		started <- err
+		if err != nil {
+			return
+		}
+		awaitEnd(cmd.Process.Pid) // its number is still its own, so
+		killGroup(cmd.Process.Pid)
+		_ = cmd.Wait() // how it ended is seen in what it said
+	}()
+	return p, <-started
+}
+
+// kill may come at any time.
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// ended reports whether it has, or does within d.
+func (p *process) ended(d time.Duration) bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// said is what it wrote last on stderr.
+func (p *process) said() string { return strings.TrimSpace(p.text.String()) }
