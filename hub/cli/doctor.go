@@ -15,7 +15,6 @@ import (
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/doctor"
 	"github.com/porchlight-hub/porchlight/hub/web"
-	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/api/client"
 )
 
@@ -141,23 +140,15 @@ func printFindings(w io.Writer, found []doctor.Finding) {
 	fmt.Fprintf(w, "%d ok, %d to look at, %d to mend\n", count[doctor.OK], count[doctor.Warn], count[doctor.Fail])
 }
 
-// doctorOf is a running hub's own doctor.
-type doctorOf interface {
-	Doctor(ctx context.Context, areas ...string) (api.Checked, error)
-}
-
-func askDoctor(ctx context.Context, c any, areas []string) ([]doctor.Finding, error) {
-	hub, ok := c.(doctorOf)
-	if !ok {
-		return nil, errors.New("doctor: this hub cannot be asked; stop it and look again")
-	}
-	got, err := hub.Doctor(ctx, areas...)
+// askDoctor lets the running hub look, which knows more.
+func askDoctor(ctx context.Context, c *client.Client, areas []string) ([]doctor.Finding, error) {
+	got, err := c.Doctor(ctx, areas...)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]doctor.Finding, 0, len(got.Checks))
-	for _, c := range got.Checks {
-		out = append(out, doctor.Finding{Area: c.Area, State: doctor.State(c.State), What: c.What, Why: c.Why, Fix: c.Fix, Code: c.Code})
+	for _, x := range got.Checks {
+		out = append(out, doctor.Finding{Area: x.Area, State: doctor.State(x.State), What: x.What, Why: x.Why, Fix: x.Fix, Code: x.Code})
 	}
 	return out, nil
 }
