@@ -153,9 +153,7 @@ func TestHouse(t *testing.T) {
 		list, err := c.Plugins(t.Context())
 		return err == nil && len(list) == 0
 	})
-	if syscall.Kill(pid, 0) == nil {
-		t.Error("the demo's process is still there")
-	}
+	hubtest.Eventually(t, "the demo's process is gone", func() bool { return syscall.Kill(pid, 0) != nil })
 }
 
 // TestPathPluginIsCheckedByItsOwnSchema: an executable is asked who it is, then its

@@ -178,6 +178,7 @@ func killHub(t *testing.T, walled bool, args ...string) {
 	if err := hub.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	_ = hub.Wait() // it holds its lock until the last of it is gone
 	for _, pid := range children {
 		eventually(t, "a child to end with its hub", func() bool { return gone(pid) || zombie(pid) })
 	}
