@@ -281,6 +281,13 @@ func (c *Client) Validate(ctx context.Context, yaml []byte) ([]api.ConfigProblem
 		YAML string `json:"yaml"`
 	}{string(yaml)}
 	out, err := call[struct{ Problems []api.ConfigProblem }](ctx, c, http.MethodPost, "/config/validate", in)
+	var p *api.Problem
+	if errors.As(err, &p) && p.Status == http.StatusUnprocessableEntity && len(p.Errors) > 0 && p.Errors[0].Line > 0 {
+		for _, f := range p.Errors {
+			out.Problems = append(out.Problems, f.ConfigProblem())
+		}
+		return out.Problems, nil
+	}
 	return out.Problems, err
 }
 
