@@ -2,7 +2,9 @@ package plugins
 
 import (
 	"github.com/porchlight-hub/porchlight/plugins/demo"
+	"github.com/porchlight-hub/porchlight/plugins/rtsp"
 	"github.com/porchlight-hub/porchlight/plugins/speaker/about"
+	"github.com/porchlight-hub/porchlight/plugins/webhook"
 	"github.com/porchlight-hub/porchlight/sdk"
 	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
@@ -23,6 +25,8 @@ type Entry struct {
 func Bundled() []Entry {
 	return []Entry{
 		{Name: "demo", New: demo.New, Manifest: func() manifest.Manifest { return demo.New().Manifest() }},
+		{Name: "rtsp", New: rtsp.New, Manifest: func() manifest.Manifest { return rtsp.New().Manifest() }},
 		{Name: "speaker", Binary: "porchlight-speaker", Manifest: about.Manifest},
+		{Name: "webhook", New: webhook.New, Manifest: func() manifest.Manifest { return webhook.New().Manifest() }},
 	}
 }
