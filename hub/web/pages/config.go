@@ -1,19 +1,16 @@
 package pages
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 )
-
-// sourcer gives the text of a file of the config, secrets masked. The config's room
-// may offer it; without it only the lines with problems are shown.
-type sourcer interface {
-	Source(file string) (string, bool)
-}
 
 type configBody struct {
 	State     api.ConfigState
@@ -23,21 +20,40 @@ type configBody struct {
 	Files     []sourceFile
 	Effective string
 	Demo      string // the YAML that says the same as the demo
-	Name      string // of the file, short
+	Name      string // of the main file, short
+	Plan      *planView
+}
+
+// planView is what the last save changed.
+type planView struct {
+	At     time.Time
+	Groups []planGroup
+	Kept   []string
+}
+
+type planGroup struct {
+	Word, Icon string
+	Entries    []string
 }
 
 type problemView struct {
 	api.ConfigProblem
-	Place string
+	Place  string
+	Anchor string // of its line on the page; empty: the line is not there
 }
 
 type sourceFile struct {
-	Name  string
-	Lines []sourceLine
+	Name, Path string
+	Main       bool
+	ID         string
+	Lines      []sourceLine
+	Errors     int
+	Warnings   int
 }
 
 type sourceLine struct {
 	Number   int
+	Anchor   string
 	Text     string
 	Problems []problemView
 	Tone     string // bad, warn, or none
@@ -52,51 +68,67 @@ func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 		} else {
 			body.Warnings++
 		}
-		body.Problems = append(body.Problems, problemView{ConfigProblem: pr, Place: place(pr)})
+		body.Problems = append(body.Problems, problemView{ConfigProblem: pr, Place: place(pr, state.File)})
 	}
 	if state.Demo {
 		body.Demo = config.DemoYAML()
 	}
-	if src, ok := p.rooms.Config.(sourcer); ok {
-		body.Files = files(src, state.File, body.Problems)
-	}
+	body.Files = files(p.rooms.Config.Files(), body.Problems)
+	body.Plan = planOf(state.Plan)
 	p.show(w, r, http.StatusOK, "config", frame{Title: "Config", Nav: "config", Body: body})
 }
 
-// files that problems are in, the main one first, with each problem at its line.
-func files(src sourcer, main string, problems []problemView) []sourceFile {
-	names := []string{main}
-	at := map[string]map[int][]problemView{}
-	for _, pr := range problems {
-		if at[pr.File] == nil {
-			at[pr.File] = map[int][]problemView{}
-			if pr.File != main && pr.File != "" {
-				names = append(names, pr.File)
-			}
-		}
-		at[pr.File][pr.Line] = append(at[pr.File][pr.Line], pr)
-	}
+// anchor of a line on the page of the config: the how manyth file, which line.
+func anchor(file, line int) string { return fmt.Sprintf("f%d-%d", file+1, line) }
+
+// files of the config line by line, with each problem at its line; the problems learn
+// where on the page they stand.
+func files(all []api.ConfigFile, problems []problemView) []sourceFile {
 	var out []sourceFile
-	for _, name := range names {
-		text, ok := src.Source(name)
-		if name == "" || !ok {
-			continue
+	for n, file := range all {
+		f := sourceFile{Name: cmp.Or(file.Name, filepath.Base(file.Path)), Path: file.Path, Main: file.Main, ID: fmt.Sprintf("f%d", n+1)}
+		for i, text := range strings.Split(strings.TrimRight(file.Text, "\n"), "\n") {
+			f.Lines = append(f.Lines, sourceLine{Number: i + 1, Text: text, Anchor: anchor(n, i+1)})
 		}
-		f := sourceFile{Name: name}
-		for i, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-			l := sourceLine{Number: i + 1, Text: line, Problems: at[name][i+1]}
-			for _, pr := range l.Problems {
-				if pr.Severity == "error" {
-					l.Tone = "bad"
-				} else if l.Tone == "" {
-					l.Tone = "warn"
-				}
+		for i := range problems {
+			pr := &problems[i]
+			if pr.File != file.Path && pr.File != file.Name {
+				continue
 			}
-			f.Lines = append(f.Lines, l)
+			tone := "warn"
+			if pr.Severity == "error" {
+				tone = "bad"
+				f.Errors++
+			} else {
+				f.Warnings++
+			}
+			if pr.Line < 1 || pr.Line > len(f.Lines) {
+				continue
+			}
+			l := &f.Lines[pr.Line-1]
+			pr.Anchor = l.Anchor
+			if l.Tone != "bad" {
+				l.Tone = tone
+			}
+			l.Problems = append(l.Problems, *pr)
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// planOf puts a plan into words; nil where there is none.
+func planOf(plan *api.ConfigPlan) *planView {
+	if plan == nil {
+		return nil
+	}
+	v := &planView{At: plan.At, Kept: plan.Keep}
+	for _, g := range []planGroup{{"Started", "play", plan.Start}, {"Changed", "refresh", plan.Change}, {"Stopped", "cross", plan.Stop}} {
+		if len(g.Entries) > 0 {
+			v.Groups = append(v.Groups, g)
+		}
+	}
+	return v
 }
 
 type explainBody struct{ api.Explanation }

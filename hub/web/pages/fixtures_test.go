@@ -31,12 +31,16 @@ type house struct {
 	yaml    string
 	source  string
 	files   []api.ConfigFile // those that the main one includes
+	hook    api.Hook
+	report  api.CameraReport
+	checks  []api.Check
 	broken  error // what the events room answers
 	did     []string
 }
 
 func (h *house) rooms() api.Rooms {
-	return api.Rooms{Cameras: h, Events: h, Ringer: h, Chimes: h, Plugins: pluginRoom{h}, Config: h, Explain: h}
+	return api.Rooms{Cameras: h, Events: h, Ringer: h, Chimes: h, Plugins: pluginRoom{h}, Config: h, Explain: h,
+		Hooks: hookRoom{h}, Sources: sourceRoom{h}, Doctor: doctorRoom{h}}
 }
 
 // noon of a day with events; all fixtures are relative to it.
@@ -123,6 +127,44 @@ func (h *house) Files() []api.ConfigFile {
 
 func (h *house) Explain(code string) (api.Explanation, bool) {
 	return api.Explanation{Code: code, Title: "A key that the config does not know", What: "The file has a key that has no meaning there.\n\nThe old config stays in force.", Mend: "Write the key that was meant."}, code != "E-NO"
+}
+
+// hookRoom, sourceRoom and doctorRoom are apart: their methods have the names of others.
+type hookRoom struct{ h *house }
+
+func (r hookRoom) Hook(_ context.Context, camera string) (api.Hook, error) {
+	if r.h.broken != nil {
+		return api.Hook{}, r.h.broken
+	}
+	hook := r.h.hook
+	hook.Camera, hook.URL = camera, "/hooks/"+camera+"-0123456789abcdefghijklmnopqrstuv"
+	return hook, nil
+}
+
+func (r hookRoom) Renew(ctx context.Context, camera string) (api.Hook, error) {
+	r.h.did = append(r.h.did, "renew "+camera)
+	return r.Hook(ctx, camera)
+}
+
+func (r hookRoom) Ring(context.Context, string) (string, error) { return "", api.ErrNotFound }
+
+type sourceRoom struct{ h *house }
+
+func (r sourceRoom) Test(_ context.Context, camera string) (api.CameraReport, error) {
+	r.h.did = append(r.h.did, "look "+camera)
+	return r.h.report, nil
+}
+
+func (r sourceRoom) Retry(_ context.Context, camera string) error {
+	r.h.did = append(r.h.did, "retry "+camera)
+	return nil
+}
+
+type doctorRoom struct{ h *house }
+
+func (r doctorRoom) Check(context.Context, []string) []api.Check {
+	r.h.did = append(r.h.did, "doctor")
+	return r.h.checks
 }
 
 // pluginRoom is apart, for its Restart and the house's other methods share no names.
@@ -253,6 +295,47 @@ func troubledHouse() *house {
 		{File: "/home/elm/porchlight.yaml", Line: 15, Column: 1, Severity: "warning", Code: "E-CFG-NOT-YET", Message: "recording is for a later version; it is ignored"},
 	}}
 	h.source = "version: 1\n\ncameras:\n  front_door:\n    name: Front door\n    source:\n      address: 192.168.1.40\n      pasword: ******\n    plugin: frontgate\n    ring:\n      # the button bounces\n      debounce: 3\nchimes:\n  hallway: {plugin: speaker, volume: loud}\nrecording: {mode: events}\n"
+	return h
+}
+
+// manyHouse has several cameras, each in another state.
+func manyHouse() *house {
+	h := demoHouse()
+	now := h.now
+	h.state = api.ConfigState{Valid: true, File: "/home/elm/porchlight.yaml", Loaded: now.Add(-18 * time.Minute), Problems: []api.ConfigProblem{
+		{File: "/home/elm/conf.d/garden.yaml", Line: 6, Column: 5, Severity: "warning", Code: "E-CFG-NOT-YET", Message: "recording is for a later version; it is ignored"},
+	}, Plan: &api.ConfigPlan{At: now.Add(-18 * time.Minute), Start: []string{"camera garden"}, Stop: []string{"camera shed"}, Change: []string{"camera front_door", "plugin rtsp"}, Keep: []string{"camera drive", "camera demo_porch", "plugin demo", "chime browser"}}}
+	live := func(stream, codec string, w, high int) api.Source {
+		return api.Source{Stream: stream, State: "live", Since: now.Add(-2 * time.Hour), Pull: "always", Address: "192.168.1.40:554", Transport: "tcp", Server: "Gate 2000", Codec: codec, CodecName: "avc1.4d401f",
+			Sound: []string{"aac"}, Width: w, Height: high, Worked: []string{"no Range header"}, FPS: 25, BitrateKbps: 2140, GOPMS: 2000, LastFrameMS: 41, RingMS: 4100, RingBytes: 1 << 20, Readers: 2, Reconnects: 1}
+	}
+	rest := api.Source{Stream: "sub", State: "off", Pull: "on_demand", Address: "192.168.1.40:554", Sound: []string{}}
+	heavy := live("main", "h265", 3840, 2160)
+	heavy.CodecName, heavy.GOPMS, heavy.BitrateKbps, heavy.NoPrebuffer, heavy.Repairs, heavy.SkippedGOPs = "hvc1.1.6.L153.B0", 10000, 8200, true, 2, 4
+	h.cameras = []api.Camera{
+		{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Talk: true, Sources: []api.Source{live("main", "h264", 1280, 720), rest}},
+		{ID: "drive", Name: "Drive", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Rotate: 90, Sources: []api.Source{live("main", "h264", 1280, 960)}},
+		{ID: "garden", Name: "Garden", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Sources: []api.Source{heavy}},
+		{ID: "cellar", Name: "Cellar", Kind: "camera", Plugin: "rtsp", Known: true, LastSeen: now.Add(-9 * time.Minute), OfflineReason: "192.168.1.43 does not answer", Sources: []api.Source{
+			{Stream: "main", State: "waiting", Code: "E-RTSP-UNREACHABLE", Reason: "192.168.1.43:554 does not answer", Fix: "check that the camera has power and that its address is still the same", NextTry: now.Add(14 * time.Second), Pull: "always", Address: "192.168.1.43:554", Reconnects: 12}}},
+		{ID: "gate", Name: "Gate", Kind: "camera", Plugin: "rtsp", Known: true, OfflineReason: "it refuses the password", Sources: []api.Source{
+			{Stream: "main", State: "locked", Code: "E-RTSP-LOGIN", Reason: "the camera refuses the user name or the password", Fix: "correct `password:` in the config; the hub tries again in 5 min, so that the camera does not lock the account", NextTry: now.Add(4 * time.Minute), Pull: "always", Address: "192.168.1.44:554"}}},
+		{ID: "shed", Name: "Shed", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Sources: []api.Source{{Stream: "main", State: "off", Pull: "battery", Address: "192.168.1.45:554"}}},
+		{ID: "side_bell", Name: "Side bell", Kind: "doorbell", Button: true},
+	}
+	h.hook = api.Hook{Created: now.Add(-time.Hour)}
+	h.checks = []api.Check{
+		{Area: "network", State: "ok", What: "port 8480 is the hub's own"},
+		{Area: "clock", State: "ok", What: "the clock is kept by the system, 2 ms off"},
+		{Area: "tools", State: "warn", What: "ffmpeg is not installed", Why: "snapshots of H.265 cameras and pictures for browsers without it are made by ffmpeg", Fix: "`sudo apt install ffmpeg`", Code: "E-CONV-NO-FFMPEG"},
+		{Area: "cameras", State: "fail", What: "gate: the camera refuses the password", Why: "after some tries it locks the account", Fix: "correct `cameras.gate.source.password`", Code: "E-RTSP-LOGIN"},
+		{Area: "audio", State: "skip", What: "no sound card is wanted"},
+	}
+	h.report = api.CameraReport{OK: true, Checks: []api.Check{
+		{Area: "cameras", State: "ok", What: "login by Digest (SHA-256)"}, {Area: "cameras", State: "ok", What: "H.264, 1280 × 720, 25 pictures a second"},
+		{Area: "cameras", State: "warn", What: "a key frame every 10 s", Why: "the live picture starts with one", Fix: "set the I-frame interval to 2 s"}}}
+	h.source = "version: 1\ninclude: [conf.d/*.yaml]\n\ncameras:\n  # the one with the lamp\n  front_door:\n    name: Front door\n    kind: doorbell\n    source:\n      url: rtsp://192.168.1.40/stream1\n      username: viewer\n      password: ******\n\n  drive: {name: Drive, source: {url: rtsp://192.168.1.42/1}, rotate: 90}\n  side_bell: {name: Side bell}\n"
+	h.files = []api.ConfigFile{{Name: "conf.d/garden.yaml", Path: "/home/elm/conf.d/garden.yaml", Text: "cameras:\n  garden:\n    name: Garden\n    source:\n      url: rtsp://192.168.1.41/main\n    recording: {mode: events}\n"}}
 	return h
 }
 

@@ -17,18 +17,49 @@ const quietFor = time.Hour
 const todayRows = 9
 
 type homeBody struct {
-	Cameras []cameraTile
-	Camera  *cameraTile // the one shown large; nil: there is none
+	Cameras []cameraTile // all, or all but the large one
+	Camera  *cameraTile  // the one shown large; nil: none, or all are of one size
+	IDs     []string     // of all cameras in order
+	Grid    bool         // all of one size
 	Today   list
 	Chimes  []api.Chime
 	Quiet   api.Quiet
 	Steps   []step // the first steps; none outside of the demo
 }
 
+// cameraTile is a camera as a player shows it, large or small.
 type cameraTile struct {
 	api.Camera
-	State   string // live, offline, unknown
-	Current bool
+	State          string // live, offline, unknown
+	Small          bool
+	Play           string // the streams to try, best first
+	Shape          string // of its picture
+	Battery        bool   // it is not woken unless somebody asks
+	Why, Fix, Code string // what is wrong with it just now
+}
+
+// tile of a camera: a small one takes the small stream first.
+func tile(c api.Camera, small bool) cameraTile {
+	t := cameraTile{Camera: c, State: "unknown", Small: small, Play: "main", Shape: shape(c), Why: c.OfflineReason}
+	switch {
+	case c.Online:
+		t.State = "live"
+	case c.OfflineReason != "" || !c.LastSeen.IsZero():
+		t.State = "offline"
+	}
+	if hasSub(c) {
+		t.Play = "main sub"
+		if small {
+			t.Play = "sub main"
+		}
+	}
+	for _, s := range c.Sources {
+		t.Battery = t.Battery || s.Pull == "battery"
+	}
+	if s, ok := sick(c); ok {
+		t.Why, t.Fix, t.Code = s.Reason, s.Fix, s.Code
+	}
+	return t
 }
 
 // step of the list of first steps.
@@ -48,36 +79,42 @@ type list struct {
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	who, _ := access.From(r.Context())
 	body := homeBody{Chimes: p.rooms.Chimes.Chimes(), Quiet: p.rooms.Chimes.Quiet(), Today: p.today(r.Context())}
-	body.Cameras, body.Camera = p.tiles(r.URL.Query().Get("camera"))
+	body.place(p.rooms.Cameras.Cameras(), r.URL.Query().Get("camera"), r.URL.Query().Get("view") == "grid")
 	if p.rooms.Config.State().Demo {
 		body.Steps = p.steps(who, body)
 	}
 	p.show(w, r, http.StatusOK, "home", frame{Title: "Home", Nav: "home", Body: body})
 }
 
-// tiles of all cameras, and the one to show large: the one asked for, else the first doorbell.
-func (p *pages) tiles(want string) ([]cameraTile, *cameraTile) {
-	var tiles []cameraTile
-	current := -1
-	for i, c := range p.rooms.Cameras.Cameras() {
-		t := cameraTile{Camera: c, State: "unknown"}
-		switch {
-		case c.Online:
-			t.State = "live"
-		case c.OfflineReason != "" || !c.LastSeen.IsZero():
-			t.State = "offline"
+// place puts one camera large, the one asked for, else the first doorbell with a
+// picture, and the others beside it; or all of one size.
+func (b *homeBody) place(cameras []api.Camera, want string, grid bool) {
+	b.Grid = grid && len(cameras) > 1
+	large, best := -1, -1
+	for i, c := range cameras {
+		b.IDs = append(b.IDs, c.ID)
+		score := 0
+		if !c.Button {
+			score += 2
 		}
-		tiles = append(tiles, t)
-		better := current < 0 || c.Kind == "doorbell" && tiles[current].Kind != "doorbell"
-		if c.ID == want || better && (current < 0 || tiles[current].ID != want) {
-			current = i
+		if c.Kind == "doorbell" {
+			score++
+		}
+		if c.ID == want {
+			score = 4
+		}
+		if score > best {
+			large, best = i, score
 		}
 	}
-	if current < 0 {
-		return nil, nil
+	for i, c := range cameras {
+		if i == large && !b.Grid {
+			one := tile(c, false)
+			b.Camera = &one
+			continue
+		}
+		b.Cameras = append(b.Cameras, tile(c, true))
 	}
-	tiles[current].Current = true
-	return tiles, &tiles[current]
 }
 
 func (p *pages) today(ctx context.Context) list {
@@ -88,18 +125,12 @@ func (p *pages) today(ctx context.Context) list {
 	if err != nil {
 		return list{Err: api.Describe(err)}
 	}
-	var l list
-	for _, e := range events {
-		if one, ok := words(e); ok && len(l.Rows) < todayRows {
-			l.Rows = append(l.Rows, one)
-		}
-	}
-	return l
+	return listOf(events, todayRows)
 }
 
 func (p *pages) steps(who access.Identity, body homeBody) []step {
 	own := false
-	for _, c := range body.Cameras {
+	for _, c := range p.rooms.Cameras.Cameras() {
 		own = own || c.Plugin != "demo"
 	}
 	hear := step{ID: "hear", Title: "Hear it ring", Text: "Try a chime now; this page sounds once you have touched it."}

@@ -15,6 +15,7 @@ type notice struct {
 	Icon  string
 	Title string
 	Text  string
+	Fix   string // what to do
 	Place string // file:line:column
 	Code  string
 	Href  string
@@ -29,7 +30,7 @@ func (p *pages) notices() []notice {
 	out = append(out, p.configNotices()...)
 	if p.rooms.Cards != nil {
 		for _, c := range p.rooms.Cards() {
-			out = append(out, notice{Tone: "bad", Icon: "alert", Title: c.Title, Text: sentence(c.Effect) + " " + sentence(c.Fix), Code: c.Code})
+			out = append(out, notice{Tone: "bad", Icon: "alert", Title: c.Title, Text: sentence(c.Effect), Fix: sentence(c.Fix), Code: c.Code})
 		}
 	}
 	for _, pl := range p.rooms.Plugins.Plugins() {
@@ -69,7 +70,7 @@ func (p *pages) configNotices() []notice {
 		return nil
 	}
 	first := list[0]
-	n := notice{Tone: tone, Icon: "alert", Title: first.Message, Place: place(first), Code: first.Code, Href: "/config", Label: "Look"}
+	n := notice{Tone: tone, Icon: "alert", Title: first.Message, Place: place(first, state.File), Code: first.Code, Href: "/config", Label: "Look"}
 	switch {
 	case first.Suggestion != "":
 		n.Text = "Did you mean \u201c" + first.Suggestion + "\u201d?"
@@ -85,18 +86,22 @@ func (p *pages) configNotices() []notice {
 	return []notice{n}
 }
 
-// place of a problem, as editors and terminals write it, without the folders.
-func place(pr api.ConfigProblem) string {
-	pr.File = filepath.Base(pr.File)
-	switch {
-	case pr.File == ".":
+// place of a problem, as editors and terminals write it, from the main file's folder.
+func place(pr api.ConfigProblem, main string) string {
+	if pr.File == "" {
 		return ""
+	}
+	name := filepath.Base(pr.File)
+	if rel, err := filepath.Rel(filepath.Dir(main), pr.File); err == nil && main != "" && filepath.IsLocal(rel) {
+		name = rel
+	}
+	switch {
 	case pr.Line == 0:
-		return pr.File
+		return name
 	case pr.Column == 0:
-		return fmt.Sprintf("%s:%d", pr.File, pr.Line)
+		return fmt.Sprintf("%s:%d", name, pr.Line)
 	default:
-		return fmt.Sprintf("%s:%d:%d", pr.File, pr.Line, pr.Column)
+		return fmt.Sprintf("%s:%d:%d", name, pr.Line, pr.Column)
 	}
 }
 
@@ -104,7 +109,7 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 	if pl.Warning || pl.Optional && pl.State == "degraded" {
 		return notice{}, false // its card tells; the house works as it should
 	}
-	n := notice{Icon: "plug", Text: sentence(pl.Reason), Code: pl.Code, Href: "/plugins/" + pl.Name, Label: "Look"}
+	n := notice{Icon: "plug", Text: sentence(pl.Reason), Fix: sentence(pl.Fix), Code: pl.Code, Href: "/plugins/" + pl.Name, Label: "Look"}
 	switch pl.State {
 	case "failed":
 		n.Tone, n.Title = "bad", "Plugin "+pl.Name+" stopped"
@@ -124,19 +129,27 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 }
 
 func (p *pages) cameraNotice(c api.Camera) (notice, bool) {
+	n := notice{Tone: "warn", Icon: "camera-off", Href: "/cameras/" + c.ID, Label: "Look"}
+	if s, ok := sick(c); ok {
+		n.Title, n.Text, n.Fix, n.Code = c.Name+" has no picture", sentence(s.Reason), sentence(s.Fix), s.Code
+		if s.Stream != "main" {
+			n.Title = c.Name + ": the " + s.Stream + " stream has no picture"
+		}
+		if s.State == "locked" {
+			n.Tone, n.Title = "bad", c.Name+" refuses the password"
+		}
+		return n, true
+	}
 	// Neither online nor ever heard of: it may be starting. Unknown is not a fault.
-	if c.Online || (c.LastSeen.IsZero() && c.OfflineReason == "") {
+	if c.Button || c.Online || (c.LastSeen.IsZero() && c.OfflineReason == "") {
 		return notice{}, false
 	}
-	n := notice{Tone: "warn", Icon: "camera-off", Title: c.Name + " is offline", Text: sentence(c.OfflineReason)}
+	n.Title, n.Text = c.Name+" is offline", sentence(c.OfflineReason)
 	if !c.LastSeen.IsZero() {
 		if n.Text != "" {
 			n.Text += " "
 		}
 		n.Text += "Last seen " + ago(p.now().Sub(c.LastSeen)) + "."
-	}
-	if c.Plugin != "" {
-		n.Href, n.Label = "/plugins/"+c.Plugin, "Plugin"
 	}
 	return n, true
 }

@@ -56,8 +56,8 @@ func New(d Deps) http.Handler {
 	if p.now == nil {
 		p.now = time.Now
 	}
-	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html"))
-	for _, name := range []string{"home", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "oops"} {
+	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html", "pieces.html"))
+	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "oops"} {
 		p.sets[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
 	}
 	return p.routes()
@@ -66,7 +66,11 @@ func New(d Deps) http.Handler {
 func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.home)
+	mux.HandleFunc("GET /cameras/{id}", p.camera)
 	mux.HandleFunc("POST /cameras/{id}/ring", p.ring)
+	mux.HandleFunc("POST /cameras/{id}/retry", p.retry)
+	mux.HandleFunc("POST /cameras/{id}/test", p.test)
+	mux.HandleFunc("POST /cameras/{id}/hook", p.renewHook)
 	mux.HandleFunc("POST /quiet", p.quiet)
 	mux.HandleFunc("POST /chimes/{id}/test", p.testChime)
 	mux.HandleFunc("POST /chimes/{id}/mute", p.muteChime)
@@ -76,6 +80,8 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("GET /plugins/{name}", p.plugin)
 	mux.HandleFunc("POST /plugins/{name}/restart", p.restart)
 	mux.HandleFunc("GET /config", p.config)
+	mux.HandleFunc("GET /health", p.health)
+	mux.HandleFunc("POST /health", p.look)
 	mux.HandleFunc("GET /explain/{code}", p.explain)
 	mux.HandleFunc("GET /login", p.login)
 	mux.HandleFunc("POST /login", p.logIn)
@@ -116,7 +122,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 		}
 	}
 	set, name := p.sets[page], "layout"
-	if part := r.URL.Query().Get("part"); part != "" {
+	if part := r.URL.Query().Get("part"); part != "" && page != "oops" {
 		if set.Lookup("part-"+part) == nil {
 			http.Error(w, "no such part", http.StatusNotFound)
 			return
@@ -173,6 +179,10 @@ func (p *pages) funcs() template.FuncMap {
 		"plural": count,
 		"lines":  func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
 		"sound":  func(s string) string { return capital(strings.ReplaceAll(s, "_", " ")) },
+		"cell":   func(name, value string) fact { return fact{name, value} },
+		"ringing": func(t cameraTile, next string) ringButton {
+			return ringButton{ID: t.ID, Button: t.Button, Next: next}
+		},
 		"nav": func(f frame, id, href, icon, label string) navItem {
 			return navItem{Href: href, Icon: icon, Label: label, Here: f.Nav == id}
 		},
@@ -180,6 +190,13 @@ func (p *pages) funcs() template.FuncMap {
 			return trouble{Text: sentence(cmp.Or(pr.Detail, pr.Title)), Hint: pr.Hint(), Code: pr.Code()}
 		},
 	}
+}
+
+// ringButton rings a camera, and leads back to next where there is no script.
+type ringButton struct {
+	ID     string
+	Button bool
+	Next   string
 }
 
 type navItem struct {

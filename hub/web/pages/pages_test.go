@@ -56,6 +56,14 @@ func warnedHouse() *house {
 	return h
 }
 
+// buttonHouse has one bare button and nothing else.
+func buttonHouse() *house {
+	h := manyHouse()
+	h.cameras = h.cameras[6:]
+	h.state.Problems = nil
+	return h
+}
+
 func withPassword() *access.Identity {
 	who := owner()
 	who.HasPassword = true
@@ -68,10 +76,27 @@ func scenes() []scene {
 	return []scene{
 		{name: "home", house: demoHouse(), path: "/", has: []string{"Ring the doorbell", "Quiet 1 h", "Snapshot", "First steps", "Choose a password", "11:57"}},
 		{name: "home-password", house: demoHouse(), who: withPassword(), path: "/", has: []string{"Change the password"}},
-		{name: "home-troubled", house: troubledHouse(), path: "/", has: []string{"porchlight.yaml:8:7", "Did you mean \u201cpassword\u201d?", "Quiet until 13:00", "Front door is offline", "Plugin frontgate stopped", "Not heard of yet", "Last seen"}, not: []string{"First steps"}},
+		{name: "home-troubled", house: troubledHouse(), path: "/", has: []string{"porchlight.yaml:8:7", "Did you mean \u201cpassword\u201d?", "Quiet until 13:00", "Front door is offline", "Plugin frontgate stopped", "Last seen"}, not: []string{"First steps"}},
 		{name: "home-empty", house: emptyHouse(), path: "/", has: []string{"No camera yet", "A quiet day so far", "Nothing sounds"}},
 		{name: "home-broken", house: brokenHouse(), path: "/", has: []string{"E-API-INTERNAL"}, not: []string{"not for people"}},
 		{name: "home-other", house: troubledHouse(), path: "/?camera=garden", has: []string{`data-camera="garden"`}},
+		{name: "home-many", house: manyHouse(), path: "/", has: []string{`data-play="main sub"`, "One large", `data-rotate="90" data-shape="3-4"`, "Gate refuses the password", "data-hold"}},
+		{name: "home-grid", house: manyHouse(), path: "/?view=grid", has: []string{`data-play="sub main"`, "mosaic-even", "Show Front door large"}, not: []string{"player-large"}},
+		{name: "home-button", house: buttonHouse(), path: "/", has: []string{"A button without a picture", "Ring it"}, not: []string{"data-player", "One large"}},
+		{name: "home-stage", house: manyHouse(), path: "/?camera=drive&part=stage", has: []string{`player-large" data-player data-camera="drive"`}, not: []string{"<html"}},
+		{name: "camera", house: manyHouse(), path: "/cameras/front_door", has: []string{"H.264, 1280 × 720", "2.1 Mb/s", "every 2.0 s", "41 ms ago", "curl -X POST http://example.com/hooks/front_door-", "porchlight.yaml:6", "Nobody looks at it", "password: ******", "Test this camera"}, not: []string{"Try now", "rotate: 90"}},
+		{name: "camera-heavy", house: manyHouse(), path: "/cameras/garden", has: []string{"H.265, 3840 × 2160", "Many browsers cannot show H.265", "conf.d/garden.yaml:2", "I-frame interval", "Nothing has happened here yet", "nothing from before a ring is kept"}},
+		{name: "camera-waiting", house: manyHouse(), path: "/cameras/cellar", has: []string{"192.168.1.43:554 does not answer", "check that the camera has power", "Next try in 14 s", "E-RTSP-UNREACHABLE", "Try now"}},
+		{name: "camera-locked", house: manyHouse(), path: "/cameras/gate", has: []string{"Password refused", "Correct <code>password:</code> in the config", "Next try in 4 min"}},
+		{name: "camera-battery", house: manyHouse(), path: "/cameras/shed", has: []string{"runs on a battery", "data-hold"}},
+		{name: "camera-button", house: manyHouse(), path: "/cameras/side_bell", has: []string{"Ring it", "curl -X POST", "Not used yet", "porchlight.yaml:15"}, not: []string{"data-player", "Snapshot", "Test this camera"}},
+		{name: "camera-member", house: manyHouse(), who: &access.Identity{User: "anna", Role: access.RoleMember}, path: "/cameras/side_bell", not: []string{"curl", "/hooks/"}},
+		{name: "camera-broken", house: brokenHouse(), path: "/cameras/demo_porch", has: []string{"E-API-INTERNAL", "Nothing is known of its streams"}, not: []string{"not for people"}},
+		{name: "camera-unknown", house: demoHouse(), path: "/cameras/nobody", status: 404, has: []string{"E-WEB-NOT-FOUND"}},
+		{name: "health", house: manyHouse(), path: "/health", has: []string{"Gate refuses the password", "Correct <code>password:</code>", "Cellar has no picture", "8.2 Mb/s", "A button: no picture", "Look at everything", "19 MB"}},
+		{name: "health-good", house: demoHouse(), path: "/health", has: []string{"Nothing to mend"}},
+		{name: "health-troubled", house: troubledHouse(), path: "/health", has: []string{"porchlight.yaml:8:7", "Plugin frontgate stopped"}},
+		{name: "health-empty", house: emptyHouse(), path: "/health", has: []string{"No camera is configured", "No plugin runs"}},
 		{name: "home-part", house: demoHouse(), path: "/?part=today", has: []string{"Ring"}, not: []string{"<html", "First steps"}},
 		{name: "events", house: demoHouse(), path: "/events", has: []string{"Today", "Yesterday", "Parcel", "Offline"}},
 		{name: "events-narrow", house: demoHouse(), path: "/events?kind=ring&camera=demo_porch", has: []string{"Ring"}, not: []string{">Parcel<"}},
@@ -90,6 +115,7 @@ func scenes() []scene {
 		{name: "config-demo", house: demoHouse(), path: "/config", has: []string{"there is no config file", "demo_porch"}},
 		{name: "config-bad", house: troubledHouse(), path: "/config", has: []string{"3 errors in porchlight.yaml", "pasword: ******", "Did you mean <code>password</code>?", "goes on with the config of 09:00"}},
 		{name: "config-warned", house: warnedHouse(), path: "/config", has: []string{"is in force, with 1 warning"}},
+		{name: "config-many", house: manyHouse(), path: "/config", has: []string{"What the last save changed", "camera garden", "4 others ran on untouched", `href="#f2-6"`, `id="f2-6" class="line-warn"`, "conf.d/garden.yaml:6:5", "/home/elm/conf.d/garden.yaml"}},
 		{name: "config-good", house: emptyHouse(), path: "/config", has: []string{"porchlight.yaml is in force"}},
 		{name: "explain", house: demoHouse(), path: "/explain/E-CFG-UNKNOWN-KEY", has: []string{"How to mend it"}},
 		{name: "explain-unknown", house: demoHouse(), path: "/explain/E-NO", status: 404},
@@ -216,12 +242,14 @@ func TestButtonsWorkWithoutScript(t *testing.T) {
 		form url.Values
 		did  string
 	}{
-		"/cameras/demo_porch/ring": {nil, "ring demo_porch"},
-		"/quiet":                   {nil, "quiet true"},
-		"/quiet?":                  {url.Values{"end": {"yes"}}, "quiet false"},
-		"/chimes/hallway/test":     {nil, "test hallway"},
-		"/chimes/hallway/mute":     {url.Values{"muted": {"true"}}, "mute hallway true"},
-		"/plugins/demo/restart":    {url.Values{"next": {"/plugins"}}, "restart demo"},
+		"/cameras/demo_porch/ring":  {nil, "ring demo_porch"},
+		"/quiet":                    {nil, "quiet true"},
+		"/quiet?":                   {url.Values{"end": {"yes"}}, "quiet false"},
+		"/chimes/hallway/test":      {nil, "test hallway"},
+		"/chimes/hallway/mute":      {url.Values{"muted": {"true"}}, "mute hallway true"},
+		"/plugins/demo/restart":     {url.Values{"next": {"/plugins"}}, "restart demo"},
+		"/cameras/demo_porch/retry": {url.Values{"next": {"/cameras/demo_porch"}}, "retry demo_porch"},
+		"/cameras/demo_porch/hook":  {url.Values{"next": {"/cameras/demo_porch"}}, "renew demo_porch"},
 	} {
 		h := demoHouse()
 		w := post(h, owner(), path, c.form)
@@ -237,6 +265,53 @@ func TestButtonsWorkWithoutScript(t *testing.T) {
 			if w := post(h, who, path, c.form); w.Code < 400 || len(h.did) > 0 {
 				t.Errorf("%s as %v: %d, did %q", path, who, w.Code, h.did)
 			}
+		}
+	}
+}
+
+// What is found by looking afresh stands in the page that the button was on, or in its
+// part alone where the script asks for that.
+func TestLookingAfresh(t *testing.T) {
+	for path, want := range map[string][2]string{
+		"/cameras/front_door/test":             {"look front_door", "set the I-frame interval to 2 s"},
+		"/cameras/front_door/test?part=report": {"look front_door", "It works, with 1 warning"},
+		"/health":                              {"doctor", "1 thing to mend, 1 warning"},
+		"/health?part=report":                  {"doctor", "<code>sudo apt install ffmpeg</code>"},
+	} {
+		h := manyHouse()
+		w := post(h, owner(), path, nil)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), want[1]) || !slices.Equal(h.did, []string{want[0]}) {
+			t.Errorf("%s: %d, did %q, lacks %q\n%s", path, w.Code, h.did, want[1], w.Body)
+		}
+		if whole := strings.Contains(w.Body.String(), "<html"); w.Code == 200 && whole == strings.Contains(path, "?") {
+			t.Errorf("%s: whole page %t", path, whole)
+		}
+		lawful(t, w.Body.String())
+		h = manyHouse()
+		if w := post(h, &access.Identity{User: "guest", Role: access.RoleGuest}, path, nil); w.Code != 403 || len(h.did) > 0 {
+			t.Errorf("%s as a guest: %d, did %q", path, w.Code, h.did)
+		}
+	}
+}
+
+func TestWhereACameraStandsInTheConfig(t *testing.T) {
+	for _, c := range []struct {
+		text        string
+		first, last int
+	}{
+		{"cameras:\n  a:\n    name: A\n  b: {}\n", 2, 3},
+		{"cameras:\n\n  b:\n    x: 1\n\n  # about a\n  a: {name: A}\nhub:\n", 7, 7},
+		{"cameras:\n  a:\n    # why\n\n    name: A\n\n\nchimes:\n  a: {}\n", 2, 5},
+		{"chimes:\n  a: {}\ncameras:\n  'a' : {name: A}\n", 4, 4},
+		{"cameras: {a: {name: A}}\n", 1, 1},
+		{"cameras:\n  b:\n    a: 1\n", 0, 0}, // a key of another camera
+		{"cameras:\n  b:\n    a: 1\n  a:\n    b: 1\n", 4, 5},
+		{"hub:\n  a: 1\n", 0, 0},
+		{"cameras:\n  ab: {}\n", 0, 0},
+		{"", 0, 0},
+	} {
+		if first, last := entry(c.text, "cameras", "a"); first != c.first || last != c.last {
+			t.Errorf("%q: %d to %d, want %d to %d", c.text, first, last, c.first, c.last)
 		}
 	}
 }

@@ -100,6 +100,22 @@ func (c pluginCard) Usage() string {
 	return fmt.Sprintf("%s, %.1f %% CPU", byteSize(c.MemoryBytes), c.CPUPercent)
 }
 
+// Memory that it takes, where that is known.
+func (c pluginCard) Memory() string {
+	if c.MemoryBytes == 0 {
+		return ""
+	}
+	return byteSize(c.MemoryBytes)
+}
+
+// CPU that it takes, where that is known.
+func (c pluginCard) CPU() string {
+	if c.MemoryBytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f %%", c.CPUPercent)
+}
+
 func (p *pages) plugins(w http.ResponseWriter, r *http.Request) {
 	var body pluginsBody
 	for _, pl := range p.rooms.Plugins.Plugins() {

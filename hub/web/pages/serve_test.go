@@ -21,7 +21,8 @@ import (
 
 // TestServe is no test: it serves the made-up house for people who design pages.
 // PORCHLIGHT_PAGES=127.0.0.1:8490 go test ./hub/web/pages -run TestServe -timeout 0
-// PORCHLIGHT_PAGES_HOUSE=troubled takes the house where all is wrong, and
+// PORCHLIGHT_PAGES_HOUSE=troubled takes the house where all is wrong, many the one
+// with several cameras, button the one with a bare button, empty the one without any, and
 // PORCHLIGHT_PAGES_MP4 names a fragmented MP4 to play in a loop.
 func TestServe(t *testing.T) {
 	addr := os.Getenv("PORCHLIGHT_PAGES")
@@ -29,8 +30,8 @@ func TestServe(t *testing.T) {
 		return
 	}
 	h := demoHouse()
-	if os.Getenv("PORCHLIGHT_PAGES_HOUSE") == "troubled" {
-		h = troubledHouse()
+	if other := map[string]func() *house{"troubled": troubledHouse, "many": manyHouse, "button": buttonHouse, "empty": emptyHouse}[os.Getenv("PORCHLIGHT_PAGES_HOUSE")]; other != nil {
+		h = other()
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -54,11 +55,19 @@ func (f *fakeHub) routes() http.Handler {
 	mux.Handle("/static/", static.Handler())
 	mux.Handle("/login", f.bare)
 	mux.Handle("/", f.guard(f.pages))
-	mux.HandleFunc("GET /api/v1/cameras/{id}/snapshot.jpg", func(w http.ResponseWriter, r *http.Request) { picture(w) })
+	mux.HandleFunc("GET /api/v1/cameras/{id}/snapshot.jpg", func(w http.ResponseWriter, r *http.Request) {
+		if !f.none(w, r) {
+			picture(w)
+		}
+	})
 	mux.HandleFunc("GET /api/v1/cameras/{id}/stream.mjpeg", f.mjpeg)
 	mux.HandleFunc("GET /api/v1/events/stream", f.stream)
 	mux.HandleFunc("GET /api/v1/ws", f.media)
 	mux.HandleFunc("POST /api/v1/cameras/{id}/ring", f.ring)
+	mux.HandleFunc("POST /api/v1/cameras/{id}/retry", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("POST /api/v1/cameras/{id}/hook", func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(api.Hook{Camera: r.PathValue("id")})
+	})
 	mux.HandleFunc("POST /api/v1/quiet", func(w http.ResponseWriter, r *http.Request) {
 		f.h.quiet = api.Quiet{On: true, Until: f.h.now.Add(time.Hour)}
 		f.tell("quiet", f.h.quiet)
@@ -73,6 +82,16 @@ func (f *fakeHub) routes() http.Handler {
 		f.tell("sound", api.Sound{Chime: r.PathValue("id"), Sound: "westminster", Volume: 50, EventID: event.NewID(), Test: true})
 	})
 	return mux
+}
+
+// none refuses the pictures of a camera of which there are none: H.265, and no ffmpeg.
+func (f *fakeHub) none(w http.ResponseWriter, r *http.Request) bool {
+	c, _ := f.h.Camera(r.PathValue("id"))
+	if len(c.Sources) == 0 || c.Sources[0].Codec != "h265" {
+		return false
+	}
+	api.NewProblem(http.StatusServiceUnavailable, "E-CONV-NO-FFMPEG", "ffmpeg is not installed", "Install it on the hub: `sudo apt install ffmpeg`.").Write(w)
+	return true
 }
 
 // guard gives the pages the headers that the server gives them.
@@ -118,7 +137,8 @@ func (f *fakeHub) stream(w http.ResponseWriter, r *http.Request) {
 		f.mu.Unlock()
 	}()
 	w.Header().Set("Content-Type", "text/event-stream")
-	fmt.Fprint(w, "retry: 2000\n\n")
+	hello, _ := json.Marshal(api.Hello{Cameras: f.h.cameras, Plugins: f.h.plugins, Chimes: f.h.chimes})
+	fmt.Fprintf(w, "retry: 2000\n\nevent: hello\ndata: %s\n\n", hello)
 	for {
 		_ = http.NewResponseController(w).Flush()
 		select {
@@ -131,6 +151,9 @@ func (f *fakeHub) stream(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeHub) mjpeg(w http.ResponseWriter, r *http.Request) {
+	if f.none(w, r) {
+		return
+	}
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 	for r.Context().Err() == nil {
 		rec := &recorder{h: http.Header{}}
@@ -167,8 +190,14 @@ func (f *fakeHub) media(w http.ResponseWriter, r *http.Request) {
 	defer c.CloseNow()
 	ctx := c.CloseRead(r.Context())
 	say := func(s string) error { return c.Write(ctx, websocket.MessageText, []byte(s)) }
-	if cam, _ := f.h.Camera(r.URL.Query().Get("camera")); !cam.Online {
+	cam, _ := f.h.Camera(r.URL.Query().Get("camera"))
+	if !cam.Online {
 		_ = say(fmt.Sprintf(`{"type":"offline","reason":%q}`, cam.OfflineReason))
+		<-ctx.Done()
+		return
+	}
+	if len(cam.Sources) > 0 && cam.Sources[0].Codec == "h265" {
+		_ = say(`{"type":"init","mime":"video/mp4; codecs=\"hvc1.1.6.L153.B0\""}`)
 		<-ctx.Done()
 		return
 	}

@@ -10,11 +10,13 @@ export class Refusal extends Error {
    * @param {string} message
    * @param {string} code
    * @param {number} status
+   * @param {string} [hint] how to mend it
    */
-  constructor(message, code, status) {
+  constructor(message, code, status, hint) {
     super(message);
     this.code = code;
     this.status = status;
+    this.hint = hint;
   }
 }
 
@@ -55,7 +57,7 @@ export async function send(path, body = {}, method = "POST") {
  * @returns {Promise<Refusal>}
  */
 export async function refusal(answer) {
-  /** @type {{detail?: string, title?: string, code?: string}} */
+  /** @type {{detail?: string, title?: string, code?: string, hint?: string}} */
   let problem = {};
   try {
     problem = await answer.json();
@@ -63,5 +65,5 @@ export async function refusal(answer) {
     // No problem document: the status alone has to do.
   }
   const text = problem.detail || problem.title || `The hub answered ${answer.status}.`;
-  return new Refusal(text, problem.code ?? "", answer.status);
+  return new Refusal(text, problem.code ?? "", answer.status, problem.hint);
 }

@@ -30,6 +30,8 @@ export class Desk {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
   #heard = 0; // when the last message came
+  /** The cameras as the hub named them last. @type {any[] | undefined} */
+  #cameras;
   #seq = ""; // id of the last event, to go on from
   #url;
 
@@ -48,6 +50,7 @@ export class Desk {
     if (this.#tabs.size > maxTabs) this.leave([...this.#tabs.keys()][0]);
     if (!this.#source && !this.#retry) this.#open();
     post({ t: "link", up: this.#up });
+    if (this.#cameras) post({ t: "house", cameras: this.#cameras });
   }
 
   /** @param {string} id */
@@ -159,6 +162,10 @@ export class Desk {
     if (name === "sound") {
       this.#offer(data);
       return;
+    }
+    if (Array.isArray(data.cameras)) {
+      this.#cameras = data.cameras;
+      this.#all({ t: "house", cameras: data.cameras });
     }
     if (name === "bye" && data.reason === "session") this.#all({ t: "signed-out" });
     this.#all({ t: "feed", name, data });

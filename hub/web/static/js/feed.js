@@ -5,6 +5,7 @@
 //   offer    {key}          a sound that this tab may claim
 //   go       {sound, waited} this tab sounds
 //   unheard  {sound}        no tab of this browser can be heard
+//   house    {cameras}      the cameras as they are now; also when this tab joins
 //   dismiss  {ring}         the ring was seen in another tab
 //   signed-out
 
@@ -20,6 +21,8 @@ export class Feed extends EventTarget {
   /** @type {{post: (m: Message) => void} | undefined} */
   #way;
   #audible = false;
+  /** @type {any[]} */
+  #cameras = [];
 
   constructor() {
     super();
@@ -40,8 +43,18 @@ export class Feed extends EventTarget {
     this.#way?.post(m);
   }
 
+  /**
+   * A camera as the hub named it last, where it did.
+   * @param {string} id
+   * @returns {any}
+   */
+  camera(id) {
+    return this.#cameras.find((c) => c.id === id);
+  }
+
   /** @param {Message} m */
   #hear = (m) => {
+    if (m.t === "house") this.#cameras = m.cameras;
     this.dispatchEvent(new CustomEvent(m.t, { detail: m }));
   };
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The home page: ring, quiet, snapshot, full screen, and the list of first steps.
+// What the buttons of the pages do, and the list of first steps.
 
 import { all, h, icon, toast } from "./dom.js";
 import { cameraPath, Refusal, send, url } from "./api.js";
@@ -67,9 +67,20 @@ export function home(parts, feed) {
       await send(`/plugins/${encodeURIComponent(b.dataset.plugin ?? "")}/restart`);
       toast(`${b.dataset.plugin} starts again`);
     },
-    snapshot: (b) => snapshot(b.dataset.camera ?? ""),
+    retry: async (b) => {
+      await send(`${cameraPath(b.dataset.camera ?? "")}/retry`);
+      toast("Trying now");
+      parts.draw("sources");
+    },
+    renew: async (b) => {
+      if (!(await sure(b, "The old address stops at once"))) return;
+      await send(`${cameraPath(b.dataset.camera ?? "")}/hook`);
+      parts.draw("hook");
+      toast("A new address is made; the old one is worthless");
+    },
+    snapshot: (b) => snapshot(b.dataset.camera ?? "", Number(b.dataset.rotate ?? 0)),
     copy: async (b) => {
-      await navigator.clipboard.writeText(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");
+      await copy(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");
       toast("Copied");
     },
     full: async (b) => {
@@ -77,9 +88,32 @@ export function home(parts, feed) {
       if (player) await fullScreen(/** @type {HTMLElement} */ (player));
     },
   });
+  inline();
   checklist();
-  // A clipboard needs a secure context; without one the button would only fail.
-  for (const button of all("[data-act]")) button.hidden = button.dataset.act === "copy" && !navigator.clipboard;
+  showCopies();
+  document.addEventListener("redrawn", () => showCopies());
+}
+
+function canCopy() {
+  return navigator.clipboard !== undefined || document.queryCommandSupported?.("copy") === true;
+}
+
+/** @param {string} text */
+async function copy(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  // A page by plain HTTP from another machine has no clipboard but by a selection.
+  const box = /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "sr", "aria-hidden": "true", tabindex: "-1" }));
+  box.value = text;
+  document.body.append(box);
+  const back = document.activeElement;
+  box.select();
+  const done = document.execCommand("copy");
+  box.remove();
+  if (back instanceof HTMLElement) back.focus();
+  if (!done) throw new Error("This browser does not let the page copy: select the line and copy it by hand.");
 }
 
 /**
@@ -106,21 +140,96 @@ async function ring(camera, feed) {
   }
 }
 
-/** @param {string} camera */
-async function snapshot(camera) {
+/**
+ * A button that cannot be taken back asks by its own words: it acts on the second press.
+ * @param {HTMLButtonElement} button
+ * @param {string} warning
+ */
+async function sure(button, warning) {
+  if (button.dataset.armed !== undefined) {
+    delete button.dataset.armed;
+    return true;
+  }
+  const label = [...button.childNodes].map((n) => n.cloneNode(true));
+  button.dataset.armed = "";
+  button.replaceChildren(icon("alert"), `${warning}: press again`);
+  setTimeout(() => {
+    if (button.dataset.armed === undefined) return;
+    delete button.dataset.armed;
+    button.replaceChildren(...label);
+  }, 6_000);
+  return false;
+}
+
+/** Forms whose answer is one part of the page: it takes its place there, and nothing else moves. */
+function inline() {
+  document.addEventListener("submit", (e) => {
+    const form = e.target instanceof HTMLFormElement && e.target.dataset.inline ? e.target : null;
+    const place = form && document.getElementById(form.dataset.inline ?? "");
+    const button = form?.querySelector("button");
+    if (!form || !place || !button) return;
+    e.preventDefault();
+    busy(button, async () => {
+      place.replaceChildren(h("p", { class: "looking", role: "status" }, icon("clock"), form.dataset.busy ?? ""));
+      const address = new URL(form.action);
+      address.hash = "";
+      address.searchParams.set("part", form.dataset.partName ?? "");
+      const answer = await fetch(address, { method: "POST", credentials: "same-origin", headers: { Accept: "text/html" } }).catch(() => undefined);
+      place.replaceChildren();
+      if (!answer) throw new Refusal("The hub does not answer.", "", 0);
+      const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!answer.ok) throw new Refusal(doc.querySelector(".oops h1 + p")?.textContent ?? `The hub answered ${answer.status}.`, doc.querySelector(".oops .code")?.textContent ?? "", answer.status);
+      place.replaceChildren(...[...doc.body.childNodes].map((n) => document.importNode(n, true)));
+      showCopies(place);
+    });
+  });
+}
+
+/**
+ * A button that this browser cannot serve would only fail.
+ * @param {ParentNode} [root]
+ */
+function showCopies(root) {
+  for (const button of all("[data-act]", root)) button.hidden = button.dataset.act === "copy" && !canCopy();
+}
+
+/**
+ * @param {string} camera
+ * @param {number} turn degrees, clockwise
+ */
+async function snapshot(camera, turn) {
   const answer = await fetch(url(`${cameraPath(camera)}/snapshot.jpg?max_age=1s`), { cache: "no-store" });
   if (!answer.ok) {
     const { refusal } = await import("./api.js");
     throw await refusal(answer);
   }
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(await turned(await answer.blob(), turn));
   const now = new Date();
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   link.download = `${camera}-${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}.jpg`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   toast("Snapshot saved");
+}
+
+/**
+ * @param {Blob} jpeg
+ * @param {number} degrees clockwise
+ */
+async function turned(jpeg, degrees) {
+  if (degrees % 360 === 0) return jpeg;
+  const picture = await createImageBitmap(jpeg);
+  const canvas = document.createElement("canvas");
+  const lying = degrees % 180 === 0;
+  canvas.width = lying ? picture.width : picture.height;
+  canvas.height = lying ? picture.height : picture.width;
+  const to = canvas.getContext("2d");
+  to?.translate(canvas.width / 2, canvas.height / 2);
+  to?.rotate((degrees * Math.PI) / 180);
+  to?.drawImage(picture, -picture.width / 2, -picture.height / 2);
+  picture.close();
+  return new Promise((done) => canvas.toBlob((b) => done(b ?? jpeg), "image/jpeg", 0.92));
 }
 
 /** @param {HTMLElement} player */

@@ -5,8 +5,8 @@ import { all, h, icon } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Overlay } from "./overlay.js";
 import { Parts } from "./parts.js";
-import { Player } from "./player/player.js";
 import { Sound } from "./sound.js";
+import { Stage } from "./stage.js";
 import { home } from "./home.js";
 
 const feed = new Feed();
@@ -14,7 +14,7 @@ const parts = new Parts(feed);
 new Overlay(feed);
 new Sound(feed);
 home(parts, feed);
-for (const el of all("[data-player]")) new Player(el, feed);
+new Stage(feed);
 for (const select of all("[data-submit]")) {
   select.addEventListener("change", () => /** @type {HTMLSelectElement} */ (select).form?.requestSubmit());
 }

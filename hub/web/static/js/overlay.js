@@ -46,9 +46,9 @@ export class Overlay {
     const dialog = this.#build(ring, name);
     document.body.append(dialog);
     dialog.showModal();
-    const holder = /** @type {HTMLElement} */ (dialog.querySelector("[data-player]"));
+    const holder = /** @type {HTMLElement | null} */ (dialog.querySelector("[data-player]"));
     // A hidden tab shows the overlay, and takes pictures only when it is looked at.
-    const player = new Player(holder);
+    const player = holder ? new Player(holder, this.#feed) : undefined;
     this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back };
     /** @type {HTMLElement} */ (dialog.querySelector("[data-not-now]")).focus();
     document.title = `Someone is at ${name}`;
@@ -62,7 +62,7 @@ export class Overlay {
    * @returns {HTMLDialogElement}
    */
   #build(ring, name) {
-    const poster = h("img", { class: "player-poster", src: url(`${cameraPath(ring.camera)}/snapshot.jpg?width=960`), alt: "" });
+    const camera = this.#feed.camera(ring.camera);
     const notNow = h("button", { class: "button button-primary button-large", type: "button", "data-not-now": true }, "Not now");
     const dialog = /** @type {HTMLDialogElement} */ (
       h(
@@ -79,13 +79,7 @@ export class Overlay {
             h("p", { id: "ring-text" }, ring.data?.test ? "Rung from a page, to try it." : clock()),
           ),
         ),
-        h(
-          "div",
-          { class: "player", "data-player": true, "data-camera": ring.camera, "data-name": name, "data-state": "starting" },
-          poster,
-          h("div", { class: "player-top" }, h("span", { class: "badge badge-mode", "data-badge": true }, "Connecting")),
-          h("div", { class: "player-note", "data-note": true, hidden: true }),
-        ),
+        ...(camera?.button ? [] : [pictureOf(ring.camera, name, camera)]),
         h(
           "div",
           { class: "ring-actions" },
@@ -146,6 +140,23 @@ export class Overlay {
     document.documentElement.classList.remove("ringing");
     if (now.back instanceof HTMLElement) now.back.focus();
   }
+}
+
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {any} camera as the hub names it; undefined: not known yet
+ */
+function pictureOf(id, name, camera) {
+  const sub = camera?.sources?.some((/** @type {any} */ s) => s.stream === "sub");
+  const poster = camera?.snapshot === false ? [] : [h("img", { class: "player-poster", src: url(`${cameraPath(id)}/snapshot.jpg?width=960`), alt: "" })];
+  return h(
+    "div",
+    { class: "player", "data-player": true, "data-camera": id, "data-name": name, "data-play": sub ? "main sub" : "main", "data-rotate": String(camera?.rotate ?? 0), "data-state": "starting" },
+    ...poster,
+    h("div", { class: "player-top" }, h("span", { class: "badge badge-mode", "data-badge": true }, "Connecting")),
+    h("div", { class: "player-note", "data-note": true, hidden: true }),
+  );
 }
 
 function clock() {

@@ -2,7 +2,7 @@
 // Motion JPEG: a stream of pictures in one answer (multipart/x-mixed-replace). It is read
 // here rather than by an image element, so that a stop is seen and the stream can be let go.
 
-import { refusal } from "../api.js";
+import { Refusal, refusal } from "../api.js";
 
 // Nothing for this long (ms): ask anew.
 const silence = 8_000;
@@ -20,7 +20,6 @@ export class Mjpeg {
   #url;
   #stop = new AbortController();
   #tries = 0;
-  #pictured = false;
 
   static supported() {
     return typeof ReadableStream === "function" && typeof createImageBitmap === "function";
@@ -39,16 +38,19 @@ export class Mjpeg {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       let reason = "the pictures ended";
+      /** @type {{fix?: string, code?: string}} */
+      let more = {};
       try {
         await this.#run(signal);
       } catch (err) {
         if (signal.aborted) return;
-        reason = err instanceof Error ? err.message : reason;
+        reason = err instanceof TypeError ? "the hub does not answer" : err instanceof Error ? err.message : reason;
+        if (err instanceof Refusal) more = { fix: err.hint, code: err.code };
       }
       if (signal.aborted) return;
       this.#tries++;
       if (this.#tries >= 2) {
-        this.#told.failed(reason);
+        this.#told.failed(reason, more);
         return;
       }
       this.#told.stalled(reason);
@@ -87,8 +89,8 @@ export class Mjpeg {
   async #draw(jpeg) {
     await draw(this.#canvas, new Blob([/** @type {BlobPart} */ (jpeg)], { type: "image/jpeg" }));
     this.#tries = 0;
-    this.#pictured = true;
     this.#told.picture();
+    this.#told.size(this.#canvas.width, this.#canvas.height);
   }
 }
 

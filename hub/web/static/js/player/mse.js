@@ -4,6 +4,7 @@
 // generation (other codec, restarted source, new connection) without going dark.
 
 import { begins, timescales } from "./mp4.js";
+import { codecIn } from "./notes.js";
 
 /**
  * What a way of showing the picture tells its player.
@@ -11,8 +12,10 @@ import { begins, timescales } from "./mp4.js";
  * @property {() => void} picture a picture is on the screen
  * @property {(reason: string) => void} stalled no picture just now; it is being mended
  * @property {(reason: string) => void} offline the camera itself does not answer
- * @property {(reason: string) => void} failed this way does not work here
+ * @property {(reason: string, more?: {fix?: string, code?: string}) => void} failed this way does not work just now
+ * @property {(reason: string) => void} cannot this way will not work for this stream in this browser
  * @property {(seconds: number) => void} delay behind the newest picture that the hub has
+ * @property {(width: number, height: number) => void} size of the picture
  */
 
 const Source = globalThis.MediaSource ?? /** @type {any} */ (globalThis).ManagedMediaSource;
@@ -78,12 +81,12 @@ export class Mse {
   }
 
   /**
-   * @param {{video: HTMLVideoElement, camera: string, stream: string, told: Told}} o
+   * @param {{video: HTMLVideoElement, camera: string, stream: string, small: boolean, told: Told}} o
    */
-  constructor({ video, camera, stream, told }) {
+  constructor({ video, camera, stream, small, told }) {
     this.#video = video;
     this.#told = told;
-    const at = new URL(`/api/v1/ws?camera=${encodeURIComponent(camera)}&stream=${encodeURIComponent(stream)}`, location.href);
+    const at = new URL(`/api/v1/ws?camera=${encodeURIComponent(camera)}&stream=${encodeURIComponent(stream)}${small ? "&sound=none" : ""}`, location.href);
     at.protocol = at.protocol === "https:" ? "wss:" : "ws:";
     this.#url = at.href;
   }
@@ -167,6 +170,8 @@ export class Mse {
       this.#told.offline(m.reason || "the camera does not answer");
     } else if (m.type === "live") {
       this.#offline = false;
+    } else if (m.type === "cannot") {
+      this.#told.cannot(m.reason || "the hub has no live video of it");
     } else if (m.type === "init") {
       this.#offline = false;
       this.#generation(m.mime ?? m.codecs ?? "");
@@ -178,7 +183,7 @@ export class Mse {
   /** @param {string} mime */
   #generation(mime) {
     if (!Source.isTypeSupported(mime)) {
-      this.#told.failed(`this browser does not play ${mime}`);
+      this.#told.cannot(`this browser does not play ${codecIn(mime)}`);
       return;
     }
     this.#next = "init";

@@ -1,23 +1,30 @@
 // @ts-check
-// The live picture of one camera. It takes the best way that works (MSE, then MJPEG,
-// then single pictures), says which and how far behind it is, comes down when one fails
-// and goes up again when it can. It never leaves a person before a spinner: after a few
-// seconds without a picture it says why and what happens next.
+// The live picture of one camera. It takes the best way that works (MSE of the streams
+// that it is told, then MJPEG, then single pictures), says which and how far behind it
+// is, comes down when one fails and goes up again when it can. It never leaves a person
+// before a spinner: after a few seconds without a picture it says why and what to do.
 
-import { h, icon, ago } from "../dom.js";
+import { h, icon } from "../dom.js";
 import { Mjpeg } from "./mjpeg.js";
 import { Mse } from "./mse.js";
+import { drawn, note } from "./notes.js";
 import { Snapshots } from "./snapshots.js";
 
-const ways = [Mse, Mjpeg, Snapshots];
-// A way that shows nothing in this time (ms) gives place to the next.
-const firstPicture = [7_000, 6_000, 10_000];
+/** @typedef {import("./notes.js").State} State */
+/** @typedef {import("./notes.js").Why} Why */
+/** @typedef {typeof Mse | typeof Mjpeg | typeof Snapshots} Way */
+/** @typedef {{way: Way, stream: string, wait: number}} Rung a way, and how long (ms) it may show nothing */
+/** @typedef {{stop: () => void}} Running */
+
 // How often (ms) a better way is tried again from a lesser one.
 const climb = 30_000;
-// A hidden tab stops its picture after this long (ms).
+// A hidden tab, or a small picture out of sight, stops after this long (ms).
 const hiddenFor = 20_000;
-
-/** @typedef {"starting" | "live" | "stalled" | "offline" | "failed" | "paused"} State */
+// A source that only sleeps until somebody looks is there in this time (ms); only then
+// is it called offline.
+const wakesWithin = 5_000;
+// A stream that this browser could not show is not tried again for this long (ms).
+const cannotFor = 300_000;
 
 export class Player {
   #root;
@@ -25,13 +32,15 @@ export class Player {
   #canvas;
   #camera;
   #name;
-  #stream;
+  #small;
+  /** @type {Rung[]} */
+  #ladder;
   /** @type {State} */
   #state = "starting";
-  /** @type {{stop: () => void} | undefined} */
+  /** @type {Running | undefined} */
   #way;
   #level = 0;
-  /** @type {{way: {stop: () => void}, level: number} | undefined} a better way on trial */
+  /** @type {{way: Running, level: number} | undefined} a better way on trial */
   #trial;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #patience;
@@ -39,12 +48,20 @@ export class Player {
   #climbing;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #hiding;
-  #asleep = false;
+  #asleep = false; // nobody can see it
+  #inSight = true;
   #paused = false;
   #ended = new AbortController();
   /** @type {Date | undefined} */
   #seen;
-  #reason = "";
+  #pictured = false; // since the ladder was begun
+  /** @type {Why} what is wrong just now, as the ways say */
+  #why = {};
+  /** @type {Why} and as the hub says */
+  #known;
+  #first = "live"; // state of the source of the best rung, as the hub said last
+  /** @type {Map<number, {reason: string, at: number}>} rungs that this browser cannot take */
+  #cannot = new Map();
 
   /**
    * @param {HTMLElement} root with data-camera
@@ -52,68 +69,93 @@ export class Player {
    */
   constructor(root, feed) {
     this.#root = root;
-    this.#camera = root.dataset.camera ?? "";
-    this.#name = root.dataset.name ?? this.#camera;
-    this.#stream = root.dataset.stream ?? "main";
+    const d = root.dataset;
+    this.#camera = d.camera ?? "";
+    this.#name = d.name ?? this.#camera;
+    this.#small = d.small !== undefined;
+    this.#known = { reason: d.why, fix: d.fix, code: d.code };
+    this.#ladder = ladder((d.play ?? "main").split(" "), this.#small);
     this.#video = /** @type {HTMLVideoElement} */ (h("video", { muted: true, playsinline: true, tabindex: "-1", "aria-label": `Live picture of ${this.#name}` }));
     this.#canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", "aria-label": `Picture of ${this.#name}`, hidden: true }));
     this.#video.muted = true;
-    root.querySelector(".player-poster")?.after(this.#video, this.#canvas);
+    (root.querySelector(".player-poster") ?? root.querySelector(".player-scene"))?.after(this.#video, this.#canvas);
+    if (!this.#video.isConnected) root.prepend(this.#video, this.#canvas);
     this.#poster();
     const { signal } = this.#ended;
     document.addEventListener("visibilitychange", () => this.#visibility(), { signal });
     addEventListener("online", () => this.#retry(), { signal });
     root.querySelector("[data-pause]")?.addEventListener("click", () => this.#togglePause(), { signal });
+    this.#video.addEventListener("resize", () => this.#shape(this.#video.videoWidth, this.#video.videoHeight), { signal });
     feed?.addEventListener("feed", (e) => this.#told(/** @type {CustomEvent} */ (e).detail), { signal });
-    if (document.visibilityState === "hidden") this.#asleep = true;
-    else this.#begin(this.#best(0));
+    if (d.hold !== undefined) this.#fallAsleep();
+    else if (document.visibilityState === "hidden") this.#asleep = true;
+    else this.#start();
   }
 
   stop() {
     this.#ended.abort();
+    clearTimeout(this.#hiding);
     this.#halt();
+  }
+
+  /**
+   * Whether the picture is where a person can see it.
+   * @param {boolean} yes
+   */
+  inSight(yes) {
+    this.#inSight = yes;
+    this.#visibility();
+  }
+
+  // --- up and down the ladder ---
+
+  /** Begins with the best rung. */
+  #start() {
+    this.#pictured = false;
+    this.#begin(this.#best(0));
   }
 
   /** @param {number} from */
   #best(from) {
-    for (let i = from; i < ways.length; i++) if (ways[i].supported()) return i;
-    return ways.length - 1;
+    const now = Date.now();
+    for (const [level, { at }] of this.#cannot) if (now - at > cannotFor) this.#cannot.delete(level);
+    for (let i = from; i < this.#ladder.length; i++) if (!this.#cannot.has(i)) return i;
+    return this.#ladder.length - 1;
   }
 
   /** @param {number} level */
   #begin(level) {
     this.#halt();
     this.#level = level;
-    this.#set("starting", "");
+    // What is known to be wrong stays to be read while the next way is tried.
+    if (this.#state !== "failed" && this.#state !== "offline") this.#set("starting");
     this.#way = this.#make(level);
     this.#waitFor(level);
   }
 
   /**
    * @param {number} level
-   * @returns {{stop: () => void}}
+   * @returns {Running}
    */
   #make(level) {
-    const mine = () => (this.#trial?.level === level ? this.#trial.way === way : this.#way === way);
     /** @type {any} */
     let way;
+    const onTrial = () => this.#trial?.way === way;
+    const current = () => this.#way === way && !onTrial();
     /** @type {import("./mse.js").Told} */
     const told = {
-      picture: () => mine() && this.#picture(level),
-      stalled: (reason) => mine() && !this.#onTrial(level) && this.#stalled(reason),
-      offline: (reason) => mine() && !this.#onTrial(level) && this.#offline(reason),
-      failed: (reason) => mine() && this.#failed(level, reason),
-      delay: (s) => mine() && !this.#onTrial(level) && this.#delay(s),
+      picture: () => (current() || onTrial()) && this.#picture(level),
+      stalled: (reason) => current() && this.#stalled(reason),
+      offline: (reason) => current() && this.#offline(reason),
+      failed: (reason, more) => (current() || onTrial()) && this.#failed(level, { reason, ...more }),
+      cannot: (reason) => (current() || onTrial()) && this.#unable(level, reason),
+      delay: (s) => current() && this.#delay(s),
+      size: (width, height) => current() && this.#shape(width, height),
     };
-    const o = { video: this.#video, canvas: this.#canvas, camera: this.#camera, stream: this.#stream, told };
-    way = new ways[level](o);
+    const { way: Kind, stream } = this.#ladder[level];
+    way = new Kind({ video: this.#video, canvas: this.#canvas, camera: this.#camera, stream, small: this.#small, told });
     queueMicrotask(() => way.start());
     return way;
-  }
-
-  /** @param {number} level */
-  #onTrial(level) {
-    return this.#trial?.level === level;
   }
 
   #halt() {
@@ -129,69 +171,97 @@ export class Player {
   #waitFor(level) {
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => {
-      if (this.#state === "starting" || this.#state === "stalled") this.#failed(level, this.#reason || "no picture came");
-    }, firstPicture[level]);
+      if (this.#state !== "live" && this.#state !== "paused") this.#failed(level, { reason: this.#why.reason || "no picture came", fix: this.#why.fix });
+    }, this.#ladder[level].wait);
   }
 
   // --- what the ways tell ---
 
   /** @param {number} level */
   #picture(level) {
-    if (this.#onTrial(level)) {
+    if (this.#trial?.level === level) {
       const trial = this.#trial;
       this.#trial = undefined;
       this.#way?.stop();
-      this.#way = trial?.way;
+      this.#way = trial.way;
       this.#level = level;
     }
+    const { way, stream } = this.#ladder[level];
     this.#seen = new Date();
-    if (this.#state === "live" && this.#root.dataset.mode === ways[level].id) return;
+    this.#pictured = true;
+    const mode = `${way.id} ${stream}`;
+    if (this.#state === "live" && this.#root.dataset.mode === mode) return;
     clearTimeout(this.#patience);
-    this.#root.dataset.mode = ways[level].id;
-    this.#video.hidden = level !== 0;
-    this.#canvas.hidden = level === 0;
-    this.#set("live", "");
-    this.#badge(ways[level].label);
+    this.#root.dataset.mode = mode;
+    this.#video.hidden = way !== Mse;
+    this.#canvas.hidden = way === Mse;
+    this.#why = {};
+    this.#set("live");
+    this.#badge(this.#label());
     this.#planClimb();
   }
 
   /** @param {string} reason */
   #stalled(reason) {
-    this.#set("stalled", reason);
+    this.#why = { reason };
+    this.#set("stalled");
     if (reason !== "tap") this.#waitFor(this.#level);
   }
 
   /** @param {string} reason */
   #offline(reason) {
     clearTimeout(this.#patience);
-    this.#set("offline", reason);
+    if (this.#root.dataset.hold !== undefined && this.#pictured) {
+      this.#fallAsleep();
+      return;
+    }
+    const say = () => {
+      this.#why = { reason };
+      const next = this.#best(this.#level + 1);
+      // Another stream of the camera may be there; single pictures would only be old ones.
+      if (next > this.#level && this.#ladder[next].way === Mse) this.#begin(next);
+      else this.#set("offline");
+    };
+    if (this.#pictured || this.#known.reason) say();
+    else this.#patience = setTimeout(say, wakesWithin);
+  }
+
+  /**
+   * @param {number} level
+   * @param {Why} why
+   */
+  #failed(level, why) {
+    if (this.#trial?.level === level) {
+      this.#trial.way.stop();
+      this.#trial = undefined;
+      this.#planClimb();
+      return;
+    }
+    this.#why = why;
+    const next = this.#best(level + 1);
+    if (next > level) {
+      this.#begin(next);
+      return;
+    }
+    // The last way keeps trying by itself.
+    this.#set("failed");
+    this.#planClimb();
   }
 
   /**
    * @param {number} level
    * @param {string} reason
    */
-  #failed(level, reason) {
-    if (this.#onTrial(level)) {
-      this.#trial?.way.stop();
-      this.#trial = undefined;
-      this.#planClimb();
-      return;
-    }
-    const next = this.#best(level + 1);
-    if (level < ways.length - 1 && next > level) {
-      this.#reason = reason;
-      this.#begin(next);
-      return;
-    }
-    // The last way keeps trying by itself.
-    this.#set("failed", reason);
-    this.#planClimb();
+  #unable(level, reason) {
+    this.#cannot.set(level, { reason, at: Date.now() });
+    this.#failed(level, {});
   }
 
   #planClimb() {
     clearTimeout(this.#climbing);
-    if (this.#level === 0) return;
+    // Two ways by the same video element cannot be on at once: the hub's word on the
+    // source, not a trial, leads from one stream back to the other.
+    if (this.#level === this.#best(0) || (this.#state === "live" && this.#ladder[this.#level].way === Mse)) return;
     this.#climbing = setTimeout(() => this.#climb(), climb);
   }
 
@@ -201,8 +271,8 @@ export class Player {
     const way = this.#make(better);
     this.#trial = { way, level: better };
     setTimeout(() => {
-      if (this.#trial?.way === way) this.#failed(better, "no picture came");
-    }, firstPicture[better]);
+      if (this.#trial?.way === way) this.#failed(better, {});
+    }, this.#ladder[better].wait);
   }
 
   /**
@@ -212,27 +282,57 @@ export class Player {
   #told(m) {
     if (m.name !== "cameras" && m.name !== "hello") return;
     const camera = m.data.cameras?.find((/** @type {any} */ c) => c.id === this.#camera);
-    if (camera?.online && (this.#state === "failed" || (this.#state === "offline" && this.#level > 0))) this.#retry();
+    /** @type {any[]} */
+    const sources = camera?.sources ?? [];
+    const isIll = (/** @type {any} */ s) => s.state === "waiting" || s.state === "locked";
+    const ill = sources.every(isIll) ? sources[0] : undefined;
+    if (!camera) this.#known = { reason: "it is no longer in the config" };
+    else if (ill) this.#known = { reason: ill.reason, fix: ill.fix, code: ill.code };
+    else this.#known = { reason: camera.offline_reason || undefined };
+    if (this.#state === "offline" || this.#state === "failed") this.#set(this.#state);
+    const first = sources.find((s) => s.stream === this.#ladder[0].stream)?.state ?? "";
+    const back = first === "live" && this.#first !== "live" && this.#state === "live" && this.#level !== this.#best(0);
+    this.#first = first;
+    if (camera?.online && (this.#state === "failed" || (this.#state === "offline" && this.#level > 0) || back)) this.#retry();
   }
 
   #retry() {
-    if (this.#asleep || this.#paused) return;
+    if (this.#asleep || this.#paused || this.#state === "asleep") return;
     if (this.#state === "live" && this.#level === this.#best(0)) return;
-    this.#begin(this.#best(0));
+    this.#start();
   }
+
+  // --- seen, or not ---
 
   #visibility() {
     clearTimeout(this.#hiding);
-    if (document.visibilityState === "hidden") {
+    if (document.visibilityState === "hidden" || !this.#inSight) {
       this.#hiding = setTimeout(() => {
         this.#asleep = true;
+        this.#freeze();
         this.#halt();
       }, hiddenFor);
       return;
     }
     if (!this.#asleep) return;
     this.#asleep = false;
-    if (!this.#paused) this.#begin(this.#best(0));
+    if (!this.#paused && this.#state !== "asleep") this.#start();
+  }
+
+  /** A camera on a battery is woken by a person only. */
+  #fallAsleep() {
+    this.#freeze();
+    this.#halt();
+    this.#why = { reason: this.#root.dataset.hold };
+    this.#set("asleep");
+    const box = this.#root.querySelector("[data-note]");
+    if (this.#small || !box) return;
+    const wake = h("button", { class: "button button-primary", type: "button" }, icon("play"), "Look now");
+    wake.addEventListener("click", () => {
+      this.#set("starting");
+      this.#start();
+    });
+    box.append(wake);
   }
 
   #togglePause() {
@@ -242,12 +342,13 @@ export class Player {
     button?.setAttribute("aria-label", this.#paused ? "Go on with the live picture" : "Pause the live picture");
     button?.replaceChildren(icon(this.#paused ? "play" : "pause"));
     if (!this.#paused) {
-      this.#begin(this.#best(0));
+      this.#set("starting");
+      this.#start();
       return;
     }
     this.#freeze();
     this.#halt();
-    this.#set("paused", "");
+    this.#set("paused");
   }
 
   /** Keeps the last picture of the video where the video itself goes away. */
@@ -267,47 +368,44 @@ export class Player {
     const img = /** @type {HTMLImageElement | null} */ (this.#root.querySelector(".player-poster"));
     if (!img) return;
     const gone = () => (img.hidden = true);
-    if (img.complete && img.naturalWidth === 0) gone();
+    if (img.complete && img.naturalWidth === 0 && img.loading !== "lazy") gone();
     else img.addEventListener("error", gone, { once: true });
   }
 
   /**
-   * @param {State} state
-   * @param {string} reason
+   * A large picture has the place that its own form needs.
+   * @param {number} width
+   * @param {number} height
    */
-  #set(state, reason) {
-    if (reason) this.#reason = reason;
-    if (this.#state === state && this.#root.dataset.reason === reason) return;
-    this.#state = state;
-    this.#root.dataset.state = state;
-    this.#root.dataset.reason = reason;
-    const note = /** @type {HTMLElement | null} */ (this.#root.querySelector("[data-note]"));
-    if (state === "starting") this.#badge("Connecting");
-    else if (state !== "live") this.#badge({ stalled: "Reconnecting", offline: "Offline", failed: "No picture", paused: "Paused" }[state]);
-    if (!note) return;
-    const words = this.#words(state, reason);
-    note.hidden = words === undefined;
-    if (words) note.replaceChildren(icon(words.icon), h("strong", {}, words.title), h("span", {}, words.text));
+  #shape(width, height) {
+    if (this.#small || !width || !height) return;
+    const turned = this.#root.dataset.rotate === "90" || this.#root.dataset.rotate === "270";
+    this.#root.style.setProperty("--ratio", turned ? `${height} / ${width}` : `${width} / ${height}`);
   }
 
-  /**
-   * @param {State} state
-   * @param {string} reason
-   * @returns {{icon: string, title: string, text: string} | undefined}
-   */
-  #words(state, reason) {
-    const seen = this.#seen ? ` Last picture ${ago(this.#seen)}.` : "";
-    const why = reason ? sentence(reason) : "";
-    switch (state) {
-      case "stalled":
-        if (reason === "tap") return { icon: "play", title: "Press pause and play to begin", text: "This browser waits for a touch before it shows video." };
-        return { icon: "refresh", title: "Reconnecting", text: why };
-      case "offline":
-        return { icon: "camera-off", title: `${this.#name} is offline`, text: `${why}${seen} It comes back by itself.` };
-      case "failed":
-        return { icon: "camera-off", title: "No picture yet", text: `${why}${seen} Trying again.` };
-    }
-    return undefined;
+  /** @param {State} state */
+  #set(state) {
+    this.#state = state;
+    this.#root.dataset.state = state;
+    if (state === "starting") this.#badge("Connecting");
+    else if (state !== "live") this.#badge({ stalled: "Reconnecting", offline: "Offline", failed: "No picture", paused: "Paused", asleep: "Asleep" }[state]);
+    const box = /** @type {HTMLElement | null} */ (this.#root.querySelector("[data-note]"));
+    if (!box) return;
+    // What the hub knows of the source says more than what came of it here.
+    const known = (state === "offline" || state === "failed") && this.#known.reason !== undefined;
+    const why = known ? this.#known : this.#why;
+    const cannot = [...this.#cannot.values()].map((c) => c.reason);
+    const words = note(known ? "offline" : state, { name: this.#name, small: this.#small, seen: this.#seen, why, cannot: [...new Set(cannot)] });
+    box.hidden = words === undefined;
+    const told = JSON.stringify(words);
+    if (!words || box.dataset.told === told) return; // nothing to announce anew
+    box.dataset.told = told;
+    box.replaceChildren(...drawn(words, this.#root.closest("dialog, [data-details]") || this.#small ? undefined : `/cameras/${encodeURIComponent(this.#camera)}`));
+  }
+
+  #label() {
+    const { way, stream } = this.#ladder[this.#level];
+    return stream === "main" || this.#small ? way.label : `${way.label} ${stream}`;
   }
 
   /** @param {string} text */
@@ -319,12 +417,22 @@ export class Player {
   /** @param {number} seconds */
   #delay(seconds) {
     if (this.#state !== "live") return;
-    this.#badge(`${ways[this.#level].label} · ${seconds.toFixed(1)} s`);
+    this.#badge(`${this.#label()} · ${seconds.toFixed(1)} s`);
   }
 }
 
-/** @param {string} text */
-function sentence(text) {
-  const s = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(s) ? s : `${s}.`;
+/**
+ * The ways that this browser has, best first. A small picture takes no MJPEG: a browser
+ * opens few connections to one host, and a stream of pictures keeps its own for good.
+ * @param {string[]} streams
+ * @param {boolean} small
+ * @returns {Rung[]}
+ */
+function ladder(streams, small) {
+  /** @type {Rung[]} */
+  const all = streams.map((stream) => ({ way: Mse, stream, wait: 8_000 }));
+  if (!small) all.push({ way: Mjpeg, stream: "main", wait: 6_000 });
+  all.push({ way: Snapshots, stream: "main", wait: 10_000 });
+  const here = all.filter((rung) => rung.way.supported());
+  return here.length > 0 ? here : all.slice(-1);
 }
