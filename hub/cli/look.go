@@ -30,6 +30,11 @@ func lookFrom(c *config.Config) func(context.Context, string) []doctor.Stream {
 		if json.Unmarshal(camera.Source.JSON(), &w) != nil || !strings.HasPrefix(w.URL, "rtsp") {
 			return nil
 		}
+		if name, ok := strings.CutPrefix(w.Password, "secret://"); ok {
+			if w.Password, ok = c.Secret(name); !ok {
+				return nil // the config's own check tells of it
+			}
+		}
 		var out []doctor.Stream
 		for _, s := range []struct{ name, url string }{{"main", w.URL}, {"sub", w.Sub}} {
 			if !strings.HasPrefix(s.url, "rtsp") {
