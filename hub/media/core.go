@@ -93,7 +93,7 @@ func (c *Core) Remove(camera, reason string) {
 	}
 	c.mu.Unlock()
 	for _, s := range of {
-		s.remove(reason)
+		s.Remove(reason)
 	}
 }
 

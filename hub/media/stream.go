@@ -127,7 +127,8 @@ func (s *Stream) Tell(reason string) {
 	s.setState(State{Reason: reason, Since: s.state.Since})
 }
 
-func (s *Stream) remove(reason string) {
+// Remove ends what is written, for reason, and empties the ring. Readers stay.
+func (s *Stream) Remove(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writer != nil {

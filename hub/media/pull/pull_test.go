@@ -1,0 +1,589 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/media/rtsp"
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+func TestLadder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.p.Apply(h.camera("door", fails(rtsp.Refused)))
+		sleepUntil(h, 4*time.Minute)
+		times := h.times("rtsp://192.0.2.1/door")
+		near(t, times[:min(10, len(times))], seconds(0.5, 1, 2, 4, 8, 15, 30, 60, 60)...)
+		st := h.status("door", "main")
+		if st.State != Waiting || st.Code != "E-RTSP-REFUSED" || st.Fix == "" || !st.NextTry.After(time.Now()) || st.Address != "192.0.2.1:554" {
+			t.Errorf("%+v", st)
+		}
+		if ms, _ := h.core.Stream("door", "main").State(); ms.Live || ms.Reason != st.Reason {
+			t.Errorf("viewers are told %+v", ms)
+		}
+		// It comes back and stays for less than a minute: the ladder goes on where it was.
+		h.put("rtsp://192.0.2.1/door", film{long: 30 * time.Second, end: &rtsp.Fault{Kind: rtsp.Ended, Act: "read", Why: "closed"}}.play)
+		n := len(h.times("rtsp://192.0.2.1/door"))
+		sleepUntil(h, time.Since(h.began)+3*time.Minute)
+		times = h.times("rtsp://192.0.2.1/door")[n:]
+		if d := times[1] - times[0] - 30*time.Second; d < 48*time.Second || d > 72*time.Second {
+			t.Errorf("after half a minute of frames it waited %v, want a minute", d)
+		}
+		// A minute of good frames begins it anew.
+		h.put("rtsp://192.0.2.1/door", film{long: 70 * time.Second, end: &rtsp.Fault{Kind: rtsp.Ended, Act: "read", Why: "closed"}}.play)
+		n = len(h.times("rtsp://192.0.2.1/door"))
+		sleepUntil(h, time.Since(h.began)+6*time.Minute)
+		times = h.times("rtsp://192.0.2.1/door")[n:]
+		if len(times) < 3 {
+			t.Fatal(times)
+		}
+		for i := 1; i < len(times); i++ {
+			if d := times[i] - times[i-1] - 70*time.Second; d < 400*time.Millisecond || d > 600*time.Millisecond {
+				t.Errorf("after a minute of frames it waited %v", d)
+			}
+		}
+		if st := h.status("door", "main"); st.Reconnects < 4 {
+			t.Errorf("%d reconnects", st.Reconnects)
+		}
+	})
+}
+
+func TestWrongPasswordIsTriedOnceInFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		right := "right"
+		login := func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			select { // the way to the camera and back
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if tg.Password != right {
+				return &rtsp.Fault{Kind: rtsp.Login, Act: "describe", Why: "user or password refused", Tried: true}
+			}
+			return film{}.play(ctx, n, tg, s)
+		}
+		two := func(host, password string) Camera {
+			c := Camera{ID: "door", Policy: Always}
+			for _, name := range []string{"main", "sub"} {
+				url := "rtsp://" + host + "/" + name
+				h.put(url, login)
+				c.Streams = append(c.Streams, Stream{Name: name, Target: rtsp.Target{URL: url, Username: "admin", Password: password}})
+			}
+			return c
+		}
+		// The plugin is asked again and says the same each time, once with another address.
+		asks := 0
+		h.again = func(string, string) {
+			asks++
+			h.p.Apply(two(fmt.Sprintf("192.0.2.%d", asks), "wrong"))
+		}
+		h.p.Apply(two("192.0.2.0", "wrong"))
+		tries := func() int {
+			synctest.Wait()
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return len(h.dials)
+		}
+		for m := range 60 {
+			sleepUntil(h, time.Duration(m)*time.Minute+time.Second)
+			if got, most := tries(), 1+m/5; got > most {
+				t.Fatalf("%d tries within %d minutes", got, m)
+			}
+		}
+		if tries() < 10 {
+			t.Errorf("%d tries in an hour: it gave up", tries())
+		}
+		for _, name := range []string{"main", "sub"} {
+			if st := h.status("door", name); st.State != Locked || st.Code != "E-RTSP-LOGIN" || st.Fix == "" || !st.NextTry.After(time.Now()) {
+				t.Errorf("%+v", st)
+			}
+		}
+		h.again = nil
+		// Taken out and put back with the same password: no new try.
+		n := tries()
+		h.p.Remove("door")
+		h.p.Apply(two("192.0.2.77", "wrong"))
+		time.Sleep(10 * time.Second)
+		if got := tries(); got != n {
+			t.Errorf("%d tries after the camera was written anew", got-n)
+		}
+		// The owner asks for a try: one, not one a stream.
+		h.p.Retry("door")
+		time.Sleep(10 * time.Second)
+		if got := tries() - n; got != 1 {
+			t.Errorf("%d tries on request", got)
+		}
+		// The password is mended: at once, and both streams come.
+		h.p.Apply(two("192.0.2.77", right))
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		if st := h.status("door", "sub"); st.State != Live || st.Code != "" || st.Reason != "" {
+			t.Errorf("%+v", st)
+		}
+		// It is changed at the camera, which cuts both: one try.
+		right = "newer"
+		n = tries()
+		h.p.Apply(two("192.0.2.78", "right"))
+		time.Sleep(2 * time.Minute)
+		if got := tries() - n; got != 1 {
+			t.Errorf("%d tries with a password that was right before", got)
+		}
+		for _, secret := range []string{"wrong", "newer"} {
+			if contains(h, secret) {
+				t.Errorf("%q stands in a status or in the log", secret)
+			}
+		}
+	})
+}
+
+func TestKeyFrameWatchdog(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		film  film
+		after time.Duration // the last key frame
+	}{
+		{"2 s", film{gop: 2 * time.Second, keys: 5}, 10 * time.Second},
+		{"4 s", film{gop: 4 * time.Second, keys: 5}, 12 * time.Second},
+		{"60 s", film{gop: time.Minute, keys: 3}, 3 * time.Minute},
+		{"one and no more", film{gop: time.Second, keys: 1}, keyUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t)
+				h.p.Apply(h.camera("door", c.film.play))
+				last := c.film.gop * time.Duration(c.film.keys-1)
+				sleepUntil(h, last+c.after-time.Second)
+				h.state("door", Live)
+				sleepUntil(h, last+c.after+200*time.Millisecond)
+				if st := h.status("door", "main"); st.State != Waiting || st.Code != codeNoKey {
+					t.Errorf("%+v", st)
+				}
+				sleepUntil(h, last+c.after+time.Second)
+				if n := len(h.times("rtsp://192.0.2.1/door")); n != 2 {
+					t.Errorf("%d dials", n)
+				}
+			})
+		})
+	}
+	t.Run("60 s for an hour", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			h.p.Apply(h.camera("door", film{fps: 2, gop: time.Minute}.play))
+			sleepUntil(h, time.Hour)
+			h.state("door", Live)
+			if n := len(h.times("rtsp://192.0.2.1/door")); n != 1 {
+				t.Errorf("%d dials", n)
+			}
+		})
+	})
+}
+
+func TestSilenceIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.p.Apply(h.camera("mute", func(ctx context.Context, _ int, _ rtsp.Target, _ rtsp.Sink) error {
+			<-ctx.Done() // the connection stands, nothing is said
+			return ctx.Err()
+		}))
+		h.p.Apply(h.camera("stalled", func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			_ = film{long: 4 * time.Second}.play(ctx, n, tg, s)
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		sleepUntil(h, 3900*time.Millisecond)
+		h.state("mute", Connecting)
+		h.state("stalled", Live)
+		sleepUntil(h, 14*time.Second)
+		if st := h.status("stalled", "main"); st.Code != codeQuiet || st.State != Waiting {
+			t.Errorf("%+v", st)
+		}
+		sleepUntil(h, 30*time.Second+100*time.Millisecond)
+		if st := h.status("mute", "main"); st.Code != codeStuck || st.State != Waiting {
+			t.Errorf("%+v", st)
+		}
+		if h.most != 1 {
+			t.Errorf("%d connections of one stream at a time", h.most)
+		}
+	})
+}
+
+func TestOnDemandLingers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		c := h.camera("door", film{}.play)
+		c.Policy = OnDemand
+		early := read(h, "door", "main") // before the camera is known
+		h.p.Apply(c)
+		if _, err := early.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		early.Close()
+		time.Sleep(29 * time.Second)
+		h.state("door", Live)
+		r := read(h, "door", "main")
+		time.Sleep(5 * time.Minute)
+		h.state("door", Live)
+		r.Close()
+		time.Sleep(29 * time.Second)
+		h.state("door", Live)
+		time.Sleep(2 * time.Second)
+		h.state("door", Off)
+		if n := len(h.times("rtsp://192.0.2.1/door")); n != 1 {
+			t.Errorf("%d dials", n)
+		}
+		release := h.p.Demand("door", "main", "ring")
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		release()
+		release() // once more is nothing
+		time.Sleep(31 * time.Second)
+		h.state("door", Off)
+		h.p.Wake("door")
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		time.Sleep(30 * time.Second)
+		h.state("door", Off)
+		if u, _, _, err := h.core.Stream("door", "main").Key(t.Context(), time.Second); err != nil || !u.Key {
+			t.Errorf("a key frame of a sleeping stream: %v", err)
+		}
+		if h.most != 1 {
+			t.Errorf("%d connections of one stream at a time", h.most)
+		}
+	})
+}
+
+func TestBatteryIsNeverKeptAwake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		awake, longest := time.Time{}, time.Duration(0)
+		c := h.camera("door", func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			awake = time.Now()
+			defer func() { longest = max(longest, time.Since(awake)) }()
+			return film{}.play(ctx, n, tg, s)
+		})
+		c.Policy = Battery
+		h.p.Apply(c)
+		sleepUntil(h, time.Hour)
+		if n := len(h.times("rtsp://192.0.2.1/door")); n != 0 {
+			t.Fatalf("%d dials though nothing happened", n)
+		}
+		r := read(h, "door", "main") // somebody leaves the page open
+		defer r.Close()
+		time.Sleep(59 * time.Second)
+		h.state("door", Live)
+		time.Sleep(2 * time.Second)
+		if st := h.status("door", "main"); st.State != Off || st.Reason == "nobody watches" {
+			t.Errorf("%+v", st)
+		}
+		time.Sleep(time.Hour)
+		if n := len(h.times("rtsp://192.0.2.1/door")); n != 1 {
+			t.Errorf("%d dials for one reader", n)
+		}
+		h.p.Wake("door") // a ring
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		time.Sleep(20 * time.Second)
+		h.p.Wake("door") // and another
+		time.Sleep(time.Minute)
+		h.state("door", Off)
+		second := read(h, "door", "main") // somebody else comes, and goes soon
+		time.Sleep(5 * time.Second)
+		h.state("door", Live)
+		second.Close()
+		time.Sleep(2 * time.Minute)
+		h.state("door", Off)
+		c.Limit = 20 * time.Second
+		h.p.Apply(c)
+		h.p.Demand("door", "main", "clip")
+		time.Sleep(2 * time.Minute)
+		h.state("door", Off)
+		if longest > time.Minute {
+			t.Errorf("it was kept awake for %v", longest)
+		}
+	})
+}
+
+func TestBatteryThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		c := h.camera("door", nil)
+		c.Policy = Battery
+		h.p.Apply(c)
+		h.p.Demand("door", "main", "ring")
+		sleepUntil(h, time.Hour)
+		times := h.times("rtsp://192.0.2.1/door")
+		if last := times[len(times)-1]; last > time.Minute || len(times) > 8 {
+			t.Errorf("dialled %d times until %v", len(times), last)
+		}
+		h.state("door", Off)
+	})
+}
+
+func TestCameraWithNewAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		moved := false
+		c := h.camera("door", func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			if n > 0 {
+				return &rtsp.Fault{Kind: rtsp.Unreachable, Act: "dial", Why: "no route to host"}
+			}
+			return film{long: 90 * time.Second, end: &rtsp.Fault{Kind: rtsp.Timeout, Act: "read", Why: "silent"}}.play(ctx, n, tg, s)
+		})
+		h.again = func(id, why string) {
+			moved = true
+			m := c
+			m.Streams = slices.Clone(c.Streams)
+			m.Streams[0].Target.URL = "rtsp://192.0.2.200/door"
+			h.put(m.Streams[0].Target.URL, film{}.play)
+			h.p.Apply(m)
+		}
+		r := read(h, "door", "main")
+		defer r.Close()
+		h.p.Apply(c)
+		sleepUntil(h, 95*time.Second)
+		h.state("door", Live)
+		if !moved || h.status("door", "main").Address != "192.0.2.200:554" {
+			t.Errorf("%+v", h.status("door", "main"))
+		}
+		// A plugin that knows nothing better is not asked without end.
+		h.again = nil
+		h.asked = nil
+		h.put("rtsp://192.0.2.200/door", nil)
+		h.p.Apply(h.camera("gate", nil))
+		time.Sleep(9 * time.Second)
+		if n := len(h.asked); n != 1 {
+			t.Errorf("asked %d times within 9 s", n)
+		}
+	})
+}
+
+func TestPanicCostsOneCamera(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.p.Apply(h.camera("good", film{}.play))
+		h.p.Apply(h.camera("bad", func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			_ = film{long: 3 * time.Second}.play(ctx, n, tg, s)
+			var m map[string]int
+			m["x"] = 1
+			return nil
+		}))
+		sleepUntil(h, 2*time.Second)
+		h.state("bad", Live)
+		sleepUntil(h, 3100*time.Millisecond)
+		if st := h.status("bad", "main"); st.State != Waiting || st.Code != codePanic {
+			t.Errorf("%+v", st)
+		}
+		sleepUntil(h, 10*time.Minute)
+		h.state("good", Live)
+		if n := len(h.times("rtsp://192.0.2.1/good")); n != 1 {
+			t.Errorf("the good camera was dialled %d times", n)
+		}
+		if n := len(h.times("rtsp://192.0.2.1/bad")); n < 8 {
+			t.Errorf("the bad camera was dialled %d times: it was given up", n)
+		}
+	})
+}
+
+func TestApplyTouchesOnlyWhatChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		slow := false // to close
+		play := func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			err := film{}.play(ctx, n, tg, s)
+			if slow {
+				time.Sleep(3 * time.Second)
+			}
+			return err
+		}
+		c := h.camera("door", play)
+		c.Streams = append(c.Streams, Stream{Name: "sub", Target: rtsp.Target{URL: "rtsp://192.0.2.1/door_sub"}, Policy: Always})
+		h.put("rtsp://192.0.2.1/door_sub", play)
+		h.p.Apply(c)
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		again := c
+		again.Streams = slices.Clone(c.Streams)
+		again.Streams[0].Target.Quirks = []string{}
+		again.Doorbell, again.Limit = false, time.Hour
+		again.Streams[1].Policy = OnDemand
+		h.p.Apply(again)
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		if st := h.status("door", "sub"); st.State != Off {
+			t.Errorf("sub: %+v", st)
+		}
+		if n := len(h.times("rtsp://192.0.2.1/door")); n != 1 {
+			t.Errorf("%d dials after nothing changed", n)
+		}
+		// Another address: the old connection is closed before the new one begins.
+		slow = true
+		again.Streams = slices.Clone(again.Streams[:1])
+		again.Streams[0].Target.URL = "rtsp://192.0.2.9/door"
+		h.put("rtsp://192.0.2.9/door", play)
+		h.p.Apply(again)
+		time.Sleep(2 * time.Second)
+		if n := len(h.times("rtsp://192.0.2.9/door")); n != 0 {
+			t.Error("two connections at once")
+		}
+		time.Sleep(2 * time.Second)
+		h.state("door", Live)
+		// Taken out and put in again while the old connection closes slowly.
+		r := read(h, "door", "main")
+		defer r.Close()
+		h.p.Remove("door")
+		if st, _ := h.core.Stream("door", "main").State(); st.Live || h.core.Used() != 0 {
+			t.Errorf("after the removal: %+v, %d bytes", st, h.core.Used())
+		}
+		if len(h.p.Status()) != 0 || len(h.core.Streams()) != 0 {
+			t.Error("a removed camera is still told of")
+		}
+		h.p.Apply(again)
+		time.Sleep(10 * time.Second)
+		h.state("door", Live)
+		if _, err := r.Next(t.Context()); err != nil {
+			t.Errorf("who watched meanwhile: %v", err)
+		}
+		h.p.Remove("door")
+		h.p.Remove("door")
+		h.p.Retry("door")
+		h.p.Wake("door")
+		time.Sleep(time.Minute)
+		if h.most != 1 {
+			t.Errorf("%d connections of one stream at a time", h.most)
+		}
+		if len(h.p.ending) != 0 {
+			t.Errorf("%d endings are remembered", len(h.p.ending))
+		}
+	})
+}
+
+func TestStormGoesDoorbellsFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		dialling, most := 0, 0
+		var order []string
+		handshake := func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+			h.mu.Lock()
+			dialling++
+			most = max(most, dialling)
+			order = append(order, tg.URL)
+			h.mu.Unlock()
+			time.Sleep(time.Second)
+			h.mu.Lock()
+			dialling--
+			h.mu.Unlock()
+			return film{fps: 1}.play(ctx, n, tg, s)
+		}
+		for i := range 20 { // hosts that answer nothing hold nobody up for long
+			c := h.camera(fmt.Sprintf("dead%d", i), func(ctx context.Context, _ int, _ rtsp.Target, _ rtsp.Sink) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			h.p.Apply(c)
+		}
+		sleepUntil(h, 100*time.Millisecond)
+		for i := range 60 {
+			c := h.camera(fmt.Sprintf("cam%d", i), handshake)
+			c.Doorbell = i >= 56
+			h.p.Apply(c)
+		}
+		sleepUntil(h, 15*time.Second)
+		for i := range 60 {
+			h.state(fmt.Sprintf("cam%d", i), Live)
+		}
+		if most > dials {
+			t.Errorf("%d dials at a time", most)
+		}
+		for _, u := range order[:4] {
+			if !slices.Contains([]string{"rtsp://192.0.2.1/cam56", "rtsp://192.0.2.1/cam57", "rtsp://192.0.2.1/cam58", "rtsp://192.0.2.1/cam59"}, u) {
+				t.Errorf("%s was dialled before a doorbell: %v", u, order[:8])
+			}
+		}
+	})
+}
+
+func TestPluginThatSendsTheStreamItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.p.Apply(h.camera("door", film{}.play))
+		time.Sleep(time.Second)
+		h.state("door", Live)
+		w, err := h.core.Stream("door", "main").Begin(film{}.tracks())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		h.state("door", Pushed)
+		if err := w.Put(&av.Unit{Track: 1, Key: true, Data: []byte{1}}); err != nil {
+			t.Errorf("the plugin was thrown out: %v", err)
+		}
+		w.End("the plugin stopped")
+		time.Sleep(2 * time.Second)
+		h.state("door", Live)
+	})
+}
+
+// TestFrozenCameraAmongSixteen: one stops sending, its neighbours lose nothing.
+func TestFrozenCameraAmongSixteen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		const fps, size = 10, 50_000 // 4 Mb/s
+		type count struct{ units, gaps, late int }
+		counts := make([]count, 16)
+		ctx, cancel := context.WithCancel(t.Context())
+		for i := range counts {
+			id := fmt.Sprintf("cam%d", i)
+			c := h.camera(id, film{fps: fps, size: size}.play)
+			if i == 0 {
+				c = h.camera(id, func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+					if n == 0 {
+						_ = film{fps: fps, size: size, long: 20 * time.Second}.play(ctx, n, tg, s)
+						time.Sleep(30 * time.Second) // and does not even hear that it is cut off
+						return errors.New("thawed")
+					}
+					return film{fps: fps, size: size}.play(ctx, n, tg, s)
+				})
+			}
+			h.p.Apply(c)
+			r := read(h, id, "main")
+			go func() {
+				defer r.Close()
+				for last := int64(-1); ; {
+					b, err := r.Next(ctx)
+					if err != nil {
+						return
+					}
+					for _, u := range b {
+						if last >= 0 && u.DTS-last != 90000/fps {
+							counts[i].gaps++
+						}
+						last = u.DTS
+						counts[i].units++
+					}
+					if r.Stats().Lag > 0 {
+						counts[i].late++
+					}
+				}
+			}()
+		}
+		sleepUntil(h, 80*time.Second+50*time.Millisecond)
+		for i := 1; i < 16; i++ {
+			if c := counts[i]; c.units != 801 || c.gaps != 0 || c.late != 0 {
+				t.Errorf("camera %d: %+v, want 801 units", i, c)
+			}
+		}
+		h.state("cam0", Live)
+		if counts[0].units < 400 {
+			t.Errorf("the frozen one: %+v", counts[0])
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
