@@ -68,5 +68,30 @@ func cameraTexts() map[string]Text {
 			"The pull ended because somebody else began to write the same stream, as when the file was changed. This is no fault of the camera.",
 			"Nothing to do.",
 		},
+		"E-PULL-NO-KEY": {
+			"The camera sends no key frames",
+			"Pictures come, but for long none that a decoder can begin with: more than three times the camera's own interval. The hub has cut the connection and begins a new one, which most cameras answer with a key frame.",
+			"Set the interval of key frames (I-frame interval, GOP) to 2 seconds in the camera's app or page, and switch smart codecs (H.264+, H.265+, Smart codec) off: they leave key frames out as they please.",
+		},
+		"E-PULL-QUIET": {
+			"Nothing comes over the camera's connection",
+			"The camera answers, and the connection is open, but no picture and no sound has come for some seconds. The hub has cut the connection and begins a new one.",
+			"Nothing, if it comes back. If it happens often, look at the strength of the camera's Wi-Fi and at its load, and update its firmware.",
+		},
+		"E-PULL-STUCK": {
+			"The camera does not say what it sends",
+			"The camera took the connection and did not finish the talk about its streams within half a minute. The hub tries again by itself.",
+			"Restart the camera. If it happens again, too many programs may watch it directly: let them watch the hub instead.",
+		},
+		"E-PULL-PANIC": {
+			"The hub stumbled over this camera",
+			"What the camera sent met a fault in the hub. It has cost this camera its connection and nobody else anything; the hub tries again by itself.",
+			"Save the hub's log, which holds the place, and send it to the maintainers with the make and firmware of the camera.",
+		},
+		"E-PULL-ENDED": {
+			"The camera ended the stream",
+			"The camera closed the stream in good order, as it does before a restart. The hub connects again by itself.",
+			"Nothing, if it comes back. If it happens each minute, look whether the camera is set to end sessions, or whether another program takes its only place.",
+		},
 	}
 }

@@ -166,12 +166,15 @@ func (s *source) guard(c *connection, now time.Time) (why error, again time.Time
 		return nil, earlier(again, c.dialled.Add(dialLimit))
 	}
 	unit, key := latest(c.begun, c.last), latest(c.begun, c.key)
-	if now.Sub(unit) >= quiet {
-		return noUnit(), again
+	if silent := now.Sub(unit); silent >= quiet {
+		return noUnit(silent), again
 	}
 	again = earlier(again, unit.Add(quiet))
 	if len(c.video) > 0 {
 		limit := s.keys.limit()
+		if silent := now.Sub(unit); now.Sub(key) >= limit && silent >= quiet/2 {
+			return noUnit(silent), again // with the units the key frames stop, too
+		}
 		if now.Sub(key) >= limit {
 			s.keys.misses++
 			return noKey(limit), again

@@ -40,8 +40,8 @@ func noKey(after time.Duration) error {
 		"set the key frame interval (I-frame, GOP) of the camera to 2 seconds, and switch smart codecs (H.264+, H.265+) off"}
 }
 
-func noUnit() error {
-	return &Fault{codeQuiet, fmt.Sprintf("the connection is open, but nothing has come for %s", quiet),
+func noUnit(after time.Duration) error {
+	return &Fault{codeQuiet, fmt.Sprintf("the connection is open, but nothing has come for %s", after.Round(time.Second)),
 		"restart the camera if this comes again and again; if it stands far from its access point, mend the Wi-Fi"}
 }
 

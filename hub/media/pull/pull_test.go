@@ -200,7 +200,7 @@ func TestSilenceIsCut(t *testing.T) {
 		sleepUntil(h, 3900*time.Millisecond)
 		h.state("mute", Connecting)
 		h.state("stalled", Live)
-		sleepUntil(h, 14*time.Second)
+		sleepUntil(h, 12*time.Second+100*time.Millisecond) // 10 s after the last key frame
 		if st := h.status("stalled", "main"); st.Code != codeQuiet || st.State != Waiting {
 			t.Errorf("%+v", st)
 		}
@@ -501,9 +501,10 @@ func TestStormGoesDoorbellsFirst(t *testing.T) {
 		if most > dials {
 			t.Errorf("%d dials at a time", most)
 		}
-		for _, u := range order[:4] {
-			if !slices.Contains([]string{"rtsp://192.0.2.1/cam56", "rtsp://192.0.2.1/cam57", "rtsp://192.0.2.1/cam58", "rtsp://192.0.2.1/cam59"}, u) {
-				t.Errorf("%s was dialled before a doorbell: %v", u, order[:8])
+		// Twelve places were free at once, beside four of the dead.
+		for i := 56; i < 60; i++ {
+			if !slices.Contains(order[:12], fmt.Sprintf("rtsp://192.0.2.1/cam%d", i)) {
+				t.Errorf("doorbell %d had to wait: %v", i, order[:16])
 			}
 		}
 	})
