@@ -23,7 +23,7 @@ func (h *Hub) openMedia() {
 	h.media = media.New(media.Limits{})
 	h.socket = socket.New(h.media, h.log)
 	h.mse = mse.New(h.media, h.log)
-	h.pictures = snapshot.New(h.media, h.takePicture, h.log)
+	h.pictures = snapshot.New(snapshot.Options{Core: h.media, Plugin: h.takePicture, Log: h.log})
 }
 
 // takePicture asks the plugin that speaks for a camera for a JPEG.

@@ -29,9 +29,54 @@ func mediaTexts() map[string]Text {
 			"See on the plugins page whether the camera's plugin runs and what it says. The asker may try again once the camera is online.",
 		},
 		"E-SNAP-NO-DECODER": {
-			"There is no picture of this camera",
-			"The camera gives no JPEG of its own, its plugin made none, and the hub has no decoder with which to make one of the video. Live video is not touched by this.",
-			"Give the camera a snapshot URL where its plugin has such a key, or switch snapshots on in the camera. If pictures came before, look at the plugin's log: porchlight plugins logs NAME.",
+			"There is nothing to make a picture with",
+			"The camera sends video and no JPEG of its own, and the hub finds no ffmpeg with which to make one. Live video is not touched by this; snapshots, pictures in notifications and the moving pictures for browsers that cannot decode the camera's video are missing.",
+			"Install ffmpeg: sudo apt install ffmpeg (Debian, Ubuntu, Raspberry Pi OS). The hub finds it without a restart. Or give the camera a snapshot URL (snapshot_url), which most have.",
+		},
+		"E-SNAP-NOTHING-YET": {
+			"There is no picture of this camera yet",
+			"No way to a picture has led to one since the camera was added: no stream of it is live, its plugin made no picture, and it has no snapshot URL.",
+			"See on the camera's page whether its source is live and what it says. A battery camera sends its first picture when it is woken, by a ring or by opening its page.",
+		},
+		"E-SNAP-URL": {
+			"The camera's snapshot URL gives no picture",
+			"The camera could not be reached there, gave no answer within 2 seconds, answered with an error, led to another host, or sent something that is not one JPEG. The hub goes on with the next way: a picture of the stream, or the last one there was. It asks again after a few seconds.",
+			"Open the URL in a browser on the hub's network: it must show one still picture. The camera's manual, or its preset, names the right path. An https camera may need http, or a pinned certificate.",
+		},
+		"E-SNAP-LOGIN": {
+			"The camera refused the login for its snapshot",
+			"The camera's snapshot URL was refused with the username and password of its source, or asks for a login that it has not got. So that the camera locks nobody out it is asked again only after 5 minutes, or when the entry changes.",
+			"Check username and password in the camera's source; some cameras have a user of their own for this, or allow pictures only to an operator. Nothing of the password is encoded: write it as it is, in quotes.",
+		},
+		"E-SNAP-CERT": {
+			"The certificate of the snapshot URL is not trusted",
+			"The camera's https certificate is signed by nobody whom this machine trusts, as is usual for cameras, or is another one than the fingerprint in its entry says. No password was sent.",
+			"If you know that this is your camera, add the fingerprint that the message names to its source (fingerprint: sha256:...). If one was there before and the camera was neither reset nor updated, find out who answers at its address.",
+		},
+		"E-CONV-NO-FFMPEG": {
+			"ffmpeg is not installed",
+			"Pictures of video are made by ffmpeg, and none is found in PATH. Everything else works without it.",
+			"sudo apt install ffmpeg (Debian, Ubuntu, Raspberry Pi OS). No restart is needed.",
+		},
+		"E-CONV-FFMPEG": {
+			"ffmpeg does not work",
+			"ffmpeg is there, but ends at once or answers nothing. After three attempts the hub waits 15 seconds before it tries again. The log has what ffmpeg said.",
+			"Run ffmpeg -version as the user of the hub. If that fails, install it anew: sudo apt install --reinstall ffmpeg. Version 4.3 or newer is needed, with its decoders for H.264 and H.265.",
+		},
+		"E-CONV-PICTURE": {
+			"A key frame could not be decoded",
+			"What the camera sent as a whole picture is broken, of a kind that ffmpeg does not know, or larger than 20 megapixels. It was left out; the next one is tried when it comes.",
+			"A few of these are lost packets: use transport tcp, or look at the camera's Wi-Fi. If no picture ever comes, choose H.264 without smart codec (H.264+, Smart) in the camera's settings.",
+		},
+		"E-CONV-SLOW": {
+			"Making a picture took too long",
+			"ffmpeg did not give a picture within 2 seconds, so it was ended and started anew. The last picture is shown instead.",
+			"The machine may be too busy, or the picture too large for it: let snapshots come from a smaller stream, or from the camera's own snapshot URL.",
+		},
+		"E-CONV-BUSY": {
+			"More pictures are wanted than can be made",
+			"Pictures are made one after another, and the newest that are wanted come first. This one gave way.",
+			"Close windows that show many cameras, or give the cameras snapshot URLs, so that they make their pictures themselves.",
 		},
 	}
 }

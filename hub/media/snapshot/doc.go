@@ -1,6 +1,8 @@
-// Package snapshot gives the newest JPEG of a camera: what the camera pushed, else what
-// its plugin answers when asked, else a picture of a stream that is JPEGs already, else the
-// last one there was, with its age. It makes no JPEG of H.264; that takes a decoder, and
-// where none of the ways leads to a picture it says so (E-SNAP-NO-DECODER). Each picture
-// is looked at before it is kept. Read store.go first, then http.go.
+// Package snapshot gives the newest JPEG of a camera: of its snapshot URL, else what its
+// plugin answers when asked, else a picture of a stream that is JPEGs already, else a key
+// frame made into one (by hub/media/convert, handed in), else the last one there was, with
+// its age; that one is on disk too and outlives a restart. Where none of the ways leads to
+// a picture it says which fault to mend. It asks nobody more often than it must, never
+// twice within five minutes where a login was refused, and looks at each picture before it
+// keeps it. Read store.go first, then ways.go and http.go.
 package snapshot

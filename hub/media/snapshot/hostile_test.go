@@ -26,7 +26,7 @@ func claiming(t *testing.T, w, h int) []byte {
 }
 
 func TestPicturesThatClaimTooMuch(t *testing.T) {
-	s := New(media.New(media.Limits{}), nil, nil)
+	s := New(Options{Core: media.New(media.Limits{})})
 	if _, err := s.Put("door", media.Picture{JPEG: claiming(t, 65535, 65535), Received: time.Now()}); err == nil {
 		t.Error("a picture of 4 gigapixels was kept")
 	}
@@ -52,7 +52,7 @@ func TestPictureOfAClockThatIsAhead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(core, nil, nil)
+	s := New(Options{Core: core})
 	for i, wall := range []time.Time{time.Now().AddDate(200, 0, 0), time.Now()} {
 		if err := w.Put(&av.Unit{Track: 1, PTS: int64(i), DTS: int64(i), Wall: wall, Data: picture(t, 32, 24+i)}); err != nil {
 			t.Fatal(err)

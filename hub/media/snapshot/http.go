@@ -10,26 +10,22 @@ import (
 	"time"
 )
 
-const (
-	defaultFPS = 5
-	maxFPS     = 15
-	// stall: a viewer that takes nothing for so long is closed.
-	stall = 10 * time.Second
-	// patience: the stream of pictures ends after so many in a row could not be had.
-	patience = 10
-	boundary = "porchlight-picture"
-)
-
 // ServeJPEG answers with the newest picture. Query: width, height in pixels, max_age as a
-// Go duration or in seconds.
+// Go duration or in seconds; with placeholder=1 a drawing comes where there is none.
+// The answer's Age is the picture's, and X-Porchlight-Way says how it came.
 func (s *Store) ServeJPEG(w http.ResponseWriter, r *http.Request, camera string) {
-	req, err := request(r.URL.Query())
+	want, err := request(r.URL.Query())
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	img, err := s.Get(r.Context(), camera, req)
-	if err != nil {
+	img, err := s.Get(r.Context(), camera, want)
+	var none *NoPicture
+	switch {
+	case errors.As(err, &none) && r.URL.Query().Get("placeholder") == "1":
+		placeholder(w, r, none.Code(), want)
+		return
+	case err != nil:
 		fail(w, err)
 		return
 	}
@@ -40,69 +36,13 @@ func (s *Store) ServeJPEG(w http.ResponseWriter, r *http.Request, camera string)
 	h.Set("Age", strconv.Itoa(int(img.Age().Seconds())))
 	h.Set("Last-Modified", img.Taken.UTC().Format(http.TimeFormat))
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Porchlight-Way", string(img.Way))
 	if r.Method == http.MethodHead {
 		return
 	}
 	if _, err := w.Write(img.JPEG); err != nil {
 		s.log.Debug("snapshot: write", "camera", camera, "err", err)
 	}
-}
-
-// ServeMJPEG answers with one picture after another, as multipart/x-mixed-replace. Query:
-// fps (5, at most 15), width, height.
-func (s *Store) ServeMJPEG(w http.ResponseWriter, r *http.Request, camera string) {
-	q := r.URL.Query()
-	req, err := request(q)
-	fps, ferr := number(q, "fps", defaultFPS, maxFPS)
-	if err = errors.Join(err, ferr); err != nil {
-		fail(w, err)
-		return
-	}
-	every := time.Second / time.Duration(max(1, fps))
-	req.MaxAge = every
-	img, err := s.Get(r.Context(), camera, req)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "multipart/x-mixed-replace; boundary="+boundary)
-	h.Set("Cache-Control", "no-store")
-	rc := http.NewResponseController(w)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	var sent time.Time
-	for failed := 0; failed < patience; {
-		if err == nil && !img.Received.Equal(sent) {
-			sent, failed = img.Received, 0
-			if err := writePart(w, rc, img); err != nil {
-				s.log.Debug("snapshot: write", "camera", camera, "err", err)
-				return
-			}
-		}
-		select {
-		case <-tick.C: // of a slow viewer the ticks between are lost, as they should be
-		case <-r.Context().Done():
-			return
-		}
-		if img, err = s.Get(r.Context(), camera, req); err != nil {
-			failed++
-		}
-	}
-}
-
-func writePart(w http.ResponseWriter, rc *http.ResponseController, img Image) error {
-	_ = rc.SetWriteDeadline(time.Now().Add(stall)) // a server that knows none has its own
-	if _, err := fmt.Fprintf(w, "--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n", boundary, len(img.JPEG)); err != nil {
-		return err
-	}
-	if _, err := w.Write(img.JPEG); err != nil {
-		return err
-	}
-	if _, err := w.Write([]byte("\r\n")); err != nil {
-		return err
-	}
-	return rc.Flush()
 }
 
 func request(q url.Values) (Want, error) {
@@ -135,12 +75,13 @@ func number(q url.Values, name string, otherwise, most int) (int, error) {
 // fail answers as RFC 9457 says.
 func fail(w http.ResponseWriter, err error) {
 	p := struct {
+		Type   string `json:"type"`
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 		Code   string `json:"code,omitempty"`
 		Hint   string `json:"hint,omitempty"`
-	}{Title: "no picture", Status: http.StatusServiceUnavailable, Detail: err.Error()}
+	}{Type: "about:blank", Title: "no picture", Status: http.StatusServiceUnavailable, Detail: err.Error()}
 	var none *NoPicture
 	var bad *BadRequest
 	switch {
@@ -148,6 +89,9 @@ func fail(w http.ResponseWriter, err error) {
 		p.Title, p.Status = "bad request", http.StatusBadRequest
 	case errors.As(err, &none):
 		p.Code, p.Hint = none.Code(), none.Hint()
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")

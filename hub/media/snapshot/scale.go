@@ -38,22 +38,10 @@ func (s *Store) fit(ctx context.Context, name string, img Image, r Want) (Image,
 	if ok {
 		return done, nil
 	}
-	pixels := int64(img.Width) * int64(img.Height)
-	if pixels > maxDecoded {
-		return img, nil // whole: to take it apart would take more memory than small machines have
-	}
-	if err := s.work.Acquire(ctx, pixels); err != nil {
-		return Image{}, fmt.Errorf("camera %s: snapshot: %w", name, err)
-	}
-	defer s.work.Release(pixels)
-	ctx, cancel := context.WithTimeout(ctx, scaleTime)
-	defer cancel()
-	b, err := scale(ctx, img.JPEG, w, h)
+	out, err := s.shrink(ctx, img, r.Width, r.Height)
 	if err != nil {
 		return Image{}, fmt.Errorf("camera %s: %w", name, err)
 	}
-	out := img
-	out.JPEG, out.Width, out.Height = b, w, h
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.image.Received.Equal(img.Received) && len(c.smaller) < maxSmaller {
@@ -63,6 +51,27 @@ func (s *Store) fit(ctx context.Context, name string, img Image, r Want) (Image,
 		c.smaller[size] = out
 	}
 	return out, nil
+}
+
+// shrink makes img smaller to fit the bounds, unless it is so big that it is left whole.
+func (s *Store) shrink(ctx context.Context, img Image, maxW, maxH int) (Image, error) {
+	w, h := within(img.Width, img.Height, maxW, maxH)
+	pixels := int64(img.Width) * int64(img.Height)
+	if w == img.Width && h == img.Height || pixels > maxDecoded {
+		return img, nil // to take it apart would take more memory than small machines have
+	}
+	if err := s.work.Acquire(ctx, pixels); err != nil {
+		return Image{}, fmt.Errorf("snapshot: %w", err)
+	}
+	defer s.work.Release(pixels)
+	ctx, cancel := context.WithTimeout(ctx, scaleTime)
+	defer cancel()
+	b, err := scale(ctx, img.JPEG, w, h)
+	if err != nil {
+		return Image{}, err
+	}
+	img.JPEG, img.Width, img.Height = b, w, h
+	return img, nil
 }
 
 // within is w x h made smaller to fit the bounds, of which 0 does not bind.

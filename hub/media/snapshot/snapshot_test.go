@@ -51,15 +51,15 @@ func TestOrderOfTheWays(t *testing.T) {
 		core := media.New(media.Limits{})
 		var asked atomic.Int32
 		var answer func() (media.Picture, error)
-		s := New(core, func(context.Context, string, int, int) (media.Picture, error) {
+		s := New(Options{Core: core, Plugin: func(context.Context, string, int, int) (media.Picture, error) {
 			asked.Add(1)
 			return answer()
-		}, nil)
+		}})
 		answer = func() (media.Picture, error) { return media.Picture{}, ErrNone }
 
 		_, err := s.Get(t.Context(), "door", Want{})
 		var none *NoPicture
-		if !errors.As(err, &none) || none.Code() != "E-SNAP-NO-DECODER" || none.Hint() == "" || !errors.Is(err, ErrNone) {
+		if !errors.As(err, &none) || none.Code() != "E-SNAP-NOTHING-YET" || none.Hint() == "" || !errors.Is(err, ErrNone) {
 			t.Fatalf("no way: %v", err)
 		}
 		if _, err := s.Get(t.Context(), "door", Want{}); asked.Load() != 1 || err == nil {
@@ -113,7 +113,7 @@ func TestPictureOfAnMJPEGStream(t *testing.T) {
 	if err := w.Put(&av.Unit{Track: 1, Wall: time.Now(), Data: picture(t, 32, 24)}); err != nil {
 		t.Fatal(err)
 	}
-	if img := get(t, New(core, nil, nil), Want{}); img.Width != 32 {
+	if img := get(t, New(Options{Core: core}), Want{}); img.Width != 32 {
 		t.Errorf("%dx%d", img.Width, img.Height)
 	}
 }
@@ -121,7 +121,7 @@ func TestPictureOfAnMJPEGStream(t *testing.T) {
 func TestOneQuestionForAllWhoAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		s := New(media.New(media.Limits{}), func(ctx context.Context, _ string, _, _ int) (media.Picture, error) {
+		s := New(Options{Core: media.New(media.Limits{}), Plugin: func(ctx context.Context, _ string, _, _ int) (media.Picture, error) {
 			asked.Add(1)
 			select {
 			case <-time.After(time.Second):
@@ -129,7 +129,7 @@ func TestOneQuestionForAllWhoAsk(t *testing.T) {
 			case <-ctx.Done():
 				return media.Picture{}, ctx.Err()
 			}
-		}, nil)
+		}})
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
@@ -153,7 +153,7 @@ func TestOneQuestionForAllWhoAsk(t *testing.T) {
 
 func TestSmaller(t *testing.T) {
 	core := media.New(media.Limits{})
-	s := New(core, nil, nil)
+	s := New(Options{Core: core})
 	if _, err := s.Put("door", media.Picture{JPEG: picture(t, 160, 90), Received: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,12 +175,12 @@ func TestSmaller(t *testing.T) {
 func TestHTTP(t *testing.T) {
 	core := media.New(media.Limits{})
 	var n atomic.Int32
-	s := New(core, func(_ context.Context, camera string, _, _ int) (media.Picture, error) {
+	s := New(Options{Core: core, Plugin: func(_ context.Context, camera string, _, _ int) (media.Picture, error) {
 		if camera == "blind" {
 			return media.Picture{}, ErrNone
 		}
 		return media.Picture{JPEG: picture(t, 32+int(n.Add(1))%8, 24)}, nil
-	}, nil)
+	}})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		camera, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		if what == "mjpeg" {
@@ -208,7 +208,7 @@ func TestHTTP(t *testing.T) {
 		var p struct{ Code, Hint string }
 		err = json.NewDecoder(res.Body).Decode(&p)
 		res.Body.Close()
-		if res.StatusCode != status || err != nil || (status == 503) != (p.Code == "E-SNAP-NO-DECODER") {
+		if res.StatusCode != status || err != nil || (status == 503) != (p.Code == "E-SNAP-NOTHING-YET") {
 			t.Errorf("%s: %d %+v %v", path, res.StatusCode, p, err)
 		}
 	}

@@ -3,7 +3,6 @@ package snapshot
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"image/jpeg"
 	"log/slog"
@@ -24,14 +23,9 @@ const (
 	MaxSide = 4096
 	// maxPixels of a picture kept: 8K and a little.
 	maxPixels = 40 << 20
-	// sourceTime is what the plugin gets for one picture.
-	sourceTime = 5 * time.Second
-	// sourceRest: a plugin is not asked more often, however many want pictures.
-	sourceRest = 200 * time.Millisecond
+	// flightTime is what all ways together get for one picture.
+	flightTime = 8 * time.Second
 )
-
-// ErrNone: the camera's plugin makes no pictures.
-var ErrNone = errors.New("the plugin makes no snapshots")
 
 // Want bounds a picture.
 type Want struct {
@@ -41,47 +35,67 @@ type Want struct {
 	MaxAge time.Duration
 }
 
+// Way that a picture came.
+type Way string
+
+// Ways.
+const (
+	FromURL    Way = "url"    // the camera's snapshot URL
+	FromPlugin Way = "plugin" // asked of it
+	Pushed     Way = "pushed" // by the camera's plugin, unasked
+	FromFrame  Way = "frame"  // of a stream of JPEGs
+	FromKey    Way = "key"    // a key frame, made into a JPEG
+	FromDisk   Way = "disk"   // from before the hub's start; it never counts as new
+)
+
 // Image is a JPEG that was looked at.
 type Image struct {
 	media.Picture
 	Width, Height int
+	Way           Way
 }
 
 // Age by the hub's clock.
 func (i Image) Age() time.Duration { return max(0, time.Since(i.Received)) }
 
+func (i Image) fresh(maxAge time.Duration) bool {
+	return i.JPEG != nil && i.Way != FromDisk && i.Age() <= maxAge
+}
+
 // Source asks the camera's plugin for a picture of about that size (0: as it likes); an
 // error that is ErrNone says that it never has one.
 type Source func(ctx context.Context, camera string, width, height int) (media.Picture, error)
 
-// NoPicture says that there is no way to a picture.
-type NoPicture struct {
-	Camera string
-	Cause  error // of the last way tried
+// Stills makes a JPEG of a key frame, no bigger than width and height, of which 0 does
+// not bind. Available says why it never can.
+type Stills interface {
+	Still(ctx context.Context, u *av.Unit, t av.Track, width, height int) ([]byte, error)
+	Available() error
 }
 
-func (e *NoPicture) Error() string {
-	return fmt.Sprintf("camera %s: snapshot: no JPEG from camera or plugin, and no decoder to make one: %v", e.Camera, e.Cause)
+// Options of a store; all but Core may be left out.
+type Options struct {
+	Core *media.Core
+	// URL is the snapshot URL of a camera, if it has one. It is asked each time, so that a
+	// changed one is taken at once.
+	URL    func(camera string) (URL, bool)
+	Plugin Source
+	Stills Stills
+	// Sleeps: this camera is not to be woken for a picture, only its last one is shown
+	// (battery).
+	Sleeps func(camera string) bool
+	// Dir keeps the last picture of each camera over a restart.
+	Dir string
+	Log *slog.Logger
 }
-func (e *NoPicture) Unwrap() error { return e.Cause }
-
-// Code and Hint are for people.
-func (e *NoPicture) Code() string { return "E-SNAP-NO-DECODER" }
-func (e *NoPicture) Hint() string {
-	return "give the camera a snapshot URL, or wait until its plugin sends a picture"
-}
-
-// BadRequest is a size that no picture can have.
-type BadRequest struct{ What string }
-
-func (e *BadRequest) Error() string { return "snapshot: " + e.What }
 
 // Store has the newest picture of each camera.
 type Store struct {
-	core   *media.Core
-	source Source // nil: no plugin is asked
+	o      Options
 	log    *slog.Logger
+	disk   *disk // nil: nothing is kept
 	flight singleflight.Group
+	films  singleflight.Group
 	work   *semaphore.Weighted // of pixels being made smaller
 
 	mu      sync.Mutex
@@ -92,33 +106,60 @@ type Store struct {
 type camera struct {
 	image   Image
 	seen    time.Time // Received of the newest pushed picture that was looked at
+	key     *av.Unit  // that was made into a picture, or could not be
+	keyErr  error
 	smaller map[[2]int]Image
-	asked   time.Time // when the plugin was asked last
-	askErr  error     // what it said then
+	films   map[filmKey]film
+	loaded  bool      // it was looked for on the disk
+	saved   time.Time // Received of the picture on the disk
+
+	link     *link     // to its snapshot URL
+	asked    time.Time // when the plugin was asked last
+	askErr   error     // what it said then
+	awaited  time.Time // when a stream was waited for in vain
+	awaitErr error
 }
 
-// New makes an empty store.
-func New(core *media.Core, source Source, log *slog.Logger) *Store {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+// New makes a store.
+func New(o Options) *Store {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{core: core, source: source, log: log.With("part", "snapshot"), work: semaphore.NewWeighted(maxDecoded),
+	s := &Store{o: o, log: o.Log.With("part", "snapshot"), work: semaphore.NewWeighted(maxDecoded),
 		cameras: make(map[string]*camera)}
+	if o.Dir != "" {
+		var err error
+		if s.disk, err = openDisk(o.Dir); err != nil {
+			s.log.Warn("last pictures are not kept over a restart", "err", err)
+		}
+	}
+	return s
 }
 
 // Put keeps p as camera's newest picture, if it is a JPEG.
-func (s *Store) Put(name string, p media.Picture) (Image, error) {
+func (s *Store) Put(name string, p media.Picture) (Image, error) { return s.put(name, p, Pushed) }
+
+func (s *Store) put(name string, p media.Picture, way Way) (Image, error) {
 	img, err := Check(p)
 	if err != nil {
 		return Image{}, fmt.Errorf("camera %s: %w", name, err)
 	}
+	img.Way = way
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	c := s.camera(name)
-	if img.Received.Before(c.image.Received) {
+	if c.image.Way != FromDisk && img.Received.Before(c.image.Received) {
+		s.mu.Unlock()
 		return img, nil // a newer one came meanwhile
 	}
 	c.image, c.smaller = img, nil
+	save := s.disk != nil && img.Received.Sub(c.saved) >= saveEvery
+	if save {
+		c.saved = img.Received
+	}
+	s.mu.Unlock()
+	if save {
+		s.save(name, img)
+	}
 	return img, nil
 }
 
@@ -144,12 +185,25 @@ func Check(p media.Picture) (Image, error) {
 func (s *Store) Latest(name string) (Image, bool) {
 	s.lookAtPushed(name)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	c := s.camera(name)
+	load := !c.loaded && s.disk != nil
+	c.loaded = true
+	if c.image.JPEG != nil || !load {
+		defer s.mu.Unlock()
+		return c.image, c.image.JPEG != nil
+	}
+	s.mu.Unlock()
+	img, ok := s.load(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ok && c.image.JPEG == nil {
+		c.image = img
+	}
 	return c.image, c.image.JPEG != nil
 }
 
-// Get returns a picture that is at most MaxAge old if there is a way to one, else the last one there was.
+// Get returns a picture that is at most MaxAge old if there is a way to one, else the last
+// one there was. Without any its error is a *NoPicture.
 func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 	if r.Width < 0 || r.Height < 0 || r.Width > MaxSide || r.Height > MaxSide {
 		return Image{}, &BadRequest{fmt.Sprintf("size %dx%d, at most %dx%d", r.Width, r.Height, MaxSide, MaxSide)}
@@ -157,15 +211,14 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 	if r.MaxAge <= 0 {
 		r.MaxAge = DefaultMaxAge
 	}
-	img, ok := s.Latest(name)
-	if ok && img.Age() <= r.MaxAge {
+	if img, ok := s.Latest(name); ok && img.fresh(r.MaxAge) {
 		return s.fit(ctx, name, img, r)
 	}
 	err := s.refresh(ctx, name, r)
 	if ctx.Err() != nil {
 		return Image{}, fmt.Errorf("camera %s: snapshot: %w", name, ctx.Err())
 	}
-	img, ok = s.Latest(name)
+	img, ok := s.Latest(name)
 	if !ok {
 		return Image{}, &NoPicture{Camera: name, Cause: err}
 	}
@@ -176,7 +229,7 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 func (s *Store) refresh(ctx context.Context, name string, r Want) error {
 	done := s.flight.DoChan(name, func() (any, error) {
 		// Others may wait for it who are still there when this caller has gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sourceTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTime)
 		defer cancel()
 		return nil, s.fetch(ctx, name, r)
 	})
@@ -188,61 +241,9 @@ func (s *Store) refresh(ctx context.Context, name string, r Want) error {
 	}
 }
 
-func (s *Store) fetch(ctx context.Context, name string, r Want) error {
-	err := s.ask(ctx, name, r)
-	if err == nil {
-		return nil
-	}
-	if p, ok := s.fromStream(name); ok {
-		_, perr := s.Put(name, p)
-		return perr
-	}
-	return err
-}
-
-// ask asks the plugin, not too often.
-func (s *Store) ask(ctx context.Context, name string, r Want) error {
-	if s.source == nil {
-		return ErrNone
-	}
-	s.mu.Lock()
-	c := s.camera(name)
-	if time.Since(c.asked) < sourceRest {
-		err := c.askErr
-		s.mu.Unlock()
-		return err
-	}
-	s.mu.Unlock()
-	p, err := s.source(ctx, name, r.Width, r.Height)
-	if err == nil {
-		if p.Received.IsZero() {
-			p.Received = time.Now()
-		}
-		_, err = s.Put(name, p)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.asked, c.askErr = time.Now(), err
-	return err
-}
-
-// fromStream takes a picture of a stream that consists of JPEGs.
-func (s *Store) fromStream(name string) (media.Picture, bool) {
-	for _, stream := range []string{"main", "sub"} {
-		st, ok := s.core.Lookup(name, stream)
-		if !ok {
-			continue
-		}
-		if u, t, at, ok := st.NewestKey(); ok && t.Codec == av.MJPEG {
-			return media.Picture{JPEG: u.Data, Taken: u.Wall, Received: at}, true
-		}
-	}
-	return media.Picture{}, false
-}
-
 // lookAtPushed takes over a picture that the camera has pushed since the last look.
 func (s *Store) lookAtPushed(name string) {
-	p, _ := s.core.Image(name)
+	p, _ := s.o.Core.Image(name)
 	if p.JPEG == nil {
 		return
 	}
@@ -254,11 +255,48 @@ func (s *Store) lookAtPushed(name string) {
 	if seen {
 		return
 	}
-	if _, err := s.Put(name, p); err != nil {
+	if _, err := s.put(name, p, Pushed); err != nil {
 		s.log.Warn("snapshot: pushed picture", "camera", name, "err", err)
 	}
 }
 
+// Forget lets go of all that is known of a camera that was removed, on the disk too.
+func (s *Store) Forget(name string) {
+	s.mu.Lock()
+	c := s.cameras[name]
+	delete(s.cameras, name)
+	s.mu.Unlock()
+	if c != nil && c.link != nil {
+		c.link.close()
+	}
+	if s.disk != nil {
+		s.disk.remove(name)
+	}
+}
+
+// Close writes the last pictures to the disk. The store is not to be used afterwards.
+func (s *Store) Close() {
+	s.mu.Lock()
+	todo := make(map[string]Image)
+	for name, c := range s.cameras {
+		if s.disk != nil && c.image.JPEG != nil && c.image.Way != FromDisk && c.image.Received.After(c.saved) {
+			c.saved = c.image.Received
+			todo[name] = c.image
+		}
+		if c.link != nil {
+			c.link.close()
+		}
+	}
+	s.mu.Unlock()
+	for name, img := range todo {
+		s.save(name, img)
+	}
+	if s.disk != nil {
+		s.disk.close()
+	}
+}
+
+// camera is made on first use; s is locked.
 func (s *Store) camera(name string) *camera {
 	c := s.cameras[name]
 	if c == nil {
