@@ -27,7 +27,7 @@ var ErrNoLastGood = errors.New("config: last good: none was kept")
 type lastGood struct {
 	File  string            `json:"file"`
 	Saved time.Time         `json:"saved"`
-	More  map[string][]byte `json:"more,omitempty"` // the other files by path
+	More  map[string]string `json:"more,omitempty"` // the other files by path; all are UTF-8
 	Vars  map[string]string `json:"vars,omitempty"` // what env:// stood for
 }
 
@@ -41,13 +41,13 @@ func SaveLastGood(dir string, c *Config) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("config: last good: %w", err)
 	}
-	kept := lastGood{File: file, Saved: time.Now().UTC().Truncate(time.Second), More: map[string][]byte{}, Vars: c.set.Vars}
+	kept := lastGood{File: file, Saved: time.Now().UTC().Truncate(time.Second), More: map[string]string{}, Vars: c.set.Vars}
 	for _, f := range c.set.Files[1:] {
 		path, err := filepath.Abs(f.Path)
 		if err != nil {
 			return fmt.Errorf("config: last good: %w", err)
 		}
-		kept.More[path] = f.Src
+		kept.More[path] = string(f.Src)
 	}
 	meta := marshal(kept)
 	content := bytes.Join([][]byte{c.Source(), []byte(lastGoodMark), meta, []byte("\n")}, nil)
@@ -55,6 +55,12 @@ func SaveLastGood(dir string, c *Config) error {
 		return fmt.Errorf("config: last good: %w", err)
 	}
 	return nil
+}
+
+// ReplaceFile puts content in the place of a file, or makes it, with mode 0600: a power
+// cut leaves the old or the new.
+func ReplaceFile(path string, content []byte) error {
+	return replaceFile(filepath.Dir(path), filepath.Base(path), content)
 }
 
 // replaceFile writes beside the target, syncs, renames and syncs the folder.
@@ -96,7 +102,11 @@ func LoadLastGood(dir string, opts Options) (*Config, time.Time, error) {
 	if i < 0 || json.Unmarshal(b[i+len(lastGoodMark):], &meta) != nil {
 		return nil, time.Time{}, errors.New("config: last good: the kept file lacks its last line")
 	}
-	opts.disk = files.Kept{Files: meta.More, Vars: meta.Vars}
+	kept := files.Kept{Files: map[string][]byte{}, Vars: meta.Vars}
+	for path, text := range meta.More {
+		kept.Files[path] = []byte(text)
+	}
+	opts.disk = kept
 	c, problems := Parse(meta.File, b[:i], opts)
 	return c, meta.Saved, AsError(problems)
 }

@@ -18,7 +18,7 @@ import (
 // has errors elsewhere.
 func (l *loader) checkMeaning() {
 	if n := l.root.Get("version"); n != nil && n.Kind == tree.Number && n.Text != "1" {
-		l.errorAt(n.Pos, n.Width(), "version", "E-CFG-VERSION", "version %s is not known; this hub reads version %d", tree.Clip(n.Written), FormatVersion)
+		l.unknownVersion(n, FormatVersion)
 	}
 	l.checkHub(l.root.Get("hub"))
 	plugins, cameras, chimes := l.entries("plugins"), l.entries("cameras"), l.entries("chimes")

@@ -1,8 +1,8 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,9 +14,14 @@ import (
 type Entry struct {
 	Kind string `json:"kind"`
 	ID   string `json:"id"`
+	// Keys are those that differ in an entry that changes, as source.password, in order.
+	Keys []string `json:"keys,omitempty"`
 }
 
 func (e Entry) String() string { return e.Kind + " " + e.ID }
+
+// OnlyName tells that people see another name and nothing else differs.
+func (e Entry) OnlyName() bool { return len(e.Keys) == 1 && e.Keys[0] == "name" }
 
 // Plan is what an edit changes, and what it leaves alone. Moving lines and
 // writing a default out changes nothing.
@@ -39,17 +44,19 @@ func Compare(old, new *Config) Plan {
 	} else {
 		p.hub(old.Hub, new.Hub)
 	}
-	p.section("plugin", pluginKeys(old), pluginKeys(new))
-	p.section("camera", keysOf(old.Cameras), keysOf(new.Cameras))
-	p.section("chime", keysOf(old.Chimes), keysOf(new.Chimes))
+	p.section("plugin", pluginLeaves(old), pluginLeaves(new))
+	p.section("camera", cameraLeaves(old), cameraLeaves(new))
+	p.section("chime", chimeLeaves(old), chimeLeaves(new))
 	return p
 }
 
-func (p *Plan) section(kind string, old, new map[string]string) {
-	ids := append(IDs(old), IDs(new)...)
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
-		e := Entry{kind, id}
+// leaves are the values of an entry by the path of their key, in clear: only for
+// being compared.
+type leaves map[string]string
+
+func (p *Plan) section(kind string, old, new map[string]leaves) {
+	for _, id := range bothKeys(old, new) {
+		e := Entry{Kind: kind, ID: id}
 		was, had := old[id]
 		is, has := new[id]
 		switch {
@@ -57,77 +64,108 @@ func (p *Plan) section(kind string, old, new map[string]string) {
 			p.Start = append(p.Start, e)
 		case !has:
 			p.Stop = append(p.Stop, e)
-		case was != is:
-			p.Change = append(p.Change, e)
 		default:
-			p.Keep = append(p.Keep, e)
+			if e.Keys = differing(was, is); len(e.Keys) > 0 {
+				p.Change = append(p.Change, e)
+			} else {
+				p.Keep = append(p.Keep, e)
+			}
 		}
 	}
 }
 
 func (p *Plan) hub(old, new Hub) {
-	a, b := leavesOf(old), leavesOf(new)
+	was, is := leaves{}, leaves{}
+	was.typed(old)
+	is.typed(new)
+	changed := differing(was, is)
+	for _, key := range bothKeys(was, is) {
+		if e := (Entry{Kind: "hub", ID: key}); slices.Contains(changed, key) {
+			p.Change = append(p.Change, e)
+		} else {
+			p.Keep = append(p.Keep, e)
+		}
+	}
+}
+
+func bothKeys[T any](a, b map[string]T) []string {
 	keys := append(IDs(a), IDs(b)...)
 	slices.Sort(keys)
-	for _, key := range slices.Compact(keys) {
-		if a[key] == b[key] {
-			p.Keep = append(p.Keep, Entry{"hub", key})
-		} else {
-			p.Change = append(p.Change, Entry{"hub", key})
-		}
+	return slices.Compact(keys)
+}
+
+func differing(a, b leaves) []string {
+	return slices.DeleteFunc(bothKeys(a, b), func(key string) bool {
+		x, had := a[key]
+		y, has := b[key]
+		return had == has && x == y
+	})
+}
+
+// typed adds the values of one of this package's types.
+func (l leaves) typed(v any) {
+	n, err := tree.FromJSON(marshal(v))
+	if err != nil {
+		panic("config: own types do not read back: " + err.Error())
+	}
+	l.add("", n)
+}
+
+// raw adds a plugin's part: what is written and, where that is a reference, what it
+// stands for.
+func (l leaves) raw(path string, r Raw) {
+	if !r.IsZero() {
+		l.add(path, r.node)
 	}
 }
 
-// leavesOf flattens the hub section: each key with its value, lists as one.
-func leavesOf(h Hub) map[string]string {
-	out := map[string]string{}
-	n, err := tree.FromJSON(marshal(h))
-	if err != nil {
-		return out
-	}
+func (l leaves) add(path string, n *tree.Node) {
 	for _, e := range n.Entries {
-		if e.Value.Kind != tree.Map {
-			out[e.Key] = string(marshal(e.Value.Plain()))
+		l.add(tree.Join(path, e.Key), e.Value)
+	}
+	if n.Kind != tree.Map || len(n.Entries) == 0 && path != "" {
+		l[path] = string(marshal(n.Referring().Plain())) + "\n" + string(marshal(n.Plain()))
+	}
+}
+
+func pluginLeaves(c *Config) map[string]leaves {
+	out := map[string]leaves{}
+	for id, p := range c.Plugins {
+		if p.Disabled {
 			continue
 		}
-		for _, sub := range e.Value.Entries {
-			out[tree.Join(e.Key, sub.Key)] = string(marshal(sub.Value.Plain()))
-		}
+		l := leaves{}
+		l.raw("config", p.Config)
+		l.raw("permissions", p.Permissions)
+		p.Config, p.Permissions = Raw{}, Raw{}
+		l.typed(p)
+		out[id] = l
 	}
 	return out
 }
 
-func pluginKeys(c *Config) map[string]string {
-	out := map[string]string{}
-	for id, p := range c.Plugins {
-		if !p.Disabled {
-			out[id] = identity(p, p.Config, p.Permissions)
-		}
+func cameraLeaves(c *Config) map[string]leaves {
+	out := map[string]leaves{}
+	for id, cam := range c.Cameras {
+		l := leaves{}
+		l.raw("source", cam.Source)
+		cam.Source = Raw{}
+		l.typed(cam)
+		out[id] = l
 	}
 	return out
 }
 
-func keysOf[T any](section map[string]T) map[string]string {
-	out := map[string]string{}
-	for id, v := range section {
-		switch v := any(v).(type) {
-		case Camera:
-			out[id] = identity(v, v.Source)
-		case Chime:
-			out[id] = identity(v, v.Extra)
-		}
+func chimeLeaves(c *Config) map[string]leaves {
+	out := map[string]leaves{}
+	for id, ch := range c.Chimes {
+		l := leaves{}
+		l.raw("", ch.Extra)
+		ch.Extra = Raw{}
+		l.typed(ch)
+		out[id] = l
 	}
 	return out
-}
-
-// identity is equal for entries that say the same. The raw parts are added in
-// clear, since their masked form hides a changed password.
-func identity(v any, parts ...Raw) string {
-	all := [][]byte{marshal(v)}
-	for _, r := range parts {
-		all = append(all, r.clear())
-	}
-	return string(bytes.Join(all, []byte("\n")))
 }
 
 // marshal is for values made of this package's types, which always marshal.
@@ -139,6 +177,9 @@ func marshal(v any) []byte {
 	return b
 }
 
+// maxTold bounds the keys that a line of the plan names.
+const maxTold = 6
+
 // Lines are the plan for people, one entry a line.
 func (p Plan) Lines() string {
 	var b strings.Builder
@@ -147,7 +188,13 @@ func (p Plan) Lines() string {
 		entries []Entry
 	}{{"start ", p.Start}, {"stop  ", p.Stop}, {"change", p.Change}} {
 		for _, e := range part.entries {
-			b.WriteString(part.act + " " + e.String() + "\n")
+			b.WriteString(part.act + " " + e.String())
+			if n := len(e.Keys); n > maxTold {
+				fmt.Fprintf(&b, " (%s and %d more)", strings.Join(e.Keys[:maxTold], ", "), n-maxTold)
+			} else if n > 0 {
+				fmt.Fprintf(&b, " (%s)", strings.Join(e.Keys, ", "))
+			}
+			b.WriteString("\n")
 		}
 	}
 	return b.String()

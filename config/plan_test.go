@@ -42,17 +42,17 @@ func TestCompareListsExactlyWhatDiffers(t *testing.T) {
 		"nothing":                    {[2]string{"", ""}, ""},
 		"lines moved":                {[2]string{"hub: {name: Elm}\n", "# a comment\n\nhub:\n  name: \"Elm\"\n"}, ""},
 		"a default written out":      {[2]string{"a: {plugin: demo}", "a: {plugin: demo, name: A, ring: {debounce: 3000ms}}"}, ""},
-		"a camera's name":            {[2]string{"a: {plugin: demo}", "a: {plugin: demo, name: Gate}"}, "change camera a\n"},
+		"a camera's name":            {[2]string{"a: {plugin: demo}", "a: {plugin: demo, name: Gate}"}, "change camera a (name)\n"},
 		"a camera gone":              {[2]string{"  a: {plugin: demo}\n", ""}, "stop   plugin demo\nstop   camera a\n"},
 		"a camera more":              {[2]string{"  a:", "  c: {plugin: demo}\n  a:"}, "start  camera c\n"},
 		"an id changed":              {[2]string{"  a:", "  aa:"}, "start  camera aa\nstop   camera a\n"},
-		"a masked password changed":  {[2]string{"password: one", "password: two"}, "change camera b\n"},
-		"a masked token changed":     {[2]string{"token: one", "token: two"}, "change plugin mybell\n"},
-		"a chime's volume":           {[2]string{"volume: 70", "volume: 71"}, "change chime hall\n"},
-		"a chime's own key":          {[2]string{"repeat: 1", "repeat: 2"}, "change chime hall\n"},
+		"a masked password changed":  {[2]string{"password: one", "password: two"}, "change camera b (source.password)\n"},
+		"a masked token changed":     {[2]string{"token: one", "token: two"}, "change plugin mybell (config.token)\n"},
+		"a chime's volume":           {[2]string{"volume: 70", "volume: 71"}, "change chime hall (volume)\n"},
+		"a chime's own key":          {[2]string{"repeat: 1", "repeat: 2"}, "change chime hall (repeat)\n"},
 		"a plugin disabled":          {[2]string{"{path: ./x,", "{path: ./x, disabled: true,"}, "stop   plugin mybell\n"},
 		"an entry for a bundled one": {[2]string{"plugins:\n", "plugins:\n  demo: {builtin: demo}\n"}, ""},
-		"a bundled one's limits":     {[2]string{"plugins:\n", "plugins:\n  demo: {limits: {health: {misses: 9}}}\n"}, "change plugin demo\n"},
+		"a bundled one's limits":     {[2]string{"plugins:\n", "plugins:\n  demo: {limits: {health: {misses: 9}}}\n"}, "change plugin demo (limits.health.misses)\n"},
 		"a hub key":                  {[2]string{"{name: Elm}", "{name: Oak, log: {level: debug}}"}, "change hub log.level\nchange hub name\n"},
 		"a hub list":                 {[2]string{"{name: Elm}", "{name: Elm, plugin_path: [/x]}"}, "change hub plugin_path\n"},
 		"a hub key unset":            {[2]string{"{name: Elm}", "{name: Elm, timezone: Europe/Berlin}"}, "change hub timezone\n"},
@@ -67,7 +67,7 @@ func TestCompareListsExactlyWhatDiffers(t *testing.T) {
 				t.Error("Empty is wrong")
 			}
 			touched := len(p.Start) + len(p.Change)
-			n := len(edited.Cameras) + len(edited.Chimes) + len(pluginKeys(edited)) + len(leavesOf(edited.Hub))
+			n := len(edited.Cameras) + len(edited.Chimes) + len(pluginLeaves(edited)) + len(hubLeaves(edited.Hub))
 			if kept := slices.ContainsFunc(p.Change, func(e Entry) bool { return e.ID == "timezone" }); len(p.Keep)+touched != n && !kept {
 				t.Errorf("%d kept and %d touched of %d", len(p.Keep), touched, n)
 			}
@@ -80,6 +80,12 @@ func TestCompareListsExactlyWhatDiffers(t *testing.T) {
 	if p := Compare(nil, mustParse(t, planBase)); len(p.Start) != 7 || len(p.Stop)+len(p.Change)+len(p.Keep) > 0 {
 		t.Errorf("from nothing:\n%s", p.Lines())
 	}
+}
+
+func hubLeaves(h Hub) leaves {
+	l := leaves{}
+	l.typed(h)
+	return l
 }
 
 func TestLastGood(t *testing.T) {
@@ -205,7 +211,7 @@ func TestEveryHubKeyCanBeOverridden(t *testing.T) {
 		t.Errorf("%d keys, and changed are\n%s", len(HubKeys()), p.Lines())
 	}
 	var known []string
-	for key := range leavesOf(c.Hub) {
+	for key := range hubLeaves(c.Hub) {
 		known = append(known, key)
 	}
 	for _, key := range known {

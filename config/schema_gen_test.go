@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	generator "github.com/invopop/jsonschema"
+
+	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
 // TestSchemaIsOfTheTypes holds the embedded schema against the Go types. The
@@ -37,6 +39,7 @@ func makeSchema(t *testing.T) []byte {
 	}
 	s.Definitions["Config"].Properties.Set("include", &generator.Schema{Type: "array", Items: &generator.Schema{Type: "string", MinLength: new(uint64(1))},
 		Description: "More files, merged by key: names or patterns from this file's folder.", Examples: []any{[]string{"conf.d/*.yaml"}}})
+	sayDefaults(s)
 	s.Definitions["Chime"].AdditionalProperties = nil // a plugin's own keys, checked apart
 	for _, section := range []string{"plugins", "cameras", "chimes"} {
 		if p, ok := s.Definitions["Config"].Properties.Get(section); ok {
@@ -51,6 +54,28 @@ func makeSchema(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return append(b, '\n')
+}
+
+// sayDefaults puts the defaults in, so that editors and explain can tell them.
+func sayDefaults(s *generator.Schema) {
+	p, cam, chime := defaultPlugin(), defaultCamera("id", false), defaultChime("id")
+	cam.Name, cam.Kind, chime.Name = "", "", "" // these depend on the entry
+	for def, v := range map[string]any{
+		"Hub": defaultHub(), "Log": defaultHub().Log, "Metrics": defaultHub().Metrics, "Plugin": p, "Restart": p.Limits.Restart, "Health": p.Limits.Health,
+		"Camera": cam, "Streams": cam.Streams, "Ring": cam.Ring, "Chime": chime,
+	} {
+		n, err := tree.FromJSON(marshal(v))
+		if err != nil {
+			panic(err)
+		}
+		for _, e := range n.Entries {
+			key, ok := s.Definitions[def].Properties.Get(e.Key)
+			if !ok || e.Value.Kind == tree.Map || e.Value.Kind == tree.Null || e.Value.Text == "" && !e.Value.Branches() {
+				continue
+			}
+			key.Default = e.Value.Plain()
+		}
+	}
 }
 
 func mapType(t reflect.Type) *generator.Schema {

@@ -76,16 +76,7 @@ func (c *Config) Secret(name string) (string, bool) {
 // the plugin may ask for.
 func (c *Config) SecretNames(plugin string) []string {
 	var out []string
-	take := func(r Raw) {
-		if r.node == nil {
-			return
-		}
-		for _, ref := range r.node.Refs() {
-			if name, ok := strings.CutPrefix(ref, "secret://"); ok {
-				out = append(out, name)
-			}
-		}
-	}
+	take := func(r Raw) { out = append(out, r.secrets()...) }
 	take(c.Plugins[plugin].Config)
 	for _, x := range c.Cameras {
 		if x.Plugin == plugin {
@@ -99,6 +90,42 @@ func (c *Config) SecretNames(plugin string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// SecretUse tells by secret which entries refer to it.
+func (c *Config) SecretUse() map[string][]string {
+	out := map[string][]string{}
+	use := func(kind, id string, r Raw) {
+		names := r.secrets()
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			out[name] = append(out[name], kind+" "+id)
+		}
+	}
+	for _, id := range IDs(c.Plugins) {
+		use("plugin", id, c.Plugins[id].Config)
+	}
+	for _, id := range IDs(c.Cameras) {
+		use("camera", id, c.Cameras[id].Source)
+	}
+	for _, id := range IDs(c.Chimes) {
+		use("chime", id, c.Chimes[id].Extra)
+	}
+	return out
+}
+
+// secrets are the names that r refers to.
+func (r Raw) secrets() []string {
+	if r.node == nil {
+		return nil
+	}
+	var out []string
+	for _, ref := range r.node.Refs() {
+		if name, ok := strings.CutPrefix(ref, "secret://"); ok {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // File is one file of a configuration as a page may show it.
@@ -151,4 +178,34 @@ func Watched(path string, opts Options) []string {
 	out := files.Read(opts.files(), path, src).Watch
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// What the file of secrets is called, and what may be done with its text.
+const SecretsName = files.SecretsName
+
+// Errors of editing secrets.
+var (
+	ErrSecretName = files.ErrSecretName
+	ErrSecrets    = files.ErrSecrets
+)
+
+// SetSecret gives the text of a file of secrets with one name set to a value.
+func SetSecret(src []byte, name, value string) ([]byte, error) {
+	return files.SetSecret(src, name, value)
+}
+
+// RemoveSecret gives the text of a file of secrets without a name.
+func RemoveSecret(src []byte, name string) ([]byte, error) { return files.RemoveSecret(src, name) }
+
+// SecretsIn lists the names in the text of a file of secrets.
+func SecretsIn(src []byte) ([]string, error) {
+	entries, _, faults := files.ReadSecrets(SecretsName, src)
+	if len(faults) > 0 {
+		return nil, ErrSecrets
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Key)
+	}
+	return out, nil
 }

@@ -15,7 +15,7 @@ import (
 
 func configCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show the YAML", Args: noArgs}
-	cmd.AddCommand(configValidate(g), configShow(g), configStatus(g))
+	cmd.AddCommand(configValidate(g), configShow(g), configStatus(g), configDiff(g), configSchema(), configMigrate(g), configExplain(g))
 	return cmd
 }
 

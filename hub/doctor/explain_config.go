@@ -128,6 +128,16 @@ func configTexts() map[string]Text {
 			"The key version names the format of the file. This hub reads version 1; a higher number was written for a later Porchlight, and an included file may not say another than the main one.",
 			"Update the hub, or write version: 1 and mend what it then names. A file of an older version is turned into the new form by porchlight config migrate.",
 		},
+		"E-CLI-EXISTS": {
+			"A porchlight.yaml is already there",
+			"porchlight init writes a first file and never over one that is there: what stands in it may be the only copy of somebody's house.",
+			"Name another folder with --dir, or edit the file. porchlight config show --defaults and config explain KEY tell what could be added.",
+		},
+		"E-CFG-MIGRATE": {
+			"A file of an older version cannot be turned into the new form",
+			"config migrate rewrites what changed between versions and keeps all else. Here it met something that it does not understand; nothing was written.",
+			"Mend what the message names in the old file and run it again, or begin with porchlight init and carry the entries over.",
+		},
 		"E-CFG-PLUGIN-SCHEMA": {
 			"A plugin's own schema is broken",
 			"A plugin says which settings it takes by a JSON schema, and this one cannot be used: it is no valid schema, it is too large, or it refers to files or addresses. The settings go to the plugin unchecked.",

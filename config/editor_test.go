@@ -1,0 +1,83 @@
+package config
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/porchlight-hub/porchlight/config/schema"
+	"github.com/porchlight-hub/porchlight/config/tree"
+)
+
+// TestEditorSchemaIsAsStrictAsTheHub: what an editor is given takes what the hub takes
+// and refuses what a plugin would.
+func TestEditorSchemaIsAsStrictAsTheHub(t *testing.T) {
+	raw, err := EditorSchema(testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.Compile("editor", raw, formats())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		src  string
+		good bool
+	}{
+		{string(example(t)), true},
+		{DemoYAML(), true},
+		{"cameras: {a: {source: {url: \"rtsp://x/\"}}}", true},
+		{"cameras: {a: {plugin: rtsp, source: {url: secret://x}}}", true},
+		{"cameras: {a: {source: {url: \"rtsp://x/\", nme: 1}}}", false},
+		{"cameras: {a: {plugin: rtsp, source: {url: \"gopher://x/\"}}}", false},
+		{"cameras: {a: {plugin: mine, source: {anything: 1}}}", true},
+		{"plugins: {demo: {config: {visitors: 0}}}", false},
+		{"plugins: {demo: {path: ./x, config: {other: 0}}}", true},
+		{"plugins: {mine: {builtin: demo, config: {other: 0}}}", false},
+		{"plugins: {speaker: {config: {other: 0}}}", false},
+		{"chimes: {a: {builtin: webhook, url: \"http://x/\", volume: 3}}", true},
+		{"chimes: {a: {builtin: webhook, ur: \"http://x/\"}}", false},
+		{"chimes: {a: {builtin: browser, url: \"http://x/\"}}", false},
+		{"chimes: {a: {plugin: speaker, sound: westminster, name: A}}", true},
+		{"chimes: {a: {plugin: speaker, sound: westminister}}", false},
+		{"chimes: {a: {plugin: mine, sound: x, anything: y}}", true},
+	} {
+		root, faults := tree.Read("x", c.src)
+		if root == nil {
+			t.Fatal(c.src, faults)
+		}
+		if got := s.Check(root, ""); (len(got) == 0) != c.good {
+			t.Errorf("%.60q: %v", c.src, got)
+		}
+	}
+}
+
+// A plugin's own references still lead to its own parts.
+func TestEditorSchemaEmbedsReferences(t *testing.T) {
+	opts := Options{Builtins: []string{"x"}, Schemas: map[string]PluginSchema{"x": {
+		Config: json.RawMessage(`{"$id": "https://x/", "$defs": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/n"}, "self": {"$ref": "#"}}, "additionalProperties": false}`),
+	}}}
+	raw, err := EditorSchema(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.Compile("editor", raw, formats())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for src, good := range map[string]bool{
+		"plugins: {x: {config: {a: 1, self: {a: 2}}}}": true,
+		"plugins: {x: {config: {a: b}}}":               false,
+		"plugins: {x: {config: {self: {b: 1}}}}":       false,
+	} {
+		root, _ := tree.Read("x", src)
+		if got := s.Check(root, ""); (len(got) == 0) != good {
+			t.Errorf("%q: %v", src, got)
+		}
+	}
+	for _, bad := range []string{"{", "[]", "7"} {
+		opts.Schemas["x"] = PluginSchema{Device: json.RawMessage(bad)}
+		if _, err := EditorSchema(opts); err == nil {
+			t.Errorf("%q was merged", bad)
+		}
+	}
+}
