@@ -125,10 +125,11 @@ func (s *source) dial(ctx context.Context, c *connection) (err error) {
 	c.dialled = s.p.o.Now()
 	c.mu.Unlock()
 	c.tell()
+	memory := memoryOf(s.name, c.target)
 	return s.p.o.Pull(ctx, c.target, c, rtsp.Options{
 		Log:      s.p.log.With("camera", s.camera.id, "stream", s.name),
-		Memory:   s.p.load(s.camera.id, s.name),
-		Remember: func(m rtsp.Memory) { s.p.save(s.camera.id, s.name, m) },
+		Memory:   s.p.load(s.camera.id, memory),
+		Remember: func(m rtsp.Memory) { s.p.save(s.camera.id, memory, m) },
 		Now:      s.p.o.Now,
 		Progress: s.progress,
 	})

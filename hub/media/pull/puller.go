@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"sync"
@@ -44,7 +47,9 @@ type Stream struct {
 	Policy string
 }
 
-// MemoryStore keeps what worked with a camera, so that the next dial need not find out again.
+// MemoryStore keeps what worked with a camera, so that the next dial need not find out
+// again. The stream's name has something of its address in it: what worked with one path
+// says nothing of another.
 type MemoryStore interface {
 	Load(camera, stream string) rtsp.Memory
 	Save(camera, stream string, m rtsp.Memory)
@@ -198,6 +203,7 @@ func (p *Puller) Remove(camera string) {
 		s.end("the camera was taken out of the config")
 	}
 	delete(p.cameras, camera)
+	maps.DeleteFunc(p.memory, func(k [2]string, _ rtsp.Memory) bool { return k[0] == camera })
 	p.o.Core.Remove(camera, "the camera was taken out of the config")
 	p.signal()
 }
@@ -321,6 +327,24 @@ func (p *Puller) signal() {
 	p.changed = make(chan struct{})
 }
 
+// many reports whether more streams are pulled than may be dialled at a time. The puller is locked.
+func (p *Puller) many() bool {
+	n := 0
+	for _, c := range p.cameras {
+		n += len(c.sources)
+	}
+	return n >= dials
+}
+
+// memoryOf names the memory of a stream: by its path, since its host may move.
+func memoryOf(stream string, t rtsp.Target) string {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return stream
+	}
+	return fmt.Sprintf("%s %x", stream, sha256.Sum256([]byte(u.EscapedPath()+"?"+u.RawQuery)))[:len(stream)+17]
+}
+
 func (p *Puller) load(camera, stream string) rtsp.Memory {
 	if p.o.Memory != nil {
 		return p.o.Memory.Load(camera, stream)
@@ -337,7 +361,9 @@ func (p *Puller) save(camera, stream string, m rtsp.Memory) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.memory[[2]string{camera, stream}] = m
+	if p.cameras[camera] != nil {
+		p.memory[[2]string{camera, stream}] = m
+	}
 }
 
 func sameTarget(a, b rtsp.Target) bool { return reflect.DeepEqual(a, b) }

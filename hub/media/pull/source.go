@@ -63,7 +63,7 @@ func newSource(p *Puller, cam *camera, st Stream) *source {
 	s.before = p.ending[[2]string{cam.id, st.Name}]
 	now := p.o.Now()
 	s.status = Status{Camera: cam.id, Stream: st.Name, State: Off, Since: now, Address: addressOf(st.Target)}
-	if !cam.doorbell {
+	if !cam.doorbell && p.many() {
 		s.nextTry = now.Add(rand.N(spread))
 	}
 	if s.wanting = s.stream.Demand(); s.wanting > 0 {
@@ -231,13 +231,15 @@ func (s *source) decide(now time.Time) (c *connection, again time.Time, gone boo
 	login := loginOf(s.target)
 	l := s.p.locks[lockKey{s.camera.id, login}]
 	live, _ := s.stream.State()
+	if !wanted {
+		s.session = time.Time{}
+	}
 	switch {
 	case s.pushed && live.Live:
 		s.say(Status{State: Pushed, Reason: "its plugin sends this stream itself"})
 		return nil, time.Time{}, false
-	case !wanted:
-		s.say(Status{State: Off, Reason: s.offReason(now)})
-		s.session = time.Time{}
+	case !wanted && !l.until.After(now):
+		s.say(s.off())
 		return nil, time.Time{}, false
 	case l.until.After(now):
 		s.say(Status{State: Locked, Code: l.code, Reason: l.reason, Fix: l.fix, NextTry: l.until})
@@ -268,11 +270,20 @@ func (s *source) sayConnecting() {
 	s.say(st)
 }
 
-func (s *source) offReason(now time.Time) string {
+// off says why nothing comes, and keeps in sight what went wrong the last time.
+func (s *source) off() Status {
+	st := Status{State: Off, Reason: "nobody watches"}
 	if s.policy == Battery && s.wanting > 0 {
-		return "the camera runs on battery and went back to sleep; ask for the picture again"
+		st.Reason = "the camera runs on battery and went back to sleep; ask for the picture again"
 	}
-	return "nobody watches"
+	if s.failures > 0 && s.status.Code != "" {
+		if s.status.State == Off {
+			return s.status
+		}
+		st.Code, st.Fix = s.status.Code, s.status.Fix
+		st.Reason += ", and the last try failed: " + s.status.Reason
+	}
+	return st
 }
 
 // loginIsTried reports whether another stream of the camera is finding out whether the
