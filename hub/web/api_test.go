@@ -60,7 +60,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/quiet", "", 200, `"on":true`},
 		{"DELETE", "/quiet", "", 200, `"on":false`},
 		{"GET", "/config", "", 200, `"yaml":"version: 1\n"`},
-		{"POST", "/config/validate", `{"yaml":"pasword: x"}`, 200, `"line":3,"column":5`},
+		{"POST", "/config/validate", `{"yaml":"pasword: x"}`, 422, `"errors":[{"message":"unknown key","file":"porchlight.yaml","line":3,"column":5,"severity":"error","code":"E-CFG-UNKNOWN-KEY"}]`},
 		{"POST", "/config/validate", `{"yaml":""}`, 200, `{"problems":[]}`},
 		{"GET", "/explain/E-API-INVALID", "", 200, `"title":"The request is not understood"`},
 		{"GET", "/explain/E-NO-SUCH", "", 404, "E-API-NOT-FOUND"},
@@ -70,7 +70,22 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/nothing", "", 404, "E-API-NOT-FOUND"},
 		{"PUT", "/cameras", "", 405, "E-API-METHOD"},
 		{"GET", "/docs", "", 404, "E-API-NOT-FOUND"},
-		{"GET", "/openapi.json", "", 404, "E-API-NOT-FOUND"},
+		{"GET", "/openapi.json", "", 200, `"openapi": "3.1.0"`},
+		{"POST", "/cameras/front_door/test", "", 200, `{"camera":"front_door","ok":true,"checks":[],"sources":[]}`},
+		{"POST", "/cameras/back_door/test", "", 404, "E-API-NOT-FOUND"},
+		{"POST", "/cameras/front_door/retry", "", 202, ""},
+		{"POST", "/cameras/back_door/retry", "", 404, "E-API-NOT-FOUND"},
+		{"GET", "/cameras/front_door/hook", "", 200, `"url":"http://127.0.0.1:8480/hooks/`},
+		{"POST", "/cameras/front_door/hook", "", 200, `"url":"http://127.0.0.1:8480/hooks/`},
+		{"GET", "/cameras/back_door/hook", "", 404, "E-API-NOT-FOUND"},
+		{"GET", "/config/files", "", 200, `{"files":[{"name":"porchlight.yaml","path":"/etc/porchlight.yaml","main":true,"text":"version: 1\n"}]}`},
+		{"POST", "/doctor?area=clock", "", 200, `{"ok":true,`},
+		{"POST", "/doctor?area=moon", "", 422, `"path":"query.area"`},
+		{"GET", "/health", "", 200, `{"cards":[],"checks":[],"cameras":[{"id":"front_door"`},
+		{"POST", "/doctor", "", 200, `{"ok":false,`},
+		{"GET", "/health", "", 200, `"checks":[{"area":"clock","state":"ok","what":"the clock is right"}`},
+		{"GET", "/tokens", "", 200, `{"tokens":[]}`},
+		{"DELETE", "/tokens/none", "", 404, "E-API-NOT-FOUND"},
 	} {
 		res := b.do(c.method, api.Prefix+c.path, c.body)
 		if res.code != c.code || !strings.Contains(res.body, c.want) {
@@ -88,6 +103,9 @@ func TestRoutes(t *testing.T) {
 	}
 	if got := strings.Join(x.house.sounded, "; "); got != "e1 browser 12ms" {
 		t.Errorf("sounded: %s", got)
+	}
+	if got := strings.Join(x.house.tested, "; "); got != "test front_door; retry front_door" {
+		t.Errorf("tested: %s", got)
 	}
 }
 

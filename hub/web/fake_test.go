@@ -1,11 +1,13 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -13,11 +15,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/bus"
+	"github.com/porchlight-hub/porchlight/hub/hooks"
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/hub/timeline"
 	"github.com/porchlight-hub/porchlight/hub/web"
@@ -39,19 +43,62 @@ type fakeHouse struct {
 	sounds  []chan api.Sound
 	sounded []string
 	notYet  error
-	fail    error // what Restart answers
+	fail    error        // what Restart answers
+	more    []api.Camera // beside front_door
+	tested  []string     // cameras that were tested and tried again
+	ringing func()       // called by a ring; nil: nothing
 }
 
 func (f *fakeHouse) Cameras() []api.Camera {
-	return []api.Camera{{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "demo", Online: true, Known: true, Streams: []string{"main"}}}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]api.Camera{{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "demo", Online: true, Known: true, Streams: []string{"main"}}}, f.more...)
 }
 
 func (f *fakeHouse) Camera(id string) (api.Camera, bool) {
 	list := f.Cameras()
-	return list[0], id == list[0].ID
+	i := slices.IndexFunc(list, func(c api.Camera) bool { return c.ID == id })
+	return list[max(0, i)], i >= 0
+}
+
+// setMore replaces the cameras beside front_door.
+func (f *fakeHouse) setMore(more ...api.Camera) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.more = more
+}
+
+// fakeSources are the cameras' connections.
+type fakeSources struct{ *fakeHouse }
+
+func (f fakeSources) Test(_ context.Context, camera string) (api.CameraReport, error) {
+	f.note("test " + camera)
+	return api.CameraReport{Camera: camera, OK: true}, nil
+}
+
+func (f fakeSources) Retry(_ context.Context, camera string) error {
+	f.note("retry " + camera)
+	return nil
+}
+
+func (f *fakeHouse) note(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tested = append(f.tested, what)
+}
+
+// fakeDoctor finds what it is asked for, of two areas.
+type fakeDoctor struct{}
+
+func (fakeDoctor) Check(_ context.Context, areas []string) []api.Check {
+	all := []api.Check{{Area: "clock", State: "ok", What: "the clock is right"}, {Area: "storage", State: "fail", What: "the disk is full", Fix: "make room"}}
+	return slices.DeleteFunc(all, func(c api.Check) bool { return len(areas) > 0 && !slices.Contains(areas, c.Area) })
 }
 
 func (f *fakeHouse) Ring(ctx context.Context, camera string, test bool) (string, error) {
+	if f.ringing != nil {
+		f.ringing()
+	}
 	e := event.New(event.TypeRing, camera, event.Ring{Test: test})
 	_, err := f.bus.PublishWait(ctx, e)
 	return e.ID, err
@@ -187,6 +234,30 @@ type fixture struct {
 	web    *web.Server
 	http   *httptest.Server
 	data   string
+	log    *logged
+	ahead  atomic.Int64 // how far access's clock is ahead, in ms
+}
+
+func (x *fixture) now() time.Time {
+	return time.Now().Add(time.Duration(x.ahead.Load()) * time.Millisecond)
+}
+
+// logged is all that the hub logged, from debug on.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newFixture(t *testing.T, change ...func(*web.Deps)) *fixture {
@@ -197,7 +268,12 @@ func newFixture(t *testing.T, change ...func(*web.Deps)) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	a, err := access.Open(t.Context(), db, access.Options{})
+	x := &fixture{t: t, data: data}
+	a, err := access.Open(t.Context(), db, access.Options{Now: x.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := hooks.Open(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,12 +286,15 @@ func newFixture(t *testing.T, change ...func(*web.Deps)) *fixture {
 		}}},
 	}
 	line := timeline.New(f.bus)
+	log := &logged{}
 	d := web.Deps{
 		Rooms: api.Rooms{
 			Cameras: f, Events: house.Events(line), Feed: house.Feed(f.bus), Ringer: f, Chimes: f, Sounds: f, Plugins: f, Config: f,
 			Pictures: f, Explain: house.Explain(), Ready: func() error { return f.notYet },
+			Hooks: house.Hooks(room, f, f), Sources: fakeSources{f}, Doctor: fakeDoctor{},
 		},
 		Access: a, Listen: "127.0.0.1:8480", DataDir: data, Version: "test", Bus: f.bus,
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {
 		c(&d)
@@ -224,7 +303,7 @@ func newFixture(t *testing.T, change ...func(*web.Deps)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &fixture{t: t, house: f, access: a, web: s, data: data, http: httptest.NewServer(s.Handler())}
+	x.house, x.access, x.web, x.http, x.log = f, a, s, httptest.NewServer(s.Handler()), log
 	t.Cleanup(x.http.Close)
 	return x
 }

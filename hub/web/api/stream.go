@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -199,7 +200,7 @@ func (l *live) begin(ctx context.Context, after uint64) error {
 	if err := l.message(strconv.FormatUint(hello.Seq, 10), "hello", hello); err != nil {
 		return err
 	}
-	l.remember("cameras", cameraList{hello.Cameras})
+	l.remember("cameras", still(hello.Cameras))
 	l.remember("plugins", pluginList{hello.Plugins})
 	l.remember("chimes", chimesOnly{hello.Chimes})
 	l.remember("quiet", hello.Quiet)
@@ -284,7 +285,8 @@ type chimesOnly struct {
 
 // lists sends each list that differs from what was sent last.
 func (l *live) lists() error {
-	cameras := l.list("cameras", cameraList{seen(l.id, l.Rooms.Cameras.Cameras())})
+	all := seen(l.id, l.Rooms.Cameras.Cameras())
+	cameras := l.changed("cameras", still(all), cameraList{all})
 	if !l.id.Everywhere() {
 		return cameras
 	}
@@ -298,12 +300,33 @@ func (l *live) lists() error {
 	)
 }
 
-func (l *live) list(kind string, v any) error {
+func (l *live) list(kind string, v any) error { return l.changed(kind, v, v) }
+
+// changed sends v where what matters of it differs from the last time.
+func (l *live) changed(kind string, matters, v any) error {
 	before := l.sent[kind]
-	if l.remember(kind, v); bytes.Equal(before, l.sent[kind]) {
+	if l.remember(kind, matters); bytes.Equal(before, l.sent[kind]) {
 		return nil
 	}
-	return l.message("", kind, json.RawMessage(l.sent[kind]))
+	return l.message("", kind, v)
+}
+
+// still is cameras without the figures that never stand still: open pages fetch anew
+// what is told as changed. Who wants the figures asks for them.
+func still(all []Camera) []Camera {
+	out := slices.Clone(all)
+	for i := range out {
+		if out[i].Online {
+			out[i].LastSeen = time.Time{}
+		}
+		out[i].Sources = slices.Clone(out[i].Sources)
+		for j := range out[i].Sources {
+			s := &out[i].Sources[j]
+			s.FPS, s.BitrateKbps, s.GOPMS, s.LastFrameMS, s.RingMS, s.RingBytes = 0, 0, 0, 0, 0, 0
+			s.Readers, s.SkippedGOPs, s.Repairs = 0, 0, 0
+		}
+	}
+	return out
 }
 
 func (l *live) remember(kind string, v any) {
