@@ -96,7 +96,7 @@ func Explain(ctx context.Context, address string, err error) error {
 			f.Fingerprint = Fingerprint(untrusted.UnverifiedCertificates[0].Raw)
 			f.Fix += ": fingerprint: " + f.Fingerprint
 		}
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		f.Kind, f.Reason, f.Fix = Certificate, "it speaks no TLS there", "use http:// instead of https://, or another port"
 	case errors.As(err, &name):
 		f.Reason, f.Fix = "its name is not known", "write the IP address, or look whether the name is right"

@@ -111,7 +111,7 @@ func (p *Parts) fill() bool {
 	if p.err != nil {
 		return false
 	}
-	if p.at > 0 && (p.at == len(p.buf) || p.at > p.max/2) {
+	if p.at > 0 && p.at >= len(p.rest()) { // so that each byte is moved once at most
 		p.buf = append(p.buf[:0], p.buf[p.at:]...)
 		p.at = 0
 	}
