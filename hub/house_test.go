@@ -53,7 +53,7 @@ func arrows() []arrow {
 		{"hub/media/rtsp/...", append(ground(), "hub/media/rtsp/..."), "one matter"},
 		{"hub/media/*", ground(), "media's ways in and out know the ring, not each other"},
 		{"hub/supervisor/...", append(ground(), "hub/supervisor/..."), "processes are one matter, permissions another"},
-		{"hub/doctor", []string{"hub/*", "sdk/...", "config"}, "it reads what rooms export"},
+		{"hub/doctor", []string{"hub/*", "hub/media/*", "sdk/...", "config"}, "it reads what rooms export"},
 		{"hub/app", []string{"..."}, "it knows everybody and decides nothing"},
 		{"hub/hubtest", []string{"..."}, "a whole hub for tests"},
 		{"hub/cli", []string{"..."}, "it presents, and holds the list of what ships"},

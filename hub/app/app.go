@@ -19,14 +19,18 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/chimes"
+	"github.com/porchlight-hub/porchlight/hub/hooks"
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert"
 	"github.com/porchlight-hub/porchlight/hub/media/mse"
+	"github.com/porchlight-hub/porchlight/hub/media/pull"
 	"github.com/porchlight-hub/porchlight/hub/media/snapshot"
 	"github.com/porchlight-hub/porchlight/hub/media/socket"
 	"github.com/porchlight-hub/porchlight/hub/registry"
 	"github.com/porchlight-hub/porchlight/hub/rules"
 	"github.com/porchlight-hub/porchlight/hub/secrets"
+	"github.com/porchlight-hub/porchlight/hub/sources"
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/hub/supervisor"
 	"github.com/porchlight-hub/porchlight/hub/timeline"
@@ -82,7 +86,12 @@ type Hub struct {
 	media    *media.Core
 	socket   *socket.Server
 	mse      *mse.Muxers
+	stills   *convert.Stills
 	pictures *snapshot.Store
+	notes    *registry.Notes
+	sources  *sources.Sources
+	puller   *pull.Puller
+	hooks    *hooks.Hooks
 	access   *access.Access
 	web      *web.Server
 
@@ -90,6 +99,8 @@ type Hub struct {
 	states chan event.Event
 	holdMu sync.Mutex
 	holds  map[holdKey]func()
+	// warming are the pictures that presses have asked for.
+	warming sync.WaitGroup
 
 	ran     atomic.Bool // Serve was called
 	applied atomic.Bool // the plugins know what they shall be
@@ -141,9 +152,16 @@ func (h *Hub) open(ctx context.Context) error {
 		return err
 	}
 	h.rules = rules.New(h.bus, h.chimes, h.maxAge, h.log.With("part", "rules"))
+	if h.notes, err = registry.OpenNotes(ctx, h.db); err != nil {
+		return err
+	}
+	if h.hooks, err = hooks.Open(ctx, h.db); err != nil {
+		return err
+	}
 	h.openMedia()
+	h.openSources()
 	if h.host, err = host.New(ctx, host.Deps{Bus: h.bus, DB: h.db, Cameras: cameraList{h.registry}, Media: mediaDesk{h},
-		Secrets: h.secrets, Commander: commander{h}, Supervisor: manners{h}, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
+		Secrets: houseSecrets{h}, Commander: commander{h}, Supervisor: manners{h}, Changed: h.sources.Again, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
 		return err
 	}
 	if err := h.openSupervisor(); err != nil {
@@ -163,6 +181,10 @@ func (h *Hub) close() error {
 		if err := h.bus.Serve(ended); !errors.Is(err, context.Canceled) {
 			errs = append(errs, err)
 		}
+	}
+	if h.pictures != nil {
+		h.pictures.Close()
+		h.stills.Close()
 	}
 	if h.db != nil {
 		errs = append(errs, h.db.Close())
@@ -222,6 +244,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 	for name, serve := range map[string]func(context.Context) error{
 		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,
 		"disk": h.watchDisk, "config": h.watchConfig, "web": h.serveWeb, "admin": h.web.ServeAdmin,
+		"pull": h.puller.Serve, "sources": h.sources.Serve, "warm": h.warm, "pull states": h.watchPull,
 	} {
 		h.tree.Add(service{name, serve})
 	}
@@ -236,6 +259,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	h.chimes.Wait(wait)
+	h.warming.Wait()
 	stopBus()
 	if berr := <-busDone; berr != nil && !errors.Is(berr, context.Canceled) {
 		err = errors.Join(err, berr)

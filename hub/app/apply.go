@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -28,6 +29,11 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 			h.secrets.Know(v)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.SecretUse())) {
+		if v, ok := c.Secret(name); ok {
+			h.secrets.Know(v)
+		}
+	}
 	h.registry.Apply(cameras(c))
 	h.chimes.Apply(chimeList(c))
 	h.host.Apply(entries(c))
@@ -35,6 +41,7 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 		h.log.Error("plugins not applied", "err", err)
 		return
 	}
+	h.sources.Apply(wishes(c))
 	h.applied.Store(true)
 }
 
@@ -44,7 +51,8 @@ func (h *Hub) watchConfig(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	changed, err := watch.Dir(ctx, h.opts.File, settle, h.log.With("part", "config"))
+	files := func() []string { return config.Watched(h.opts.File, h.schemas.options(h.opts.LoadOptions)) }
+	changed, err := watch.Files(ctx, files, settle, h.log.With("part", "config"))
 	if err != nil {
 		return err
 	}
@@ -82,6 +90,7 @@ func (h *Hub) reload(ctx context.Context) {
 	}
 	plan := config.Compare(running, c)
 	h.state.set(c, time.Now(), problems)
+	h.state.changed(plan)
 	h.applyLevel(c)
 	h.apply(ctx, c)
 	h.log.Info("config taken", "file", h.opts.File, "start", plan.Start, "stop", plan.Stop, "change", plan.Change)

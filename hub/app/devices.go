@@ -38,6 +38,9 @@ func (h *Hub) reachable(d registry.Device) (online bool, reason string) {
 	if d.Plugin == "" {
 		return true, "" // a bare button has nothing that could be away
 	}
+	if online, reason, known := h.reached(d.ID); known {
+		return online, reason // by the hub itself, whether the plugin runs or not
+	}
 	st, ok := h.super.Plugin(d.Plugin)
 	switch {
 	case !ok:
@@ -54,6 +57,29 @@ func (h *Hub) reachable(d registry.Device) (online bool, reason string) {
 		}
 	}
 	return reason == "", reason
+}
+
+// reached tells of a camera that the hub pulls: it is there while one of its streams
+// comes, or while nobody wants one and nothing has failed.
+func (h *Hub) reached(camera string) (online bool, reason string, known bool) {
+	for _, st := range h.puller.Status() {
+		if st.Camera != camera {
+			continue
+		}
+		switch {
+		case st.State == "live":
+			return true, "", true
+		case st.State == "off" && st.Code == "":
+			online = true
+		case reason == "":
+			reason = st.Reason
+		}
+		known = true
+	}
+	if reason != "" {
+		online = false
+	}
+	return online, reason, known
 }
 
 // watchDisk shows a card while the journal cannot be written.

@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert"
 	"github.com/porchlight-hub/porchlight/hub/media/mse"
 	"github.com/porchlight-hub/porchlight/hub/media/snapshot"
 	"github.com/porchlight-hub/porchlight/hub/media/socket"
@@ -23,7 +25,9 @@ func (h *Hub) openMedia() {
 	h.media = media.New(media.Limits{})
 	h.socket = socket.New(h.media, h.log)
 	h.mse = mse.New(h.media, h.log)
-	h.pictures = snapshot.New(snapshot.Options{Core: h.media, Plugin: h.takePicture, Log: h.log})
+	h.stills = convert.New(convert.Options{Log: h.log})
+	h.pictures = snapshot.New(snapshot.Options{Core: h.media, URL: h.snapshotURL, Plugin: h.takePicture, Stills: h.stills, Sleeps: h.sleeps,
+		Dir: filepath.Join(h.opts.DataDir, "pictures"), Log: h.log})
 }
 
 // takePicture asks the plugin that speaks for a camera for a JPEG.

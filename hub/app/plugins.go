@@ -87,7 +87,7 @@ func (p pluginSide) Connected(plugin string, out supervisor.Outbox) supervisor.S
 }
 
 // Configured: what it says of its cameras may be another now.
-func (p pluginSide) Configured(plugin string) {}
+func (p pluginSide) Configured(plugin string) { p.h.sources.Configured(plugin) }
 
 // nothing is the session of a plugin whose entry went while it connected.
 type nothing struct{}

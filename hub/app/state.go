@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,6 +20,7 @@ type configState struct {
 	current  *config.Config
 	loaded   time.Time
 	problems []config.Problem
+	plan     *api.ConfigPlan // of the last save; nil before one
 }
 
 func (s *configState) set(c *config.Config, at time.Time, problems []config.Problem) {
@@ -43,13 +42,20 @@ func (s *configState) running() (*config.Config, time.Time) {
 	return s.current, s.loaded
 }
 
+// told are the problems of the file as it is now.
+func (s *configState) told() []config.Problem {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.problems
+}
+
 // State for pages and API.
 func (s *configState) State() api.ConfigState {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	errors, _ := config.Count(s.problems)
 	return api.ConfigState{Valid: errors == 0, Demo: s.file == "", File: s.file, Loaded: s.loaded,
-		Timezone: s.started.Hub.Timezone, Problems: shapes(s.problems)}
+		Timezone: s.started.Hub.Timezone, Problems: shapes(s.problems), Plan: s.plan}
 }
 
 // Effective is the running config with its defaults, secrets masked.
@@ -90,7 +96,7 @@ func shapes(problems []config.Problem) []api.ConfigProblem {
 func (s *configState) differs(c *config.Config) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.current == nil || !bytes.Equal(s.current.Source(), c.Source()) || config.AsError(s.problems) != nil
+	return s.current == nil || !s.current.Same(c) || config.AsError(s.problems) != nil
 }
 
 // Files are the texts of the config's files as a page may show them.
@@ -98,6 +104,28 @@ func (s *configState) Files() []api.ConfigFile {
 	if s.file == "" {
 		return nil
 	}
-	text, _ := s.Source(s.file)
-	return []api.ConfigFile{{Name: filepath.Base(s.file), Path: s.file, Main: true, Text: text}}
+	list, err := config.MaskedFiles(s.file, s.options())
+	if err != nil {
+		return nil // that it cannot be read is among the problems
+	}
+	out := make([]api.ConfigFile, 0, len(list))
+	for _, f := range list {
+		out = append(out, api.ConfigFile{Name: f.Name, Path: f.Path, Main: f.Main, Text: f.Text})
+	}
+	return out
+}
+
+// changed notes what a save has changed.
+func (s *configState) changed(p config.Plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan = &api.ConfigPlan{At: s.loaded, Start: words(p.Start), Stop: words(p.Stop), Change: words(p.Change), Keep: words(p.Keep)}
+}
+
+func words(entries []config.Entry) []string {
+	out := make([]string, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, e.String())
+	}
+	return out
 }

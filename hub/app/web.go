@@ -21,9 +21,10 @@ func (h *Hub) openWeb(ctx context.Context) error {
 		}
 	}
 	chimes, sounds := house.Chimes(h.chimes)
+	cameras := house.Devices{Registry: h.registry, Media: h.media, Puller: h.puller, Described: h.sources, Rotate: h.rotate, Snapshot: h.hasSnapshot}
 	h.web, err = web.New(web.Deps{
 		Rooms: api.Rooms{
-			Cameras: house.Cameras(h.registry, h.media), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
+			Cameras: cameras, Hooks: house.Hooks(h.hooks, cameras, h), Sources: house.Sources(h.puller, h.look), Doctor: house.Doctor(h.doctor), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
 			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs(), h.host.Permissions}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
 			Explain:  house.Explain(), Ready: h.ready, Cards: h.ownCards,

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/porchlight-hub/porchlight/config"
@@ -43,9 +42,8 @@ func lookFrom(c *config.Config) func(context.Context, string) []doctor.Stream {
 			r, err := rtsp.Look(ctx, rtsp.Target{URL: s.url, Username: w.Username, Password: w.Password, Transport: w.Transport, Fingerprint: w.Fingerprint},
 				rtsp.Options{Play: doctor.Watch})
 			out = append(out, doctor.StreamOf(id, s.name, strings.HasPrefix(s.url, "rtsps:"), r, err))
-			var f *rtsp.Fault
-			if errors.As(err, &f) && (f.Kind == rtsp.Login || f.Kind == rtsp.Unreachable || f.Kind == rtsp.Refused) {
-				return out // one wrong password less towards a lock-out
+			if doctor.Hopeless(err) {
+				return out
 			}
 		}
 		return out

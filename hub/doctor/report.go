@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media/rtsp"
@@ -22,4 +23,11 @@ func StreamOf(camera, stream string, encrypted bool, r rtsp.Report, err error) S
 		s.GOP = Watch
 	}
 	return s
+}
+
+// Hopeless tells whether a camera's other stream is not worth a try: the machine is not
+// there, or it has just refused the password, and each try more counts towards a lock-out.
+func Hopeless(err error) bool {
+	var f *rtsp.Fault
+	return errors.As(err, &f) && (f.Kind == rtsp.Login || f.Kind == rtsp.Unreachable || f.Kind == rtsp.Refused)
 }

@@ -94,6 +94,13 @@ func (s *Store) Know(value string) {
 	slices.SortFunc(s.known, func(a, b string) int { return len(b) - len(a) })
 }
 
+// Known are the values that Redact masks.
+func (s *Store) Known() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.known)
+}
+
 // Redact replaces every known secret in text by ***.
 func (s *Store) Redact(text string) string {
 	s.mu.RLock()
