@@ -1,6 +1,17 @@
 package rtsp
 
-import "fmt"
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/porchlight-hub/porchlight/hub/media/rtsp/dialog"
+)
 
 // Kind of a Fault; who retries decides by it.
 type Kind string
@@ -111,3 +122,106 @@ func (f *Fault) Hint() string {
 	}
 	return ""
 }
+
+func (s *session) fault(k Kind, act, why string, err error) *Fault {
+	return &Fault{Kind: k, Act: act, Where: s.at.shown(), Why: why, err: err}
+}
+
+// ended: the other side closed the connection.
+func ended(err error) bool {
+	var f *Fault
+	if errors.As(err, &f) && f.Kind == Ended {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, dialog.ErrEnded)
+}
+
+// cause makes a Fault of an error of the connection.
+func (s *session) cause(act string, err error) error {
+	var (
+		f        *Fault
+		more     *again
+		cert     *dialog.CertificateError
+		head     tls.RecordHeaderError
+		al       tls.AlertError
+		x509Host x509.HostnameError
+		dns      *net.DNSError
+	)
+	switch {
+	case errors.As(err, &f), errors.As(err, &more):
+		return err
+	case errors.As(err, &cert):
+		f := s.fault(Certificate, act, cert.Error(), err)
+		f.Fingerprint = cert.Fingerprint
+		return f
+	case errors.As(err, &head):
+		return s.fault(Certificate, act, "the port does not speak TLS", err)
+	case errors.As(err, &al), errors.As(err, &x509Host):
+		return s.fault(Certificate, act, err.Error(), err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return s.fault(Refused, act, "connection refused", err)
+	case errors.As(err, &dns):
+		return s.fault(Unreachable, act, "no host of that name is known", err)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTDOWN):
+		return s.fault(Unreachable, act, "no way to the host", err)
+	case errors.Is(err, dialog.ErrNotRTSP):
+		return s.fault(Protocol, act, "the answer is not RTSP", err)
+	case errors.Is(err, dialog.ErrTooBig) && act == "describe":
+		return s.fault(BadSDP, act, err.Error(), err)
+	case errors.Is(err, dialog.ErrTooBig):
+		return s.fault(Protocol, act, err.Error(), err)
+	case errors.Is(err, dialog.ErrEnded):
+		return s.fault(Ended, act, "the camera ended the session", err)
+	case ended(err):
+		return s.fault(Ended, act, "the camera closed the connection", err)
+	}
+	if timeout(err) {
+		if act == "dial" {
+			return s.fault(Unreachable, act, "no answer within "+s.o.ReadTimeout.String(), err)
+		}
+		return s.fault(Timeout, act, "nothing came for "+s.o.ReadTimeout.String(), err)
+	}
+	if act == "dial" {
+		return s.fault(Unreachable, act, "no connection: "+err.Error(), err)
+	}
+	return s.fault(Ended, act, err.Error(), err)
+}
+
+func timeout(err error) bool {
+	var ne net.Error
+	return silent(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
+}
+
+// refused makes a Fault of an answer that is none.
+func (s *session) refused(act string, m *dialog.Message) error {
+	why := fmt.Sprintf("%d %s", m.Status, m.Reason)
+	f := s.fault(Protocol, act, why, nil)
+	f.Status = m.Status
+	switch m.Status {
+	case 401:
+		f.Kind, f.Tried = Login, s.conn.Tried()
+		switch {
+		case s.conn.Withheld():
+			f.Why = "it redirects to another host without TLS, where the login is not sent"
+			f.hint = "write the address that it redirects to into the url, if it is yours: " + s.at.url.Host
+		case s.conn.Offered() != "":
+			f.Kind, f.Why = Protocol, "it wants a login of a kind that is not known here: "+s.conn.Offered()
+		case s.t.Username == "" && s.t.Password == "":
+			f.Why = "the camera wants a login"
+			f.hint = "add username and password to the source"
+		}
+	case 403:
+		f.Kind, f.Tried = Login, s.conn.Way() != "none"
+	case 404, 410:
+		f.Kind = NotFound
+	case 453, 503:
+		f.Kind = Busy
+	case 461:
+		f.hint = "try transport: udp, or tcp if udp is set"
+	}
+	return f
+}
+
+func asAgain(err error, to **again) bool { return errors.As(err, to) }
+func asFault(err error, to **Fault) bool { return errors.As(err, to) }

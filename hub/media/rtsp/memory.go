@@ -17,7 +17,6 @@ type Memory struct {
 	TrackFirst bool     `json:"track_first,omitempty"` // the track stands before the query
 	AnnexB     bool     `json:"annex_b,omitempty"`     // start codes inside RTP
 	Slices     bool     `json:"slices,omitempty"`      // the marker ends a slice, not a picture
-	NoSound    bool     `json:"no_sound,omitempty"`    // SETUP of the sound is refused
 	Path       string   `json:"path,omitempty"`        // where a redirect on the same host leads
 	Auth       string   `json:"auth,omitempty"`        // none, basic, digest-md5, digest-sha256
 	SDP        []string `json:"sdp,omitempty"`         // repairs of its description
@@ -33,7 +32,7 @@ func (m Memory) Worked() []string {
 		{"no_range", m.NoRange}, {"no_talk", m.NoTalk}, {"no_options", m.NoOptions},
 		{"keepalive_" + m.Keepalive, m.Keepalive != ""}, {"transport_" + m.Transport, m.Transport != ""},
 		{"track_first", m.TrackFirst}, {"annex_b", m.AnnexB}, {"slices", m.Slices},
-		{"no_sound", m.NoSound}, {"redirected", m.Path != ""},
+		{"redirected", m.Path != ""},
 	} {
 		if w.yes {
 			out = append(out, w.name)
@@ -53,7 +52,6 @@ func (m Memory) with(quirks []string) Memory {
 	m.NoOptions = m.NoOptions || has("no_options")
 	m.TrackFirst = m.TrackFirst || has("track_first")
 	m.Slices = m.Slices || has("slices")
-	m.NoSound = m.NoSound || has("no_sound")
 	for _, k := range []string{"both", "options", "get_parameter"} {
 		if has("keepalive_" + k) {
 			m.Keepalive = k
@@ -67,6 +65,6 @@ func (m Memory) equal(o Memory) bool {
 	m.SDP, o.SDP = nil, nil
 	same := m.Version == o.Version && m.NoRange == o.NoRange && m.NoTalk == o.NoTalk && m.NoOptions == o.NoOptions &&
 		m.Keepalive == o.Keepalive && m.Transport == o.Transport && m.TrackFirst == o.TrackFirst &&
-		m.AnnexB == o.AnnexB && m.Slices == o.Slices && m.NoSound == o.NoSound && m.Path == o.Path && m.Auth == o.Auth
+		m.AnnexB == o.AnnexB && m.Slices == o.Slices && m.Path == o.Path && m.Auth == o.Auth
 	return same && slices.Equal(a, b)
 }

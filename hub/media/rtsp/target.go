@@ -21,7 +21,7 @@ type Target struct {
 	Transport          string // "" or tcp: interleaved; udp
 	// Fingerprint pins the certificate of rtsps: "sha256:" and the hex digest of the leaf's DER.
 	Fingerprint string
-	// Quirks are known beforehand, by the names that Memory.Worked uses.
+	// Quirks are known beforehand, by the names that Memory.Worked uses; no_sound besides.
 	Quirks []string
 }
 
