@@ -24,10 +24,10 @@ func testOptions() Options {
 	return Options{
 		Builtins: []string{"demo", "rtsp", "speaker", "webhook"},
 		Schemas: map[string]PluginSchema{
-			"rtsp": {Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
+			"rtsp": {Offers: []string{"camera"}, Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
 				"url": {"type": "string", "pattern": "^(rtsp|rtsps|http|https)://"}, "preset": {"enum": ["hikvision", "reolink"]}, "address": {"type": "string"},
 				"username": {"type": "string"}, "password": {"type": "string"}, "port": {"type": "integer"}}}`)},
-			"webhook": {Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "required": ["url"], "properties": {
+			"webhook": {Offers: []string{"chime"}, Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "required": ["url"], "properties": {
 				"url": {"type": "string", "format": "uri"}, "headers": {"type": "object", "additionalProperties": {"type": "string"}}}}`)},
 			"demo": {
 				Config: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {

@@ -21,7 +21,7 @@ func EditorSchema(opts Options) (json.RawMessage, error) {
 		return nil, err
 	}
 	defs := doc["$defs"].(object)
-	m := merger{defs: defs, own: chimeKeys(defs)}
+	m := merger{defs: defs, own: chimeKeys(defs), named: object{}, offers: map[string][]any{}}
 	for _, name := range slices.Sorted(slices.Values(opts.Builtins)) {
 		if err := m.plugin(name, opts.Schemas[name]); err != nil {
 			return nil, fmt.Errorf("schema of plugin %s: %w", name, err)
@@ -50,10 +50,13 @@ func chimeKeys(defs object) object { return defs["Chime"].(object)["properties"]
 // merger collects what the plugins add to the definitions.
 type merger struct {
 	defs                     object
-	own                      object // the keys of a chime that the format knows
-	plugins, cameras, chimes []any  // if … then … of the entries
-	named                    object // entries of plugins by their own name
+	own                      object           // the keys of a chime that the format knows
+	plugins, cameras, chimes []any            // if … then … of the entries
+	named                    object           // entries of plugins by their own name
+	offers                   map[string][]any // words for the key plugin, by definition
 }
+
+func (m *merger) offer(def, name string) { m.offers[def] = append(m.offers[def], name) }
 
 func ref(def string) object { return object{"$ref": "#/$defs/" + def} }
 
@@ -64,9 +67,6 @@ func when(key, value string, then object) object {
 
 // plugin adds one plugin's schemas.
 func (m *merger) plugin(name string, s PluginSchema) error {
-	if m.named == nil {
-		m.named = object{}
-	}
 	config, err := m.define("plugin_"+name+"_config", s.Config)
 	if err != nil {
 		return err
@@ -82,14 +82,20 @@ func (m *merger) plugin(name string, s PluginSchema) error {
 		"else": settings,
 	}}}
 	source := object{"properties": object{"source": device}}
-	m.cameras = append(m.cameras, when("plugin", name, source))
+	if s.serves("camera") {
+		m.cameras = append(m.cameras, when("plugin", name, source))
+		m.offer("Camera", name)
+	}
 	if name == rtsp {
 		m.cameras = append(m.cameras, object{
 			"if": object{"required": []any{"source"}, "not": object{"required": []any{"plugin"}}}, "then": source,
 		})
 	}
 	chime := m.chime(name)
-	m.chimes = append(m.chimes, when("plugin", name, chime))
+	if s.serves("chime") {
+		m.chimes = append(m.chimes, when("plugin", name, chime))
+		m.offer("Chime", name)
+	}
 	if name == webhook {
 		m.chimes = append(m.chimes, when("builtin", name, chime))
 	}
@@ -150,6 +156,19 @@ func referring(s object) object {
 	return out
 }
 
+// orEmpty lets a block be empty: "cameras:" and nothing below it is no mistake.
+func orEmpty(s object) {
+	if s["type"] == "object" {
+		s["type"] = []any{"object", "null"}
+	}
+	properties, _ := s["properties"].(object)
+	for _, sub := range properties {
+		if s, ok := sub.(object); ok && s["type"] == "object" {
+			s["type"] = []any{"object", "null"}
+		}
+	}
+}
+
 // chime is a plugin's device schema with the keys that every chime has.
 func (m *merger) chime(name string) object {
 	device, _ := m.defs["plugin_"+name+"_device"].(object)
@@ -185,10 +204,14 @@ func (m *merger) finish(builtins []string) {
 	for _, name := range slices.Sorted(slices.Values(builtins)) {
 		names = append(names, name)
 	}
-	offer := []any{object{"enum": names}, object{"type": "string", "minLength": 1}}
-	for _, def := range []string{"Camera", "Chime"} {
+	for def, names := range m.offers {
 		key := m.defs[def].(object)["properties"].(object)["plugin"].(object)
-		key["anyOf"] = offer
+		key["anyOf"] = []any{object{"enum": names}, object{"type": "string", "minLength": 1}}
 	}
 	m.defs["Plugin"].(object)["properties"].(object)["builtin"].(object)["enum"] = names
+	for def, s := range m.defs {
+		if !strings.HasPrefix(def, "plugin_") {
+			orEmpty(s.(object))
+		}
+	}
 }

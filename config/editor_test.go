@@ -29,6 +29,8 @@ func TestEditorSchemaIsAsStrictAsTheHub(t *testing.T) {
 		{"cameras: {a: {plugin: rtsp, source: {url: secret://x}}}", true},
 		{"cameras: {a: {source: {url: \"rtsp://x/\", nme: 1}}}", false},
 		{"cameras: {a: {plugin: rtsp, source: {url: \"gopher://x/\"}}}", false},
+		{"cameras:\nchimes:\n", true},
+		{"cameras:\n  a:\nhub:\n", true},
 		{"cameras: {a: {plugin: mine, source: {anything: 1}}}", true},
 		{"plugins: {demo: {config: {visitors: 0}}}", false},
 		{"plugins: {demo: {path: ./x, config: {other: 0}}}", true},

@@ -218,6 +218,9 @@ func kindOf(s object) string {
 		return "a share"
 	}
 	name, _ := s["type"].(string)
+	if several, ok := s["type"].([]any); ok && len(several) > 0 {
+		name, _ = several[0].(string)
+	}
 	switch name {
 	case "string":
 		return "text"

@@ -199,7 +199,12 @@ func (l *loader) checkCamera(id string, n *tree.Node, plugins map[string]*tree.N
 		l.noPlugin(source, path)
 		return
 	}
-	if own, ok := l.schemaOf(name, builtinOf(plugins[name], name)); ok && source != nil && name != "" {
+	own, ok := l.schemaOf(name, builtinOf(plugins[name], name))
+	if ok && plugin.IsSet() && !own.serves("camera") {
+		l.errorAt(plugin.Pos, plugin.Width(), path+".plugin", "E-CFG-VALUE", "%s: the plugin %s has no cameras", path, name)
+		return
+	}
+	if ok && source != nil && name != "" {
 		l.checkRaw(source, tree.Join(path, "source"), own.Device, name)
 	}
 }
@@ -263,7 +268,12 @@ func (l *loader) checkChime(id string, n *tree.Node, plugins map[string]*tree.No
 // checkPluginChime holds a chime against the plugin that name names.
 func (l *loader) checkPluginChime(name, n *tree.Node, path string, plugins map[string]*tree.Node) {
 	if l.checkPluginName(name, path, plugins) {
-		if own, ok := l.schemaOf(name.Text, builtinOf(plugins[name.Text], name.Text)); ok {
+		own, ok := l.schemaOf(name.Text, builtinOf(plugins[name.Text], name.Text))
+		if ok && !own.serves("chime") {
+			l.errorAt(name.Pos, name.Width(), path+".plugin", "E-CFG-VALUE", "%s: the plugin %s has no chimes", path, name.Text)
+			return
+		}
+		if ok {
 			l.checkChimeKeys(n, path, own.Device, name.Text)
 			return
 		}

@@ -35,6 +35,12 @@ func (o Options) files() files.Disk {
 type PluginSchema struct {
 	Config json.RawMessage // of plugins.<name>.config
 	Device json.RawMessage // of cameras.<id>.source, and of a chime's own keys
+	Offers []string        // "camera", "chime" and others; empty: not known
+}
+
+// serves tells whether devices of a kind may name the plugin.
+func (s PluginSchema) serves(kind string) bool {
+	return len(s.Offers) == 0 || slices.Contains(s.Offers, kind)
 }
 
 // Override is one key of the hub section given by a flag or a variable.

@@ -21,6 +21,7 @@ import (
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/app"
 	"github.com/porchlight-hub/porchlight/plugins"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
 // keyDelimiter of viper: no key of the hub section holds it, so none is split.
@@ -62,9 +63,18 @@ func loadOptions() config.Options {
 	o := config.Options{Schemas: map[string]config.PluginSchema{}}
 	for _, b := range bundled() {
 		o.Builtins = append(o.Builtins, b.Name)
-		o.Schemas[b.Name] = config.PluginSchema{Config: b.Manifest.ConfigSchema, Device: b.Manifest.DeviceSchema}
+		o.Schemas[b.Name] = config.PluginSchema{Config: b.Manifest.ConfigSchema, Device: b.Manifest.DeviceSchema, Offers: offers(b.Manifest)}
 	}
 	return o
+}
+
+// offers are a manifest's capabilities as plain words.
+func offers(m manifest.Manifest) []string {
+	var out []string
+	for _, c := range m.Capabilities {
+		out = append(out, string(c))
+	}
+	return out
 }
 
 // overrides are the hub keys that flags and PORCHLIGHT_* set; flags win.
