@@ -10,52 +10,10 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/chimes"
 	"github.com/porchlight-hub/porchlight/hub/doctor"
-	"github.com/porchlight-hub/porchlight/hub/media"
-	"github.com/porchlight-hub/porchlight/hub/registry"
 	"github.com/porchlight-hub/porchlight/hub/timeline"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
-
-// Cameras shows the registry, with the streams that the media core has live.
-func Cameras(r *registry.Registry, m *media.Core) api.Cameras { return cameras{r, m} }
-
-type cameras struct {
-	registry *registry.Registry
-	media    *media.Core
-}
-
-func (c cameras) Cameras() []api.Camera {
-	devices := c.registry.Devices()
-	out := make([]api.Camera, 0, len(devices))
-	for _, d := range devices {
-		out = append(out, c.camera(d))
-	}
-	return out
-}
-
-func (c cameras) Camera(id string) (api.Camera, bool) {
-	d, ok := c.registry.Device(id)
-	if !ok {
-		return api.Camera{}, false
-	}
-	return c.camera(d), true
-}
-
-func (c cameras) camera(d registry.Device) api.Camera {
-	out := api.Camera{
-		ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Known: d.Known, OfflineReason: d.OfflineReason,
-		LastSeen: d.LastSeen, LastEvent: d.LastEvent, Streams: []string{}, Talk: d.Talk,
-	}
-	for _, name := range []string{"main", "sub"} {
-		if s, ok := c.media.Lookup(d.ID, name); ok && s.Live() {
-			out.Streams = append(out.Streams, name)
-		}
-	}
-	picture, _ := c.media.Image(d.ID)
-	out.Snapshot = len(picture.JPEG) > 0
-	return out
-}
 
 // Events shows the timeline.
 func Events(t *timeline.Timeline) api.Events { return events{t} }

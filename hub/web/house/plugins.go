@@ -97,12 +97,18 @@ func (p plugins) Act(ctx context.Context, name, action string, input json.RawMes
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	who, _ := access.From(ctx)
-	caller, role := who.User, "control"
-	if who.Via == access.ViaSocket {
+	caller, role := who.User, "view"
+	switch who.Via {
+	case access.ViaSocket:
 		caller = "cli"
+	case access.ViaToken:
+		caller = "token " + who.Token
 	}
-	if who.Role.Allows(access.RoleAdmin) {
+	switch {
+	case who.May(access.ScopeAdmin):
 		role = "admin"
+	case who.May(access.ScopeControl):
+		role = "control"
 	}
 	reply, err := p.supervisor.Command(ctx, name, &pb.Command{
 		Deadline: durationpb.New(actTime),

@@ -1,0 +1,287 @@
+package house
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/porchlight-hub/porchlight/hub/doctor"
+	"github.com/porchlight-hub/porchlight/hub/hooks"
+	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/pull"
+	"github.com/porchlight-hub/porchlight/hub/registry"
+	"github.com/porchlight-hub/porchlight/hub/sources"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+// Puller is what the web asks of it.
+type Puller interface {
+	Status() []pull.Status
+	Retry(camera string)
+}
+
+// Described tells what the plugins say of where pictures come from.
+type Described interface {
+	State(camera string) sources.State
+}
+
+// Devices shows the registry, with the streams that the media core has live and where
+// they come from. Puller, Described, Rotate and Snapshot may be nil.
+type Devices struct {
+	Registry  *registry.Registry
+	Media     *media.Core
+	Puller    Puller
+	Described Described
+	// Rotate is how far a camera's picture is turned clockwise for people, in degrees.
+	Rotate func(camera string) int
+	// Snapshot tells whether a JPEG of the camera can be had.
+	Snapshot func(camera string) bool
+}
+
+// Cameras shows the registry and the media core of a house that pulls nothing.
+func Cameras(r *registry.Registry, m *media.Core) api.Cameras { return Devices{Registry: r, Media: m} }
+
+// Cameras lists them by id.
+func (c Devices) Cameras() []api.Camera {
+	devices := c.Registry.Devices()
+	pulled := c.pulled()
+	out := make([]api.Camera, 0, len(devices))
+	for _, d := range devices {
+		out = append(out, c.camera(d, pulled[d.ID]))
+	}
+	return out
+}
+
+// Camera by id.
+func (c Devices) Camera(id string) (api.Camera, bool) {
+	d, ok := c.Registry.Device(id)
+	if !ok {
+		return api.Camera{}, false
+	}
+	return c.camera(d, c.pulled()[id]), true
+}
+
+func (c Devices) pulled() map[string][]pull.Status {
+	out := map[string][]pull.Status{}
+	if c.Puller != nil {
+		for _, st := range c.Puller.Status() {
+			out[st.Camera] = append(out[st.Camera], st)
+		}
+	}
+	return out
+}
+
+func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
+	out := api.Camera{
+		ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Known: d.Known, OfflineReason: d.OfflineReason,
+		LastSeen: d.LastSeen, LastEvent: d.LastEvent, Streams: []string{}, Talk: d.Talk, Button: d.Plugin == "", Sources: []api.Source{},
+	}
+	for _, name := range []string{"main", "sub"} {
+		stream, ok := c.Media.Lookup(d.ID, name)
+		if ok && stream.Live() {
+			out.Streams = append(out.Streams, name)
+		}
+		i := slices.IndexFunc(pulled, func(st pull.Status) bool { return st.Stream == name })
+		switch {
+		case i >= 0:
+			out.Sources = append(out.Sources, source(pulled[i], stream))
+		case ok && !out.Button:
+			// Nobody pulls it, so its plugin sends it.
+			out.Sources = append(out.Sources, source(pull.Status{Stream: name, State: "pushed"}, stream))
+		}
+	}
+	if !out.Button {
+		out.Sources = c.explained(d.ID, out.Sources)
+	}
+	if c.Rotate != nil {
+		out.Rotate = c.Rotate(d.ID)
+	}
+	picture, _ := c.Media.Image(d.ID)
+	out.Snapshot = len(picture.JPEG) > 0 || c.Snapshot != nil && c.Snapshot(d.ID)
+	return out
+}
+
+// explained adds why a plugin's word on where the pictures come from is missing, or is
+// not followed.
+func (c Devices) explained(camera string, list []api.Source) []api.Source {
+	if c.Described == nil {
+		return list
+	}
+	st := c.Described.State(camera)
+	switch {
+	case st.Err != nil && len(list) == 0:
+		s := api.Source{Stream: "main", State: "unknown", Sound: []string{}, Worked: []string{}}
+		s.Code, s.Reason, s.Fix = said(st.Err)
+		return append(list, s)
+	case st.Err != nil:
+		for i := range list {
+			if list[i].Code == "" && list[i].State != "live" {
+				list[i].Code, list[i].Reason, list[i].Fix = said(st.Err)
+			}
+		}
+	case len(list) == 0 && st.Push:
+		return append(list, api.Source{Stream: "main", State: "pushed", Sound: []string{}, Worked: []string{}})
+	}
+	return list
+}
+
+// said is what an error says to people: its code, its text, how to mend it.
+func said(err error) (code, reason, fix string) {
+	var coded interface{ Code() string }
+	if errors.As(err, &coded) {
+		code = coded.Code()
+	}
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) {
+		fix = hint.Hint()
+	}
+	return code, err.Error(), fix
+}
+
+// source joins what the puller and the media core know of one stream, which may be nil.
+func source(st pull.Status, stream *media.Stream) api.Source {
+	out := api.Source{
+		Stream: st.Stream, State: st.State, Code: st.Code, Reason: st.Reason, Fix: st.Fix, Since: st.Since, NextTry: st.NextTry,
+		Pull: st.Policy, Address: st.Address, Transport: st.Transport, Server: st.Server,
+		Worked: append([]string{}, st.Worked...), Sound: []string{}, Reconnects: st.Reconnects,
+	}
+	if stream == nil {
+		return out
+	}
+	x := stream.Stats()
+	tracks(&out, x.Tracks)
+	out.FPS, out.BitrateKbps, out.GOPMS = tenths(x.FPS), int(x.Bitrate/1000), x.GOP.Milliseconds()
+	if x.LastUnit > 0 {
+		out.LastFrameMS = max(1, x.LastUnit.Milliseconds())
+	}
+	out.RingMS, out.RingBytes, out.NoPrebuffer = x.RingSpan.Milliseconds(), x.RingSize, x.NoPrebuffer
+	out.Readers, out.SkippedGOPs, out.Repairs = x.Readers, x.SkippedGOPs, x.Repairs
+	return out
+}
+
+func tracks(out *api.Source, all []av.Track) {
+	for _, t := range all {
+		switch t.Kind {
+		case av.Video:
+			out.Codec, out.CodecName, out.Width, out.Height = string(t.Codec), t.CodecString(), t.Width, t.Height
+		case av.Sound:
+			out.Sound = append(out.Sound, cmp.Or(string(t.Codec), "unknown"))
+		}
+	}
+}
+
+// tenths keeps a figure for people short.
+func tenths(f float64) float64 { return float64(int(f*10+0.5)) / 10 }
+
+// Look is a fresh look at a camera, over connections of its own; nothing where only its
+// plugin knows.
+type Look func(ctx context.Context, camera string) []doctor.Stream
+
+// Sources lets people try a camera: p, which may be nil, at once; look, over a connection
+// of its own.
+func Sources(p Puller, look Look) api.Sources { return reach{p, look} }
+
+type reach struct {
+	puller Puller
+	look   Look
+}
+
+func (r reach) Retry(_ context.Context, camera string) error {
+	if r.puller != nil {
+		r.puller.Retry(camera)
+	}
+	return nil
+}
+
+func (r reach) Test(ctx context.Context, camera string) (api.CameraReport, error) {
+	streams := r.look(ctx, camera)
+	if err := ctx.Err(); err != nil && len(streams) == 0 {
+		return api.CameraReport{}, err
+	}
+	out := api.CameraReport{Camera: camera, OK: true, Checks: checks(doctor.CameraFindings(camera, streams))}
+	for i := range streams {
+		out.Sources = append(out.Sources, found(&streams[i]))
+	}
+	out.OK = !slices.ContainsFunc(out.Checks, func(c api.Check) bool { return c.State == string(doctor.Fail) })
+	return out, nil
+}
+
+// found is a look as a source.
+func found(s *doctor.Stream) api.Source {
+	out := api.Source{
+		Stream: s.Stream, State: "live", Address: s.Address, Transport: s.Transport, Server: s.Server,
+		Worked: append([]string{}, s.Worked...), Sound: []string{}, FPS: tenths(s.FPS), BitrateKbps: s.Kbps, GOPMS: s.GOP.Milliseconds(),
+	}
+	switch {
+	case s.Err != nil:
+		out.State = "waiting"
+		out.Code, out.Reason, out.Fix = said(s.Err)
+	case s.Off:
+		out.State = "off"
+	case s.Pushed:
+		out.State = "pushed"
+	}
+	tracks(&out, s.Tracks)
+	return out
+}
+
+// Doctor shows what doctor.Check finds.
+func Doctor(check func(ctx context.Context, areas []string) []doctor.Finding) api.Doctor {
+	return doctorOf{check}
+}
+
+type doctorOf struct {
+	check func(ctx context.Context, areas []string) []doctor.Finding
+}
+
+func (d doctorOf) Check(ctx context.Context, areas []string) []api.Check {
+	return checks(d.check(ctx, areas))
+}
+
+func checks(findings []doctor.Finding) []api.Check {
+	out := make([]api.Check, 0, len(findings))
+	for _, f := range findings {
+		out = append(out, api.Check{Area: f.Area, State: string(f.State), What: f.What, Why: f.Why, Fix: f.Fix, Code: f.Code})
+	}
+	return out
+}
+
+// Hooks lets tokens ring. A token of a camera that the house does not have now is
+// nobody's.
+func Hooks(h *hooks.Hooks, c api.Cameras, r api.Ringer) api.Hooks { return hooksOf{h, c, r} }
+
+type hooksOf struct {
+	room    *hooks.Hooks
+	cameras api.Cameras
+	ringer  api.Ringer
+}
+
+func (h hooksOf) Hook(ctx context.Context, camera string) (api.Hook, error) {
+	e, err := h.room.Token(ctx, camera)
+	return hook(e), err
+}
+
+func (h hooksOf) Renew(ctx context.Context, camera string) (api.Hook, error) {
+	e, err := h.room.Renew(ctx, camera)
+	return hook(e), err
+}
+
+func (h hooksOf) Ring(ctx context.Context, token string) (string, error) {
+	camera, ok, err := h.room.Find(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	if ok {
+		_, ok = h.cameras.Camera(camera)
+	}
+	if !ok {
+		return "", api.ErrNotFound
+	}
+	return h.ringer.Ring(ctx, camera, false)
+}
+
+func hook(e hooks.Entry) api.Hook {
+	return api.Hook{Camera: e.Camera, URL: api.HookPath + e.Token, Created: e.Created, LastUsed: e.LastUsed}
+}
