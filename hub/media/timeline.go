@@ -40,6 +40,7 @@ type clock struct {
 	odd     int   // units in a row that were not believed
 	begun   bool
 	recv    time.Time // when the last believed one came
+	seen    time.Time // when the last one came, believed or not
 }
 
 // begin forgets the last writer's clocks, not the line.
@@ -78,7 +79,7 @@ func farthest(tr av.Track) int64 {
 
 func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out int64, jumped bool) {
 	if !c.begun {
-		c.begun, c.recv = true, now
+		c.begun, c.recv, c.seen = true, now, now
 		if !t.shifted {
 			t.shift, t.shifted = t.start(now)-tr.Duration(dts), true
 		}
@@ -86,13 +87,17 @@ func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out in
 		return dts + c.off, false
 	}
 	d := dts - c.lastIn
-	if d <= 0 || d > tr.Ticks(jumpLimit) && !paused(tr.Duration(d), now.Sub(c.recv)) {
+	want := c.lastOut + c.step
+	if passed := now.Sub(c.seen); passed > jumpLimit {
+		want = c.lastOut + tr.Ticks(passed) // a pause, whatever time it says
+	}
+	c.seen = now
+	if !c.believes(tr, d, now) {
 		t.repairs++
 		c.odd++
 		if c.odd < jumpFrames {
-			return c.lastOut + c.step, false
+			return want, false
 		}
-		want := c.lastOut + c.step
 		c.off = tr.Ticks(t.shift)
 		if off := dts + c.off - want; off < -tr.Ticks(sameShift) || off > tr.Ticks(sameShift) {
 			c.off = want - dts
@@ -100,15 +105,23 @@ func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out in
 		}
 		jumped = true
 	} else if d <= tr.Ticks(jumpLimit) {
-		c.step = d
+		c.step = max(1, d/int64(c.odd+1)) // those not believed lie between
 	}
 	c.odd, c.lastIn, c.recv = 0, dts, now
 	return max(dts+c.off, c.lastOut+1), jumped
 }
 
-// paused reports whether two units that are step apart by their own time came apart so, too.
-func paused(step, passed time.Duration) bool {
-	return passed > jumpLimit-pauseError && (step-passed).Abs() < pauseError
+// believes reports whether a unit may follow the last one by d ticks. One that comes
+// after some that were not believed, or after a pause, must have taken as long on its way.
+func (c *clock) believes(tr av.Track, d int64, now time.Time) bool {
+	if d <= 0 {
+		return false
+	}
+	if c.odd == 0 && d <= tr.Ticks(jumpLimit) {
+		return true
+	}
+	passed := now.Sub(c.recv)
+	return (c.odd > 0 || passed > jumpLimit-pauseError) && (tr.Duration(d)-passed).Abs() < pauseError
 }
 
 // start is where a new writer's first unit goes: as long after the last one as it came later.
