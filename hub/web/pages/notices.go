@@ -23,7 +23,7 @@ type notice struct {
 }
 
 // openNotices are shown; more of them are a click away, so that the page stays in sight.
-const openNotices = 3
+const openNotices = 2
 
 func (p *pages) notices() []notice {
 	var out []notice

@@ -115,7 +115,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 	} else {
 		f.Bare = true
 	}
-	if !f.Bare {
+	if !f.Bare && f.Nav != "health" { // that page has them at more length
 		f.Notices = p.notices()
 		if n := len(f.Notices); n > openNotices+1 {
 			f.Notices, f.More = f.Notices[:openNotices:openNotices], f.Notices[openNotices:]

@@ -137,7 +137,7 @@ func facts(s api.Source) []fact {
 func pictureOf(s api.Source) string {
 	text := codecName(s.Codec)
 	if s.Width > 0 && s.Height > 0 {
-		text = strings.TrimPrefix(fmt.Sprintf("%s, %d × %d", text, s.Width, s.Height), ", ")
+		text = strings.TrimPrefix(fmt.Sprintf("%s, %d\u00a0×\u00a0%d", text, s.Width, s.Height), ", ")
 	}
 	return text
 }

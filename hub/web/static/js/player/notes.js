@@ -38,7 +38,7 @@ export function note(state, { name, small, seen, why, cannot }) {
       if (why.reason === "tap") return { icon: "play", title: "Press pause and play to begin", text: "This browser waits for a touch before it shows video." };
       return { icon: "refresh", title: "Reconnecting", text: reason };
     case "offline":
-      return { icon: "camera-off", title: small ? "Offline" : `${name} is offline`, text: `${reason}${last} It comes back by itself.`, ...more };
+      return { icon: "camera-off", title: small ? "Offline" : `${name} is offline`, text: `${reason}${last}${more.fix ? "" : " It comes back by itself."}`, ...more };
     case "failed":
       if (cannot.length > 0) {
         const text = `${cannot.map(sentence).join(" ")}${reason ? ` And the hub has no single pictures of it: ${lower(reason)}` : ""}${last}`;
@@ -58,10 +58,12 @@ function advice(text) {
 
 /**
  * @param {Note} n
+ * @param {boolean} short there is room for what it is, and not for what to do
  * @param {string} [details] where more of it is told
  * @returns {Node[]}
  */
-export function drawn(n, details) {
+export function drawn(n, short, details) {
+  if (short) return [h("strong", {}, n.title), h("span", {}, ...prose(n.text))];
   /** @type {Node[]} */
   const out = [icon(n.icon), h("strong", {}, n.title), h("span", {}, ...prose(n.text))];
   if (n.fix) out.push(h("span", { class: "player-fix" }, ...prose(n.fix)));

@@ -400,7 +400,7 @@ export class Player {
     const told = JSON.stringify(words);
     if (!words || box.dataset.told === told) return; // nothing to announce anew
     box.dataset.told = told;
-    box.replaceChildren(...drawn(words, this.#root.closest("dialog, [data-details]") || this.#small ? undefined : `/cameras/${encodeURIComponent(this.#camera)}`));
+    box.replaceChildren(...drawn(words, this.#small, this.#root.closest("dialog, [data-details]") ? undefined : `/cameras/${encodeURIComponent(this.#camera)}`));
   }
 
   #label() {
