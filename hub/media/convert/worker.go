@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -60,18 +61,17 @@ func start(path string, c av.Codec, old bool, began func(*process)) (*worker, er
 	if err != nil {
 		return nil, err
 	}
-	defer childIn.Close()
 	out, childOut, err := os.Pipe()
 	if err != nil {
-		_ = in.Close()
+		_, _ = in.Close(), childIn.Close()
 		return nil, err
 	}
-	defer childOut.Close()
 	w := &worker{codec: c, in: in, out: out, frames: newFrames(out)}
 	cmd := exec.Command(path, arguments(c, old)...)
 	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.Stdin, cmd.Stdout = childIn, childOut
 	w.process, err = run(cmd)
+	_, _ = childIn.Close(), childOut.Close() // or its end would not be seen here
 	if err != nil {
 		w.closePipes()
 		return nil, err
@@ -162,7 +162,7 @@ func (w *worker) exchange(deadline time.Time, input []byte, answer func() error)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return os.ErrDeadlineExceeded
-	case err != nil && w.process.ended(time.Second):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return errGone
 	case err != nil:
 		return err
