@@ -36,6 +36,9 @@ func (h *Hub) takePicture(ctx context.Context, camera string, width, height int)
 	if !ok || d.Plugin == "" {
 		return media.Picture{}, fmt.Errorf("camera %s: snapshot: %w", camera, snapshot.ErrNone)
 	}
+	if c, ok := h.sources.Camera(camera); ok && !c.Push && !c.SnapshotByPlugin {
+		return media.Picture{}, fmt.Errorf("camera %s: snapshot: %w", camera, snapshot.ErrNone)
+	}
 	token, wait, err := h.socket.SnapshotToken(d.Plugin, camera)
 	if err != nil {
 		return media.Picture{}, fmt.Errorf("camera %s: snapshot: %w", camera, err)
@@ -49,7 +52,9 @@ func (h *Hub) takePicture(ctx context.Context, camera string, width, height int)
 	if err != nil {
 		return media.Picture{}, err
 	}
-	if e := reply.GetError(); e != nil {
+	if e := reply.GetError(); e.GetCode() == pb.Code_CODE_UNSUPPORTED {
+		return media.Picture{}, fmt.Errorf("camera %s: snapshot: %w", camera, snapshot.ErrNone)
+	} else if e != nil {
 		return media.Picture{}, &actionError{plugin: d.Plugin, action: "snapshot", err: e}
 	}
 	p, err := wait(ctx)

@@ -24,7 +24,7 @@ const warmFor = 30 * time.Second
 
 // openSources makes what pulls, and what knows where from.
 func (h *Hub) openSources() {
-	h.puller = pull.New(pull.Options{Core: h.media, Pull: rtsp.Pull, Memory: memory{h}, Log: h.log.With("part", "pull"),
+	h.puller = pull.New(pull.Options{Core: h.media, Pull: rtsp.Pull, Memory: memory{h}, Log: h.log,
 		Redescribe: func(camera, why string) { h.sources.Again(camera) }})
 	h.sources = sources.New(sources.Options{Ask: h.askSource, Tell: h.tellDemand, Secret: houseSecrets{h}.Get, Taker: taker{h},
 		Log: h.log.With("part", "sources"), Now: time.Now})
@@ -86,6 +86,8 @@ func target(s sources.Stream) rtsp.Target {
 	return rtsp.Target{URL: s.URL.URL, Username: s.URL.Username, Password: s.URL.Password, Transport: s.Transport,
 		Fingerprint: s.URL.Fingerprint, Quirks: s.Quirks}
 }
+
+func (t taker) Retry(camera string) { t.h.puller.Retry(camera) }
 
 // Remove ends a camera that is gone from the config, watched or not.
 func (t taker) Remove(camera string) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/format"
 	"image/jpeg"
@@ -105,6 +106,8 @@ type reader struct {
 	hub   *hubtest.Hub
 	event string
 	yamls int
+	// camera is the one that the README adds while the hub runs.
+	camera string
 }
 
 // TestReadme follows the README from its first command to its last.
@@ -122,14 +125,18 @@ func TestReadme(t *testing.T) {
 	}
 	did := 0
 	for _, s := range steps(readme(t)) {
-		if s.kind == "yaml" {
+		switch {
+		case s.kind == "yaml" && strings.HasPrefix(s.text, " "):
+			r.insert(s.text)
+			continue
+		case s.kind == "yaml":
 			r.save(s.text)
 			continue
 		}
 		did++
 		r.run(s.text)
 	}
-	if did < 8 || r.yamls != 2 {
+	if did < 13 || r.yamls != 2 || r.camera == "" {
 		t.Errorf("the README has %d commands and %d files; the test does not find all", did, r.yamls)
 	}
 }
@@ -167,8 +174,19 @@ func (r *reader) run(line string) {
 	line = strings.ReplaceAll(line, "EVENT_ID", r.event)
 	cmd := exec.Command(filepath.Join(r.dir, "bin/porchlight"), strings.Fields(line)[1:]...)
 	cmd.Dir, cmd.Env = r.dir, r.env()
+	cmd.Stdin = strings.NewReader("p@:/#\n") // who asks for a secret gets one
+	if strings.HasSuffix(line, " init") {
+		cmd.Dir = t.TempDir()
+	}
 	out, err := cmd.CombinedOutput()
-	if err != nil {
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == 1 && (strings.Contains(line, " cameras test ") || strings.HasSuffix(line, " doctor")):
+		// The README's camera is not there, and they say so.
+		if !strings.Contains(string(out), "E-RTSP-REFUSED") {
+			t.Errorf("%s: does not say what is wrong with the camera:\n%s", line, out)
+		}
+	case err != nil:
 		t.Errorf("%s: %v\n%s", line, err, out)
 	}
 	if m := regexp.MustCompile(`\(event (\S+)\)`).FindSubmatch(out); m != nil {
@@ -260,6 +278,40 @@ func (r *reader) save(yaml string) {
 		list, err := r.hub.Client.Events(t.Context(), client.Query{Camera: "gate", Kinds: []string{"ring"}})
 		return err == nil && len(list.Events) == 1 && list.Events[0].Source == "frontgate"
 	})
+}
+
+// insert puts lines into the file's cameras while the hub runs. Nobody is at the address
+// that they name; a test must not look for one there.
+func (r *reader) insert(lines string) {
+	t := r.t
+	file := filepath.Join(r.dir, "porchlight.yaml")
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, ok := strings.Cut(string(have), "cameras:\n")
+	if !ok {
+		t.Fatal("the README's file has no cameras")
+	}
+	if strings.Count(lines, "\n") > 5 {
+		t.Error("the README promises five lines")
+	}
+	lines = strings.ReplaceAll(lines, "192.168.1.40", "127.0.0.1:1") // tcpmux: closed on any machine of today
+	if err := os.WriteFile(file, []byte(before+"cameras:\n"+lines+after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.camera, _, _ = strings.Cut(strings.TrimSpace(lines), ":")
+	pid := running(t, r.hub, "demo", 0)
+	r.ready("rtsp")
+	hubtest.Eventually(t, "the hub has tried the new camera", func() bool {
+		list, err := r.hub.Client.Cameras(t.Context())
+		return err == nil && slices.ContainsFunc(list, func(c api.Camera) bool {
+			return c.ID == r.camera && len(c.Sources) > 0 && c.Sources[0].Code == "E-RTSP-REFUSED"
+		})
+	})
+	if now := running(t, r.hub, "demo", 0); now != pid {
+		t.Error("the new camera has restarted the demo")
+	}
 }
 
 func (r *reader) ready(plugin string) {

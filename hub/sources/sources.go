@@ -63,6 +63,9 @@ func (r *Refused) Error() string { return r.Message }
 // Taker gets each camera's source whenever it may be another. It must not block.
 type Taker interface {
 	Take(Camera)
+	// Retry: its owner has just changed the camera, so that what was refused before may
+	// be tried again.
+	Retry(camera string)
 	Remove(camera string)
 }
 
@@ -94,6 +97,7 @@ type camera struct {
 	asked  time.Time
 	asking bool
 	again  bool // somebody wants to know while a question is under way
+	fresh  bool // its owner has changed it, and it was not asked about since
 	tries  int
 }
 
@@ -130,8 +134,9 @@ func (s *Sources) Apply(wishes []Wish) {
 			}
 			c = &camera{due: s.o.Now()}
 		case c.wish.Settings != w.Settings:
-			// The plugin hears of them at the same time; Configured asks again when it has.
-			c.due, c.tries = s.o.Now(), 0
+			// The plugin hears of them at the same time, and Configured tells when it has
+			// taken them. One that does not take them is asked all the same.
+			c.due, c.tries, c.fresh = s.o.Now().Add(rest), 0, true
 		}
 		c.wish = w
 		next[w.Camera] = c
@@ -274,6 +279,10 @@ func (s *Sources) ask(ctx context.Context, c *camera) {
 	}
 	c.tries = 0
 	s.take(c, d)
+	if c.fresh && c.err == nil {
+		c.fresh = false
+		s.o.Taker.Retry(w.Camera)
+	}
 }
 
 // unanswered keeps what there was and plans the next question.

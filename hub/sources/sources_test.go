@@ -21,6 +21,7 @@ type house struct {
 	secrets map[string]string
 	taken   []Camera
 	removed []string
+	retried []string
 }
 
 func (h *house) ask(_ context.Context, plugin, camera string) (*pb.SourceDescriptor, error) {
@@ -43,6 +44,12 @@ func (h *house) Take(c Camera) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.taken = append(h.taken, c)
+}
+
+func (h *house) Retry(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.retried = append(h.retried, id)
 }
 
 func (h *house) Remove(id string) {
@@ -303,5 +310,43 @@ func TestPushOnDemand(t *testing.T) {
 		after(0, "yard/main true event", "somebody new")
 		cancel()
 		<-done
+	})
+}
+
+// What a camera has refused may be tried again when its owner has changed it, once
+// the plugin knows.
+func TestAnOwnersEditIsATryMore(t *testing.T) {
+	h := &house{secrets: map[string]string{"yard": "x"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
+	run(t, h, func(s *Sources) {
+		w := yard()
+		s.Apply([]Wish{w})
+		synctest.Wait()
+		s.Apply([]Wish{w})
+		s.Configured("rtsp")
+		s.Again("yard")
+		synctest.Wait()
+		if len(h.retried) != 0 {
+			t.Errorf("retried %v without a change", h.retried)
+		}
+		asks := h.asks()
+		w.Settings = "2"
+		s.Apply([]Wish{w})
+		synctest.Wait()
+		if h.asks() != asks || len(h.retried) != 0 {
+			t.Error("asked before the plugin knows")
+		}
+		s.Configured("rtsp")
+		synctest.Wait()
+		if len(h.retried) != 1 {
+			t.Errorf("retried %v after the change", h.retried)
+		}
+		// A plugin that refuses the new settings is not configured; it is asked all the same.
+		w.Settings = "3"
+		s.Apply([]Wish{w})
+		time.Sleep(rest)
+		synctest.Wait()
+		if len(h.retried) != 2 {
+			t.Errorf("retried %v after the second change", h.retried)
+		}
 	})
 }
