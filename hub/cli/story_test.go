@@ -45,6 +45,7 @@ const lookEvery = 50 * time.Millisecond
 //	grab NAME PATTERN       put what the group matches in stdout into $NAME
 //	code N CMD ARGS         CMD ends with that exit code
 //	web STATUS METHOD URL [BODY]  a browser with the script's cookies asks
+//	bearer TOKEN STATUS METHOD URL [BODY]  a program with that token asks
 //	forget                  it has no cookies any more
 //	newer FILE              a database as a newer Porchlight would leave it
 //	stranger N ARGS         another user of the machine runs porchlight: exit code N
@@ -76,7 +77,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub": startHub, "stop": stopHub, "until": until, "json": readsJSON, "plugin": awaitPlugin,
-			"signal": sendSignal, "equal": equal, "expand": expand, "taken": takePort, "codes": everyCode, "grab": grab, "code": exitsWith, "web": browse, "forget": forget, "newer": makeNewer, "clock": clock, "stranger": asStranger,
+			"signal": sendSignal, "equal": equal, "expand": expand, "taken": takePort, "codes": everyCode, "grab": grab, "code": exitsWith, "web": browse, "bearer": bear, "forget": forget, "newer": makeNewer, "clock": clock, "stranger": asStranger,
 		},
 	})
 }
@@ -339,12 +340,27 @@ func browse(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: web STATUS METHOD URL [BODY]")
 	}
-	c := &http.Client{Jar: ts.Value(jar{}).(*browser).cookies, Timeout: hubtest.Within,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	ask(ts, &http.Client{Jar: ts.Value(jar{}).(*browser).cookies}, "", args)
+}
+
+func bear(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: bearer TOKEN STATUS METHOD URL [BODY]")
+	}
+	ask(ts, &http.Client{}, args[0], args[1:])
+}
+
+// ask prints status, location and body of the answer; it fails for another status.
+func ask(ts *testscript.TestScript, c *http.Client, token string, args []string) {
+	c.Timeout = hubtest.Within
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r, err := http.NewRequest(args[1], args[2], strings.NewReader(strings.Join(args[3:], " ")))
 	ts.Check(err)
 	if len(args) > 3 {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	res, err := c.Do(r)
 	ts.Check(err)
