@@ -38,12 +38,21 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &invalid):
 		return exitConfig
-	case errors.Is(err, fs.ErrPermission), errors.As(err, &coded) && coded.Code() == "E-ACCESS-FORBIDDEN":
+	case errors.Is(err, fs.ErrPermission), errors.As(err, &coded) && refusal(coded.Code()):
 		return exitPermission
 	case errors.As(err, &coded) && coded.Code() == "E-CLI-NOT-RUNNING":
 		return exitNotReachable
 	}
 	return exitRuntime
+}
+
+// refusal tells whether a code says that somebody may not.
+func refusal(code string) bool {
+	switch code {
+	case "E-ACCESS-FORBIDDEN", "E-TOKEN-WRONG", "E-TOKEN-EXPIRED", "E-TOKEN-SCOPE", "E-TOKEN-CAMERAS", "E-TOKEN-PERSON":
+		return true
+	}
+	return false
 }
 
 // notAllowed: the hub's socket is there for its own user only.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -52,6 +51,7 @@ func (e saidError) Unwrap() error { return e.error }
 // globals are the flags that every command has.
 type globals struct {
 	config string
+	url    string
 	json   bool
 }
 
@@ -68,6 +68,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&g.config, "config", "", "the YAML file (default ./porchlight.yaml where it exists)")
 	root.PersistentFlags().String("data-dir", "", "where the hub keeps its data (default: what the config says)")
+	root.PersistentFlags().StringVar(&g.url, "url", "", "ask a hub elsewhere, by its address, with the token in "+tokenVariable+" (default: "+urlVariable+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	run := runCommand(g)
 	root.RunE = run.RunE
@@ -145,17 +146,10 @@ func dataDir(file string, o config.Options) string {
 	return config.DataDir(file, o)
 }
 
-// withHub runs f with a connection to the running hub's admin socket.
+// withHub runs f with a connection to the running hub.
 func (g *globals) withHub(f func(ctx context.Context, cmd *cobra.Command, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		dir, err := g.findDataDir(cmd.Flags())
-		if err != nil {
-			return err
-		}
-		c, err := client.Dial(cmd.Context(), dir)
-		if errors.Is(err, fs.ErrPermission) {
-			return &notAllowed{dir, err}
-		}
+		c, err := g.dial(cmd)
 		if err != nil {
 			return err
 		}

@@ -23,19 +23,28 @@ const (
 	dialTime  = 3 * time.Second
 )
 
-// NotRunning says that no hub answers on the data folder.
+// NotRunning says that no hub answers on the data folder, or at the address.
 type NotRunning struct {
 	DataDir string
+	Address string // of a hub elsewhere; DataDir is empty then
 	cause   error
 }
 
-func (e *NotRunning) Error() string { return "no hub runs on " + e.DataDir }
+func (e *NotRunning) Error() string {
+	if e.Address != "" {
+		return "no hub answers at " + e.Address
+	}
+	return "no hub runs on " + e.DataDir
+}
 
 // Code names the error.
 func (e *NotRunning) Code() string { return "E-CLI-NOT-RUNNING" }
 
 // Hint says how to mend it.
 func (e *NotRunning) Hint() string {
+	if e.Address != "" {
+		return "Open that address in a browser of this machine; a hub listens on other addresses than loopback only where its config says so."
+	}
 	return "Start it with `porchlight run`, or name its config with --config so that its data folder is found."
 }
 
@@ -45,7 +54,9 @@ func (e *NotRunning) Unwrap() error { return e.cause }
 // Client of one hub. Safe for concurrent use.
 type Client struct {
 	http    *http.Client
-	dataDir string
+	base    string
+	dataDir string // of the hub on this machine
+	token   string // for one elsewhere
 }
 
 // Dial finds the hub that runs on dataDir and asks it for a sign of life.
@@ -55,7 +66,7 @@ func Dial(ctx context.Context, dataDir string) (*Client, error) {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: dialTime}
-	c := &Client{dataDir: dataDir, http: &http.Client{Transport: &http.Transport{
+	c := &Client{base: "http://porchlight", dataDir: dataDir, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		},
@@ -74,7 +85,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // send asks and gives the answer's body, which the caller closes.
 func (c *Client) send(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://porchlight"+api.Prefix+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+api.Prefix+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("client: %s: %w", path, err)
 	}
@@ -84,15 +95,21 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
-			return nil, &NotRunning{c.dataDir, err}
+			if c.dataDir != "" {
+				return nil, &NotRunning{DataDir: c.dataDir, cause: err}
+			}
+			return nil, &NotRunning{Address: c.base, cause: err}
 		}
 		return nil, fmt.Errorf("client: %s %s: %w", method, path, errors.Unwrap(err))
 	}
-	if res.StatusCode < 400 {
+	if res.StatusCode < http.StatusMultipleChoices {
 		return res, nil
 	}
 	defer res.Body.Close()
