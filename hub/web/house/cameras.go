@@ -76,7 +76,7 @@ func (c Devices) pulled() map[string][]pull.Status {
 func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 	out := api.Camera{
 		ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Known: d.Known, OfflineReason: d.OfflineReason,
-		LastSeen: d.LastSeen, LastEvent: d.LastEvent, Streams: []string{}, Talk: d.Talk, Button: d.Plugin == "", Sources: []api.Source{},
+		LastSeen: d.LastSeen, LastEvent: d.LastEvent, Streams: []string{}, Talk: d.Talk && d.Plugin != "", Button: d.Plugin == "", Sources: []api.Source{},
 	}
 	for _, name := range []string{"main", "sub"} {
 		stream, ok := c.Media.Lookup(d.ID, name)
