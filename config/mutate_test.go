@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -11,55 +12,69 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/porchlight-hub/porchlight/config/files"
 	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
-// mutation spoils one line and tells whether it could.
+// mutation spoils one line and tells at which column, empty if it cannot.
 type mutation struct {
 	name string
-	do   func(r *rand.Rand, line string) (string, bool)
+	do   func(r *rand.Rand, l keyed) (spoilt string, column int)
 }
 
-// keyLine is a line with a key of its own and maybe a plain value.
-var keyLine = regexp.MustCompile(`^( *)([a-z_]+):( .*)?$`)
+// keyed is a line with a key of its own and maybe a plain value.
+type keyed struct{ indent, key, value string }
+
+// keyAt and valueAt are the columns of the two, from 1.
+func (l keyed) keyAt() int   { return len(l.indent) + 1 }
+func (l keyed) valueAt() int { return len(l.indent) + len(l.key) + 3 }
+
+// with is the line with another value.
+func (l keyed) with(value string) string { return l.indent + l.key + ": " + value }
+
+var keyLine = regexp.MustCompile(`^( *)([a-z_]+):(?: (.*))?$`)
 
 func mutations() []mutation {
-	onKey := func(f func(r *rand.Rand, m []string) string) func(*rand.Rand, string) (string, bool) {
-		return func(r *rand.Rand, line string) (string, bool) {
-			m := keyLine.FindStringSubmatch(line)
-			if m == nil {
-				return "", false
+	key := func(f func(r *rand.Rand, key string) string) func(*rand.Rand, keyed) (string, int) {
+		return func(r *rand.Rand, l keyed) (string, int) {
+			at := l.keyAt()
+			l.key = f(r, l.key)
+			return l.with(l.value), at
+		}
+	}
+	value := func(text string, more int) func(*rand.Rand, keyed) (string, int) {
+		return func(_ *rand.Rand, l keyed) (string, int) { return l.with(text), l.valueAt() + more }
+	}
+	leaf := func(f func(l keyed) (string, int)) func(*rand.Rand, keyed) (string, int) {
+		return func(_ *rand.Rand, l keyed) (string, int) {
+			if l.value == "" {
+				return "", 0
 			}
-			out := f(r, m)
-			return out, out != ""
+			return f(l)
 		}
 	}
 	return []mutation{
-		{"a letter of the key doubled", onKey(func(r *rand.Rand, m []string) string {
-			i := r.IntN(len(m[2]))
-			return m[1] + m[2][:i] + m[2][i:i+1] + m[2][i:] + ":" + m[3]
+		{"a letter of the key doubled", key(func(r *rand.Rand, key string) string {
+			i := r.IntN(len(key))
+			return key[:i] + key[i:i+1] + key[i:]
 		})},
-		{"a letter of the key changed to q", onKey(func(r *rand.Rand, m []string) string {
-			i := r.IntN(len(m[2]))
-			return m[1] + m[2][:i] + "q" + m[2][i+1:] + ":" + m[3]
+		{"a letter of the key changed to q", key(func(r *rand.Rand, key string) string {
+			i := r.IntN(len(key))
+			return key[:i] + "q" + key[i+1:]
 		})},
-		{"an unknown sign before the key", onKey(func(_ *rand.Rand, m []string) string { return m[1] + "%" + m[2] + ":" + m[3] })},
-		{"a bracket that closes nothing", onKey(func(_ *rand.Rand, m []string) string { return m[1] + m[2] + ": ]" })},
-		{"a tag", onKey(func(_ *rand.Rand, m []string) string { return m[1] + m[2] + ": !secret x" })},
-		{"an unknown alias", onKey(func(_ *rand.Rand, m []string) string {
-			if strings.TrimSpace(m[3]) == "" {
-				return ""
-			}
-			return m[1] + m[2] + ": *nowhere"
+		{"a letter of the key left out", key(func(r *rand.Rand, key string) string {
+			i := r.IntN(len(key))
+			return key[:i] + key[i+1:] + "q"
 		})},
-		{"a control character", onKey(func(_ *rand.Rand, m []string) string { return m[1] + m[2] + ": a\x07b" })},
-		{"a byte that is not UTF-8", onKey(func(_ *rand.Rand, m []string) string { return m[1] + m[2] + ": a\xffb" })},
-		{"the line twice", onKey(func(_ *rand.Rand, m []string) string {
-			if strings.TrimSpace(m[3]) == "" {
-				return ""
-			}
-			return m[0] + "\n" + m[0]
-		})},
+		{"an unknown sign before the key", key(func(_ *rand.Rand, key string) string { return "%" + key })},
+		{"a bracket that closes nothing", value("]", 0)},
+		{"a tag", value("!secret x", 0)},
+		{"a control character", value("a\x07b", 1)},
+		{"a byte that is not UTF-8", value("a\xffb", 1)},
+		{"a quote that is never closed", value(`"abc`, 0)},
+		{"an unknown alias", leaf(func(l keyed) (string, int) { return l.with("*nowhere"), l.valueAt() })},
+		{"a block in the place of a value", leaf(func(l keyed) (string, int) { return l.with("{q: 1}"), l.valueAt() })},
+		{"the line twice", leaf(func(l keyed) (string, int) { return l.with(l.value) + "\n" + l.with(l.value), l.keyAt() })},
 	}
 }
 
@@ -73,6 +88,33 @@ func goodBlock(t testing.TB) string {
 	}
 	delete(c.Plugins, "mybell") // nobody here knows which keys its config and permissions have
 	return "# é: a line of two-byte signs before all\n" + string(c.Effective())
+}
+
+// goodHouse is a good configuration of three files, as lines by path.
+func goodHouse(t testing.TB) map[string][]string {
+	t.Helper()
+	parts := map[string][]string{}
+	path := "/house/porchlight.yaml"
+	for line := range strings.SplitSeq(strings.TrimSpace(goodBlock(t)), "\n") {
+		switch line {
+		case "plugins:":
+			path = "/house/conf.d/plugins.yaml"
+		case "cameras:":
+			path = "/house/conf.d/cameras.yaml"
+		}
+		parts[path] = append(parts[path], line)
+	}
+	main := "/house/porchlight.yaml"
+	parts[main] = append(parts[main], "include: [conf.d/*.yaml]")
+	return parts
+}
+
+func kept(parts map[string][]string) files.Kept {
+	k := files.Kept{Files: map[string][]byte{}}
+	for path, lines := range parts {
+		k.Files[path] = []byte(strings.Join(lines, "\n") + "\n")
+	}
+	return k
 }
 
 // isID tells that a line opens an entry, whose name is the owner's choice.
@@ -91,27 +133,44 @@ func isID(lines []string, i int) bool {
 	return false
 }
 
-// TestMutationsAreToldAtTheirLine spoils one line of a good file, 200 times over.
-func TestMutationsAreToldAtTheirLine(t *testing.T) {
+// TestMutationsAreToldAtTheirPlace spoils one line of a good configuration, 200 times
+// over: no configuration comes of it, and the first problem stands at the line and
+// column that were spoilt, in the file that was.
+func TestMutationsAreToldAtTheirPlace(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
-	good := goodBlock(t)
-	lines := strings.Split(strings.TrimSpace(good), "\n")
+	good := goodHouse(t)
 	own, opts := ownSchema(), testOptions()
+	opts.disk = kept(good)
+	main := "/house/porchlight.yaml"
+	if c, problems := Load(main, opts); c == nil || len(problems) > 0 {
+		t.Fatal(Text(problems, ""))
+	}
+	paths := IDs(good)
 	for n := 0; n < 200; {
-		i := r.IntN(len(lines))
-		m := mutations()[r.IntN(len(mutations()))]
-		spoilt, ok := m.do(r, lines[i])
-		if !ok || spoilt == lines[i] || isID(lines, i) {
+		path := paths[r.IntN(len(paths))]
+		lines := good[path]
+		i, m := r.IntN(len(lines)), mutations()[r.IntN(len(mutations()))]
+		found := keyLine.FindStringSubmatch(lines[i])
+		if found == nil || isID(lines, i) || found[2] == "include" {
+			continue
+		}
+		spoilt, column := m.do(r, keyed{found[1], found[2], found[3]})
+		if column == 0 || strings.TrimSpace(spoilt) == strings.TrimSpace(lines[i]) {
 			continue
 		}
 		n++
-		src := strings.Join(slices.Concat(lines[:i], []string{spoilt}, lines[i+1:]), "\n")
-		want := i + 1 + strings.Count(spoilt, "\n")
-		c, problems := parseWith(own, "porchlight.yaml", []byte(src), opts)
-		if c != nil || !slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error && p.Line == want }) {
-			t.Errorf("%s in line %d: %q: told\n%s", m.name, want, spoilt, Text(problems, ""))
+		house := maps.Clone(good)
+		house[path] = slices.Concat(lines[:i], []string{spoilt}, lines[i+1:])
+		opts.disk = kept(house)
+		want := Position{File: path, Line: i + 1 + strings.Count(spoilt, "\n"), Column: column}
+		src, _ := opts.disk.Read(main)
+		c, problems := parseWith(own, main, src, opts)
+		if c != nil || !slices.ContainsFunc(problems, func(p Problem) bool {
+			return p.Severity == Error && Position{File: p.File, Line: p.Line, Column: p.Column} == want
+		}) {
+			t.Errorf("%s at %s: %q: told\n%s", m.name, want, spoilt, Text(problems, ""))
 		}
 	}
 }
@@ -138,39 +197,83 @@ func TestMutationsNeverPanic(t *testing.T) {
 	}
 }
 
-// TestOneWrongLetterSuggestsTheKey goes through every key of the format.
+// oneWrong lists what becomes of a word by one wrong letter at a place.
+func oneWrong(word string, at int) []string {
+	out := []string{word[:at] + "q" + word[at+1:], word[:at] + word[at+1:], word[:at+1] + word[at:], word[:at] + "z" + word[at:]}
+	if at+1 < len(word) {
+		out = append(out, word[:at]+word[at+1:at+2]+word[at:at+1]+word[at+2:])
+	}
+	return out
+}
+
+// TestOneWrongLetterSuggestsTheKey goes through every key of the format and of the
+// plugins' schemas, every place in it and every kind of slip.
 func TestOneWrongLetterSuggestsTheKey(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 7))
 	root, faults := tree.Read("x", goodBlock(t)+"\n")
 	if root == nil {
 		t.Fatal(faults)
 	}
 	own, opts := ownSchema(), testOptions()
 	tried := 0
+	decides := func(key string) bool { return key == "plugin" || key == "builtin" } // which other keys there are
+	spoil := func(n *tree.Node, path []string, at, slip int, deciding bool) {
+		spoilt, meant := *n, map[string]string{}
+		spoilt.Entries = slices.Clone(n.Entries)
+		for i, e := range n.Entries {
+			if decides(e.Key) != deciding || at >= len(e.Key) || slip >= len(oneWrong(e.Key, at)) {
+				continue
+			}
+			wrong := oneWrong(e.Key, at)[slip]
+			if wrong == e.Key || wrong == "" || meant[wrong] != "" || n.Entry(wrong) != nil {
+				continue
+			}
+			meant[wrong], spoilt.Entries[i].Key = e.Key, wrong
+		}
+		if len(meant) == 0 {
+			return
+		}
+		tried += len(meant)
+		_, problems := parseWith(own, "x", tree.Write(replace(root, path, &spoilt), nil), opts)
+		for _, p := range problems {
+			wrong := p.Path[strings.LastIndex(p.Path, ".")+1:]
+			if p.Code == "E-CFG-UNKNOWN-KEY" && p.Suggestion == meant[wrong] {
+				delete(meant, wrong)
+			}
+		}
+		for wrong, key := range meant {
+			t.Errorf("%s.%s is not told to be %s", strings.Join(path, "."), wrong, key)
+		}
+	}
+	done := map[string]bool{} // blocks of the same form
 	var walk func(n *tree.Node, path []string)
 	walk = func(n *tree.Node, path []string) {
-		for i, e := range n.Entries {
-			owners := len(path) == 1 && slices.Contains([]string{"plugins", "cameras", "chimes"}, path[0])
-			if !owners {
-				tried++
-				at := r.IntN(len(e.Key))
-				wrong := e.Key[:at] + "q" + e.Key[at+1:]
-				spoilt := *n
-				spoilt.Entries = slices.Clone(n.Entries)
-				spoilt.Entries[i].Key = wrong
-				src := tree.Write(replace(root, path, &spoilt), nil)
-				_, problems := parseWith(own, "x", src, opts)
-				if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Code == "E-CFG-UNKNOWN-KEY" && p.Suggestion == e.Key }) {
-					t.Errorf("%s.%s is not told to be %s:\n%s", strings.Join(path, "."), wrong, e.Key, Text(problems, ""))
+		owners := len(path) == 1 && slices.Contains([]string{"plugins", "cameras", "chimes"}, path[0])
+		form := fmt.Sprint(len(path), path[:min(1, len(path))], keysOf(n))
+		if !owners && !done[form] {
+			done[form] = true
+			for at := range 17 { // the longest key
+				for slip := range 5 {
+					spoil(n, path, at, slip, false)
+					spoil(n, path, at, slip, true)
 				}
 			}
+		}
+		for _, e := range n.Entries {
 			walk(e.Value, append(slices.Clone(path), e.Key))
 		}
 	}
 	walk(root, nil)
-	if tried < 60 {
-		t.Errorf("only %d keys were tried", tried)
+	t.Logf("%d slips", tried)
+	if tried < 2000 {
+		t.Errorf("only %d slips were tried", tried)
 	}
+}
+
+func keysOf(n *tree.Node) (keys []string) {
+	for _, e := range n.Entries {
+		keys = append(keys, e.Key)
+	}
+	return keys
 }
 
 // replace gives a copy of a tree with another block at path.
@@ -322,6 +425,7 @@ func FuzzParse(f *testing.F) {
 	}
 	own := ownSchema()
 	opts := testOptions()
+	opts.disk = files.Kept{}
 	f.Fuzz(func(t *testing.T, src string) {
 		c, problems := parseWith(own, "porchlight.yaml", []byte(src), opts)
 		lines := strings.Count(strings.ReplaceAll(strings.ReplaceAll(src, "\r\n", "\n"), "\r", "\n"), "\n") + 1
@@ -340,6 +444,51 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		again, problems := parseWith(own, "porchlight.yaml", c.Effective(), opts)
+		if again == nil {
+			t.Fatalf("what is shown does not read back:\n%s\n%s", c.Effective(), Text(problems, ""))
+		}
+	})
+}
+
+// FuzzFiles: a main file, one that it includes, and the secrets.
+func FuzzFiles(f *testing.F) {
+	f.Add(string(example(f)), "cameras: {a: {plugin: demo, rotate: 90}}\n", "front_door: hunter2\n")
+	f.Add("version: 1\ninclude: [a.yaml, conf.d/*.yaml, \"[\"]\ncameras: {a: {source: {url: secret://u}}}\n", "include: [../porchlight.yaml]\n", "u: rtsp://hunter2\n")
+	f.Add("include: [conf.d/a.yaml]\nhub: {name: env://N, log:}\n", "hub: {log: {level: debug}, name: x}\nversion: 2\n", "a: [x]\n")
+	f.Add("hub: {name: file:///house/secrets.yaml}\n", "#\n", "a: \"\n")
+	f.Add("cameras: &c {a: {plugin: demo}}\ninclude: [conf.d/*.yaml]\n", "cameras: {<<: {b: {plugin: demo}}}\n", "a: b\na: c\n")
+	own := ownSchema()
+	opts := testOptions()
+	f.Fuzz(func(t *testing.T, main, part, secrets string) {
+		const path = "/house/porchlight.yaml"
+		texts := map[string]string{path: main, "/house/conf.d/a.yaml": part, "/house/secrets.yaml": secrets}
+		disk := files.Kept{Files: map[string][]byte{}, Vars: map[string]string{"N": "3"}}
+		lines := map[string]int{}
+		for name, text := range texts {
+			disk.Files[name] = []byte(text)
+			lines[name] = strings.Count(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"), "\n") + 1
+		}
+		opts.disk = disk
+		c, problems := parseWith(own, path, []byte(main), opts)
+		for _, p := range problems {
+			if n, known := lines[p.File]; !known || p.Line < 1 || p.Line > n || p.Column < 1 || p.Message == "" || p.Code == "" {
+				t.Errorf("a problem without its place: %+v", p)
+			}
+		}
+		if n, _ := Count(problems); (c == nil) != (n > 0) {
+			t.Errorf("configuration %t, errors %d", c != nil, n)
+		}
+		if _, err := MaskedFiles(path, opts); err != nil {
+			t.Error(err)
+		}
+		Watched(path, opts)
+		if c == nil {
+			return
+		}
+		if again, problems := c.Again(opts); again == nil || !again.Same(c) || !Compare(c, again).Empty() {
+			t.Errorf("the same bytes are another configuration: %s", Text(problems, ""))
+		}
+		again, problems := parseWith(own, path, c.Effective(), opts)
 		if again == nil {
 			t.Fatalf("what is shown does not read back:\n%s\n%s", c.Effective(), Text(problems, ""))
 		}

@@ -120,8 +120,8 @@ func (s *Schema) failure(n *tree.Node, base string, leaf *jsonschema.ValidationE
 		return nil // "key:" with nothing behind it is a key that was not set
 	}
 	pos, width := at.Pos, at.Width()
-	if len(at.Entries)+len(at.Items) > 0 && e != nil {
-		pos, width = e.Pos, utf8.RuneCountInString(e.Key) // a whole block: the caret stands under its key
+	if len(at.Entries)+len(at.Items) > 0 && e != nil && at.Pos.Line != e.Pos.Line {
+		pos, width = e.Pos, utf8.RuneCountInString(e.Key) // a block of lines: the caret stands under its key
 	}
 	if path == "" {
 		path = "the file"

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -144,6 +145,9 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 	}
 	r := []rune(line)
 	indent := len(r) - len([]rune(strings.TrimLeft(line, " \t")))
+	if indent == len(r) {
+		return "", caret
+	}
 	if i > 0 && words[i-1].Secret && (len(here) == 0 || indent < len(r) && here[0].col-1 > indent && !strings.ContainsRune("{[-?!&", r[indent])) {
 		// The line goes on with a secret that began above it.
 		return strings.Repeat(" ", indent) + hidden, min(caret, indent)
@@ -158,7 +162,7 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 		if caret <= start && shown < 0 {
 			shown = len(out) + max(caret-at, 0)
 		}
-		out = append(out, r[at:start]...)
+		out = append(out, []rune(signs(string(r[at:start])))...)
 		end := len(r)
 		if k+1 < len(here) {
 			end = min(max(here[k+1].col-1, start), len(r))
@@ -181,7 +185,23 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 	if c := strings.Index(rest, "#"); c >= 0 {
 		rest = rest[:c]
 	}
+	if len(here) > 0 {
+		rest = signs(rest)
+	}
 	return strings.TrimRight(string(out)+rest, " \t"), shown
+}
+
+// sign is what may stand between and behind words: brackets, the marks of lists, blocks,
+// anchors and tags, and one word that an alias repeats.
+var sign = regexp.MustCompile(`^([\s{}\[\],:?<-]|[|>][0-9+-]*|[&*!][^\s,\[\]{}]*)*$`)
+
+// signs hides what is more than signs: a word that nobody accounts for.
+func signs(s string) string {
+	if sign.MatchString(s) {
+		return s
+	}
+	lead := s[:len(s)-len(strings.TrimLeft(s, " \t:-[{,"))]
+	return lead + hidden
 }
 
 // wordEnd is the length of the word at the start of r: a quoted one up to its

@@ -119,7 +119,7 @@ func (r *reader) parse(src string) (root *Node, err error) {
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		r.syntax(err)
+		r.syntax(err, tokens)
 		return nil, errStop
 	}
 	var body ast.Node
@@ -185,13 +185,17 @@ func (r *reader) at(t *token.Token) Position {
 
 // syntax says in our words what the YAML parser stumbled over: its own text may
 // quote the value, which may be a password.
-func (r *reader) syntax(err error) {
+func (r *reader) syntax(err error, tokens token.Tokens) {
 	var se *yaml.SyntaxError
 	if !errors.As(err, &se) {
 		r.add(Position{File: r.file, Line: 1, Column: 1}, 1, "E-CFG-SYNTAX", "this is not YAML")
 		return
 	}
 	p := r.at(se.Token)
+	if q := swallowed(tokens, se.Token); q != nil {
+		r.add(r.at(q), 1, "E-CFG-SYNTAX", "a quote opens here and is closed by the next one only, in line %d", q.Position.Line+strings.Count(strings.TrimSpace(q.Origin), "\n"))
+		return
+	}
 	says := "YAML does not allow this here; look at the indentation and at missing colons or quotes in this line and the one before"
 	for _, m := range []struct{ has, say string }{
 		{"double-quoted", `a " opens here and is never closed`},
@@ -224,6 +228,24 @@ func (r *reader) syntax(err error) {
 	r.add(p, 1, "E-CFG-SYNTAX", "%s", says)
 }
 
+// keyInText is a line that was meant as a key.
+var keyInText = regexp.MustCompile(`\n *(- )?[A-Za-z_][A-Za-z0-9_]*:([ \n]|$)`)
+
+// swallowed finds a quoted text before the place of an error that runs over whole keys:
+// its closing quote was forgotten, and the next one in the file closed it.
+func swallowed(tokens token.Tokens, stop *token.Token) *token.Token {
+	var last *token.Token
+	for _, t := range tokens {
+		if stop != nil && t.Position.Offset > stop.Position.Offset {
+			break
+		}
+		if (t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType) && keyInText.MatchString(t.Origin) {
+			last = t
+		}
+	}
+	return last
+}
+
 // value turns one AST node into ours.
 func (r *reader) value(n ast.Node, depth int) (*Node, error) {
 	if r.nodes++; r.nodes > maxNodes || depth > MaxDepth {
@@ -245,7 +267,7 @@ func (r *reader) value(n ast.Node, depth int) (*Node, error) {
 	case *ast.FloatNode:
 		r.number(out, v.Token, strconv.FormatFloat(v.Value, 'g', -1, 64))
 	case *ast.StringNode:
-		out.Kind, out.Text = Text, v.Value
+		out.Kind, out.Text, out.Pos = Text, v.Value, r.start(v.Token)
 	case *ast.LiteralNode:
 		out.Kind, out.Text = Text, v.Value.Value
 	case *ast.InfinityNode, *ast.NanNode:
@@ -280,6 +302,27 @@ func (r *reader) value(n ast.Node, depth int) (*Node, error) {
 		return nil, errStop
 	}
 	return out, nil
+}
+
+// start is the place where a text of several lines begins: the scanner sometimes
+// gives that of its last line.
+func (r *reader) start(t *token.Token) Position {
+	p := r.at(t)
+	text := strings.TrimSpace(t.Origin)
+	if t.Type != token.StringType || !strings.Contains(text, "\n") {
+		return p
+	}
+	first := strings.TrimSpace(firstLine(text))
+	for line := p.Line; line > 0 && line >= p.Line-strings.Count(text, "\n"); line-- {
+		here := r.lines[line-1]
+		if line == p.Line && strings.HasPrefix(string([]rune(here)[min(p.Column-1, utf8.RuneCountInString(here)):]), first) {
+			return p
+		}
+		if i := strings.LastIndex(here, first); i >= 0 && line < p.Line {
+			return Position{File: r.file, Line: line, Column: utf8.RuneCountInString(here[:i]) + 1}
+		}
+	}
+	return p
 }
 
 // number keeps what looks like a code (00102003, 1_000) as text: an owner means

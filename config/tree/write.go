@@ -85,8 +85,7 @@ func inline(n *Node) string {
 // key quotes what is not one plain word.
 func key(s string) string {
 	if strings.ContainsAny(s, " :.+") {
-		b, _ := json.Marshal(s) // a string always marshals
-		return string(b)
+		return quoted(s)
 	}
 	return scalar(s)
 }
@@ -100,8 +99,21 @@ func scalar(s string) string {
 			return s
 		}
 	}
+	return quoted(s)
+}
+
+// quoted is text in double quotes, with the signs that Normal refuses written out.
+func quoted(s string) string {
 	b, _ := json.Marshal(s) // a string always marshals
-	return string(b)
+	var out strings.Builder
+	for _, r := range string(b) {
+		if r >= 0x7f && r < 0xa0 || r == '\ufeff' {
+			fmt.Fprintf(&out, "\\u%04x", r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }
 
 // MarshalJSON writes a tree with its keys in their order.
