@@ -5,6 +5,6 @@
 //
 // It is a module of its own, so that its peers are nobody else's dependencies. Start
 // it by `make bench` (`make bench QUICK=1`: a minute, only printed). Read main.go,
-// then a row: hop.go, chime.go, flood.go, start.go, live.go, build.go. What runs
+// then a row: hop.go, chime.go, flood.go, start.go, live.go, cameras.go, build.go. What runs
 // inside the measured processes is in part, plugin and peer.
 package main

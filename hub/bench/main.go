@@ -27,7 +27,7 @@ func main() {
 	root := flag.String("root", "../..", "the repository")
 	out := flag.String("out", "", "file to write; empty: standard output")
 	quick := flag.Bool("quick", false, "a minute's run, whose figures are rough")
-	only := flag.String("only", "", "one of: hop, chime, flood, start, live, build")
+	only := flag.String("only", "", "one of: hop, chime, flood, start, live, cameras, build")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -60,7 +60,7 @@ func run(ctx context.Context, root, out, only string, quick bool) error {
 	for _, row := range []struct {
 		name string
 		run  func() error
-	}{{"start", b.start}, {"hop", b.hop}, {"chime", b.chime}, {"flood", b.flood}, {"live", b.live}, {"build", b.cold}} {
+	}{{"start", b.start}, {"hop", b.hop}, {"chime", b.chime}, {"flood", b.flood}, {"live", b.live}, {"cameras", b.cameras}, {"build", b.cold}} {
 		if only != "" && only != row.name {
 			continue
 		}

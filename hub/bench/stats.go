@@ -27,3 +27,21 @@ func (t times) at(q float64) time.Duration {
 
 func (t times) p50() time.Duration { return t.at(0.5) }
 func (t times) p99() time.Duration { return t.at(0.99) }
+
+func (t times) mean() time.Duration {
+	if len(t) == 0 {
+		return 0
+	}
+	sum := time.Duration(0)
+	for _, d := range t {
+		sum += d
+	}
+	return sum / time.Duration(len(t))
+}
+
+func median(x []float64) float64 {
+	if len(x) == 0 {
+		return none
+	}
+	return slices.Sorted(slices.Values(x))[len(x)/2]
+}

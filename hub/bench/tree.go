@@ -104,3 +104,22 @@ func cpuTime(pid int) time.Duration {
 	}
 	return sum
 }
+
+// treePSS is the memory of a process and all that descend from it, in MB.
+func treePSS(root int) (float64, error) {
+	all, err := tree(root)
+	sum := int64(0)
+	for _, p := range all {
+		sum += p.pss
+	}
+	return float64(sum) / 1e6, err
+}
+
+// treeCPU is the processor time of a process and all that descend from it.
+func treeCPU(root int) (sum time.Duration, err error) {
+	all, err := tree(root)
+	for _, p := range all {
+		sum += p.cpu
+	}
+	return sum, err
+}

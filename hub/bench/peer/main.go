@@ -20,7 +20,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < need(args) {
-		return fmt.Errorf("jetstream DIR SYNC | relay KIND SOCKET | fan BYTES | part CONTROL NAME BUS…")
+		return fmt.Errorf("jetstream DIR SYNC | relay KIND SOCKET | fan BYTES | cameras NAME=FILM… | pull URL… | part CONTROL NAME BUS…")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -35,6 +35,10 @@ func run(args []string) error {
 		return relay(ctx, args[1], args[2])
 	case "fan":
 		return fan(ctx, args[1])
+	case "cameras":
+		return cameras(ctx, args[1:])
+	case "pull":
+		return pull(ctx, args[1:])
 	case "part":
 		return serve(ctx, args[1], args[2], args[3:])
 	}
@@ -43,7 +47,7 @@ func run(args []string) error {
 
 // need is how many words the command has at least, itself included.
 func need(args []string) int {
-	if len(args) > 0 && args[0] == "fan" {
+	if len(args) > 0 && (args[0] == "fan" || args[0] == "cameras" || args[0] == "pull") {
 		return 2
 	}
 	return 3
