@@ -306,9 +306,9 @@ func (p *plugin) Action(_ context.Context, c sdk.ActionCall) (json.RawMessage, e
 	}
 	var out []entry
 	for _, x := range presets() {
-		main, sub, snapshot, err := x.filled("HOST", 0, map[bool]string{true: "NAME"}[x.Alias != ""])
-		if err != nil {
-			return nil, err
+		main, sub, snapshot, bad := x.filled("HOST", 0, map[bool]string{true: "NAME"}[x.Alias != ""])
+		if bad != nil {
+			return nil, bad
 		}
 		out = append(out, entry{x.Name, x.Title, main, sub, snapshot, x.Alias, x.Note})
 	}

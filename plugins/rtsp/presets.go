@@ -76,14 +76,15 @@ const maxChannel = 256
 
 // filled are the URLs of a device at host. A port that the owner named is that of the
 // streams; pictures have their own.
-func (p preset) filled(host string, port int, channel string) (main, sub, snapshot string, err error) {
+func (p preset) filled(host string, port int, channel string) (main, sub, snapshot string, bad *problem) {
 	n := 1
 	switch {
 	case p.Alias != "" && channel == "":
-		return "", "", "", fmt.Errorf("preset %s needs channel: %s", p.Name, p.Alias)
+		return "", "", "", &problem{"channel", "is missing", "preset " + p.Name + " needs it: " + p.Alias}
 	case p.Alias == "" && channel != "":
+		var err error
 		if n, err = strconv.Atoi(channel); err != nil || n < 1 || n > maxChannel {
-			return "", "", "", fmt.Errorf("channel: want a number from 1 to %d", maxChannel)
+			return "", "", "", &problem{"channel", fmt.Sprintf("is no number from 1 to %d", maxChannel), "leave it out for a camera of its own; on a recorder it counts from 1"}
 		}
 	}
 	if channel == "" {

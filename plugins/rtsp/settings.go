@@ -120,9 +120,9 @@ func (s settings) plan() (plan, []problem) {
 	case s.URL == "" && s.Address == "":
 		add("url", "is missing", "write url: rtsp://192.168.1.40/path, or address and preset")
 	case s.URL == "":
-		var err error
+		var err *problem
 		if p.preset, p.main, subDefault, snapshotDefault, err = s.fromPreset(); err != nil {
-			bad = append(bad, asProblem(err))
+			bad = append(bad, *err)
 		}
 	default: // a preset beside url only says which brand it is
 		if _, ok := presetNamed(s.Preset); s.Preset != "" && !ok {
@@ -136,28 +136,20 @@ func (s settings) plan() (plan, []problem) {
 	return p, append(bad, s.rest(&p)...)
 }
 
-func asProblem(err error) problem {
-	var p problem
-	if errors.As(err, &p) {
-		return p
-	}
-	return problem{key: "channel", message: err.Error()}
-}
-
-func (s settings) fromPreset() (p preset, main, sub, snapshot string, err error) {
+func (s settings) fromPreset() (p preset, main, sub, snapshot string, bad *problem) {
 	p, ok := presetNamed(s.Preset)
 	switch {
 	case s.Preset == "":
-		return p, "", "", "", problem{"preset", "is missing", "say which brand: " + strings.Join(presetNames(), ", ") + "; or give the whole url"}
+		return p, "", "", "", &problem{"preset", "is missing", "say which brand: " + strings.Join(presetNames(), ", ") + "; or give the whole url"}
 	case !ok:
-		return p, "", "", "", problem{"preset", "is not known", "one of: " + strings.Join(presetNames(), ", ") + "; or give the whole url"}
+		return p, "", "", "", &problem{"preset", "is not known", "one of: " + strings.Join(presetNames(), ", ") + "; or give the whole url"}
 	}
 	host, port, err := splitAddress(s.Address)
 	if err != nil {
-		return p, "", "", "", problem{"address", err.Error(), "write 192.168.1.40, or a name; what stands behind a colon is the port"}
+		return p, "", "", "", &problem{"address", err.Error(), "write 192.168.1.40, or a name; what stands behind a colon is the port"}
 	}
-	main, sub, snapshot, err = p.filled(host, port, string(s.Channel))
-	return p, main, sub, snapshot, err
+	main, sub, snapshot, bad = p.filled(host, port, string(s.Channel))
+	return p, main, sub, snapshot, bad
 }
 
 // splitAddress takes an IP address or a name, with or without a port; the host comes
