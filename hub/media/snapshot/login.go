@@ -53,7 +53,7 @@ func pick(h http.Header) (*challenge, error) {
 	return best, nil
 }
 
-// challenges takes lines apart that hold several: each begins with a scheme and a blank,
+// challenges takes lines apart that hold several: each begins with a scheme,
 // and a comma outside of quotes stands between them (RFC 9110 11.6.1).
 func challenges(lines []string) []string {
 	var out []string
@@ -75,9 +75,11 @@ func challenges(lines []string) []string {
 	return out
 }
 
+// beginsScheme: a word without a value.
 func beginsScheme(s string) bool {
-	word, _, ok := strings.Cut(strings.TrimSpace(s), " ")
-	return ok && word != "" && !strings.ContainsAny(word, `="`)
+	s, _, _ = strings.Cut(s, ",")
+	word, _, _ := strings.Cut(strings.TrimSpace(s), " ")
+	return word != "" && !strings.ContainsAny(word, `="`)
 }
 
 // answer logs req in.

@@ -59,14 +59,12 @@ func (m *moving) next(ctx context.Context) (Image, error) {
 	r := Want{Width: m.key.width, Height: m.key.height, MaxAge: m.every}
 	other, oerr := m.s.Get(ctx, m.name, r)
 	switch {
-	case oerr == nil && other.Way != FromDisk && other.Received.After(img.Received):
+	case oerr == nil && other.fresh(stale) && other.Received.After(img.Received):
 		return other, nil
 	case err == nil:
 		return img, nil
-	case oerr == nil && other.Age() > stale:
-		return Image{}, &NoPicture{Camera: m.name, Cause: err}
 	case oerr == nil:
-		return other, nil
+		return Image{}, &NoPicture{Camera: m.name, Cause: err}
 	}
 	return Image{}, oerr
 }
@@ -174,6 +172,9 @@ func (m *moving) serve(w http.ResponseWriter, r *http.Request, img Image) {
 	rc := http.NewResponseController(w)
 	tick := time.NewTicker(m.every)
 	defer tick.Stop()
+	if _, err := fmt.Fprintf(w, "--%s\r\n", boundary); err != nil {
+		return
+	}
 	var err error
 	for last := time.Now(); time.Since(last) < m.patience(); {
 		if err == nil && !img.Received.Equal(m.got) {
@@ -201,15 +202,17 @@ func (m *moving) patience() time.Duration {
 	return d
 }
 
+// writePart sends the boundary behind the picture at once: browsers show it when that
+// has come, and the next picture may be seconds away.
 func writePart(w http.ResponseWriter, rc *http.ResponseController, img Image) error {
 	_ = rc.SetWriteDeadline(time.Now().Add(stall)) // a server that knows none has its own
-	if _, err := fmt.Fprintf(w, "--%s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n", boundary, len(img.JPEG)); err != nil {
+	if _, err := fmt.Fprintf(w, "Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n", len(img.JPEG)); err != nil {
 		return err
 	}
 	if _, err := w.Write(img.JPEG); err != nil {
 		return err
 	}
-	if _, err := w.Write([]byte("\r\n")); err != nil {
+	if _, err := fmt.Fprintf(w, "\r\n--%s\r\n", boundary); err != nil {
 		return err
 	}
 	return rc.Flush()
