@@ -46,7 +46,7 @@ func TestEveryFailureIsToldAtItsPlace(t *testing.T) {
 		"address: a\nmode: atuo\n":         {`2:7 cameras.a.source.mode must be auto`},
 		"address: a\nzones: {a: {}}\n":     {`2:9 cameras.a.source.zones: the key "a" is not possible here`},
 		"address: a\nlist: []\n":           {`2:7 cameras.a.source.list needs at least 1 line`},
-		"address: a\nlist: [{}, {}]\n":     {`2:1 cameras.a.source.list holds the same line twice`},
+		"address: a\nlist: [{}, {}]\n":     {`2:7 cameras.a.source.list holds the same line twice`},
 		"address: a\nlist: [{label: x}]\n": {`2:16 cameras.a.source.list[0].label: "x" does not have the form ^[A-Z]`},
 		"address: a\nlist: [{child: {lable: X}}]\n": {
 			`2:17 unknown key "lable" in cameras.a.source.list[0].child -> label`},

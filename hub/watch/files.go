@@ -50,11 +50,6 @@ func Files(ctx context.Context, list func() []string, settle time.Duration, log 
 	return news, nil
 }
 
-// Dir watches one file.
-func Dir(ctx context.Context, path string, settle time.Duration, log *slog.Logger) (<-chan struct{}, error) {
-	return Files(ctx, func() []string { return []string{path} }, settle, log)
-}
-
 // files is the one loop; events, add and remove come from fsnotify, or from a test.
 type files struct {
 	list   func() []string

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +29,13 @@ type fake struct {
 
 func start(t *testing.T, ctx context.Context, path string) *fake {
 	t.Helper()
+	f := newFake(path)
+	f.begin()
+	go f.run(ctx, Settle, f.news)
+	return f
+}
+
+func newFake(path string) *fake {
 	f := &fake{feed: make(chan fsnotify.Event), lost: make(chan error), news: make(chan struct{}, 1)}
 	f.path = path
 	f.files = &files{
@@ -35,8 +43,6 @@ func start(t *testing.T, ctx context.Context, path string) *fake {
 		add:    func(folder string) error { f.added = append(f.added, filepath.Base(folder)); return f.fail },
 		remove: func(folder string) error { f.dropped = append(f.dropped, filepath.Base(folder)); return nil },
 	}
-	f.begin()
-	go f.run(ctx, Settle, f.news)
 	return f
 }
 
@@ -223,6 +229,119 @@ func TestLostEventsAreLookedUp(t *testing.T) {
 	})
 }
 
+// TestSeveralFilesAndPatterns: files of other folders, and such as come to be.
+func TestSeveralFilesAndPatterns(t *testing.T) {
+	dir := t.TempDir()
+	path, part := filepath.Join(dir, "porchlight.yaml"), filepath.Join(dir, "conf.d", "a.yaml")
+	if err := os.Mkdir(filepath.Join(dir, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "version: 1\n")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w := newFake(path)
+		w.more = []string{filepath.Join(dir, "conf.d", "*.yaml"), filepath.Join(dir, "secrets.yaml"), filepath.Join(dir, "later", "x.yaml")}
+		w.begin()
+		go w.run(ctx, Settle, w.news)
+		if want := []string{filepath.Base(dir), "conf.d", "later"}; !slices.Equal(w.added, want) {
+			t.Errorf("watched %v, want %v", w.added, want)
+		}
+		event := func(path string) { w.feed <- fsnotify.Event{Name: path, Op: fsnotify.Create} }
+		write(t, part, "cameras:\n")
+		event(part)
+		w.expect(t, Settle, true)
+		write(t, filepath.Join(dir, "conf.d", "a.yaml~"), "x")
+		event(filepath.Join(dir, "conf.d", "a.yaml~"))
+		w.expect(t, time.Minute, false)
+		write(t, filepath.Join(dir, "secrets.yaml"), "a: b\n")
+		event(filepath.Join(dir, "secrets.yaml"))
+		w.expect(t, Settle, true)
+		if err := os.Chmod(filepath.Join(dir, "secrets.yaml"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		w.feed <- fsnotify.Event{Name: filepath.Join(dir, "secrets.yaml"), Op: fsnotify.Chmod}
+		w.expect(t, Settle, true)
+		if err := os.Remove(part); err != nil {
+			t.Fatal(err)
+		}
+		w.feed <- fsnotify.Event{Name: part, Op: fsnotify.Remove}
+		w.expect(t, Settle, true)
+		if err := os.Mkdir(filepath.Join(dir, "later"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "later", "x.yaml"), "x")
+		w.expect(t, lookAgain+Settle, true)
+	})
+}
+
+// TestListIsAskedAgain: what a changed file names is watched, and what it names no
+// more is not.
+func TestListIsAskedAgain(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "porchlight.yaml")
+	write(t, path, "version: 1\n")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w := start(t, ctx, path)
+		w.more = []string{filepath.Join(dir, "new", "*.yaml")}
+		w.event("porchlight.yaml", fsnotify.Write)
+		w.expect(t, Settle, true)
+		if !slices.Contains(w.added, "new") {
+			t.Errorf("watched %v", w.added)
+		}
+		w.more = nil
+		w.event("porchlight.yaml", fsnotify.Write)
+		w.expect(t, Settle, true)
+		if !slices.Equal(w.dropped, []string{"new"}) {
+			t.Errorf("dropped %v", w.dropped)
+		}
+	})
+}
+
+// A link's file may lie in another folder, and be written there.
+func TestFileBehindALink(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	path, real := filepath.Join(dir, "porchlight.yaml"), filepath.Join(other, "real.yaml")
+	write(t, real, "version: 1\n")
+	if err := os.Symlink(real, path); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w := start(t, ctx, path)
+		if !slices.Contains(w.added, filepath.Base(other)) {
+			t.Errorf("watched %v", w.added)
+		}
+		w.feed <- fsnotify.Event{Name: real, Op: fsnotify.Write}
+		w.expect(t, Settle, true)
+	})
+}
+
+// TestFiftySavesInFiveSeconds: few news, and the last one after the last save.
+func TestFiftySavesInFiveSeconds(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *fake) {
+		news := 0
+		for range 50 {
+			w.event("porchlight.yaml", fsnotify.Write)
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			select {
+			case <-w.news:
+				news++
+			default:
+			}
+		}
+		if news > 2 {
+			t.Errorf("%d news while it was saved", news)
+		}
+		w.expect(t, Settle, true)
+		w.expect(t, time.Minute, false)
+	})
+}
+
 // TestRealFolder meets the kernel: each way of saving is told, with a short
 // settle time so that no test waits for the clock.
 func TestRealFolder(t *testing.T) {
@@ -231,7 +350,8 @@ func TestRealFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	news, err := Dir(ctx, path, time.Millisecond, nil)
+	list := func() []string { return []string{path} }
+	news, err := Files(ctx, list, time.Millisecond, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +363,9 @@ func TestRealFolder(t *testing.T) {
 		{"written", func() error { return os.WriteFile(path, []byte("bb"), 0o600) }},
 		{"replaced", func() error {
 			return errors.Join(os.WriteFile(path+"~", []byte("ccc"), 0o600), os.Rename(path+"~", path))
+		}},
+		{"kept as a backup", func() error {
+			return errors.Join(os.Rename(path, path+"~"), os.WriteFile(path, []byte("ddd"), 0o600), os.Remove(path+"~"))
 		}},
 		{"removed", func() error { return os.Remove(path) }},
 		{"made again", func() error { return os.WriteFile(path, []byte("dddd"), 0o600) }},
