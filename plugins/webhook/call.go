@@ -166,6 +166,9 @@ func (c *caller) elsewhere(resp *http.Response, from string) string {
 	default:
 		return ""
 	}
+	if resp.Header.Get("Location") == "" {
+		return ""
+	}
 	old, err := url.Parse(from)
 	if err != nil {
 		return ""

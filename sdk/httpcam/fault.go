@@ -46,9 +46,9 @@ type Fault struct {
 
 func (f *Fault) Error() string {
 	if f.Address == "" {
-		return "http camera: " + f.Reason
+		return "http: " + f.Reason
 	}
-	return "http camera " + f.Address + ": " + f.Reason
+	return "http " + f.Address + ": " + f.Reason
 }
 
 // Hint says how to mend it.
