@@ -51,7 +51,8 @@ type connection struct {
 	last    time.Time
 	key     time.Time
 	video   map[uint8]av.Codec
-	stolen  bool // another has taken the stream
+	stolen  bool         // another has taken the stream
+	worked  *rtsp.Memory // to be kept; nil: nothing
 }
 
 // newConnection with the source's target; the puller is locked.
@@ -69,6 +70,8 @@ func (s *source) connect(ctx context.Context, c *connection) error {
 		s.p.mu.Lock()
 		why, again := s.guard(c, s.p.o.Now())
 		s.p.mu.Unlock()
+		s.report()
+		c.keep()
 		if why != nil {
 			cancel(why)
 			err := <-result
@@ -125,14 +128,33 @@ func (s *source) dial(ctx context.Context, c *connection) (err error) {
 	c.dialled = s.p.o.Now()
 	c.mu.Unlock()
 	c.tell()
-	memory := memoryOf(s.name, c.target)
 	return s.p.o.Pull(ctx, c.target, c, rtsp.Options{
 		Log:      s.p.log.With("camera", s.camera.id, "stream", s.name),
-		Memory:   s.p.load(s.camera.id, memory),
-		Remember: func(m rtsp.Memory) { s.p.save(s.camera.id, memory, m) },
+		Memory:   s.p.load(s.camera.id, memoryOf(s.name, c.target)),
+		Remember: c.remember,
 		Now:      s.p.o.Now,
 		Progress: s.progress,
 	})
+}
+
+// remember takes what worked. It is kept by the source's goroutine, since units wait for
+// this one, and a store takes its time.
+func (c *connection) remember(m rtsp.Memory) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.worked = &m
+	c.tell()
+}
+
+// keep what is to be remembered.
+func (c *connection) keep() {
+	c.mu.Lock()
+	m := c.worked
+	c.worked = nil
+	c.mu.Unlock()
+	if m != nil {
+		c.s.p.save(c.s.camera.id, memoryOf(c.s.name, c.target), *m)
+	}
 }
 
 func (s *source) progress(r rtsp.Progress) {
@@ -232,9 +254,7 @@ func (c *connection) Begin(tracks []av.Track) error {
 		c.describe(t)
 	}
 	s.trying, s.in = false, true
-	for _, o := range s.camera.sources {
-		o.look()
-	}
+	s.lookAgain()
 	c.tell()
 	return nil
 }

@@ -112,7 +112,7 @@ func (h *house) times(url string) []time.Duration {
 func (h *house) camera(id string, s script) Camera {
 	url := "rtsp://192.0.2.1/" + id
 	h.put(url, s)
-	return Camera{ID: id, Doorbell: true, Streams: []Stream{{Name: "main", Target: rtsp.Target{URL: url, Username: "admin", Password: "p@:/#"}}}}
+	return Camera{ID: id, Doorbell: true, Streams: []Stream{{Name: "main", Target: rtsp.Target{URL: url, Username: id, Password: "p@:/#"}}}}
 }
 
 func (h *house) put(url string, s script) {

@@ -11,6 +11,9 @@ const (
 	// loginRest is what most cameras need to forget a wrong password; many lock the
 	// account after three to five of them.
 	loginRest = 5 * time.Minute
+	// peerPatience is how long a camera lets another one at the same address find out
+	// whether their password is right: one that does not answer shall not hold it up.
+	peerPatience = 5 * time.Second
 	// addressRest: an address that is none stays so until it is changed.
 	addressRest = 5 * time.Minute
 	// jitter keeps cameras that failed together from coming back together.

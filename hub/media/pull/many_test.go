@@ -80,6 +80,72 @@ func TestPluginThatSendsTheStreamItself(t *testing.T) {
 	})
 }
 
+// TestChannelsOfOneRecorder: each is a camera, and all have one login at one address.
+func TestChannelsOfOneRecorder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		tries, right := 0, "right"
+		forbidden := false // channel 3, to this user
+		channel := func(i int, password string) Camera {
+			c := h.camera(fmt.Sprintf("channel%d", i), func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
+				h.mu.Lock()
+				tries++
+				h.mu.Unlock()
+				time.Sleep(50 * time.Millisecond)
+				if tg.Password != right || i == 3 && forbidden {
+					return &rtsp.Fault{Kind: rtsp.Login, Act: "describe", Why: "401", Tried: true}
+				}
+				return film{fps: 1}.play(ctx, n, tg, s)
+			})
+			c.Streams[0].Target.Username, c.Streams[0].Target.Password = "admin", password
+			return c
+		}
+		all := func(password string) {
+			for i := range 8 {
+				h.p.Apply(channel(i, password))
+			}
+		}
+		count := func(during time.Duration, do func()) int {
+			h.mu.Lock()
+			before := tries
+			h.mu.Unlock()
+			do()
+			time.Sleep(during)
+			synctest.Wait()
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return tries - before
+		}
+		if n := count(4*time.Minute, func() { all("wrong") }); n != 1 {
+			t.Errorf("%d tries of one password at one recorder", n)
+		}
+		if n := count(time.Hour, func() {}); n < 10 || n > 12 {
+			t.Errorf("%d tries in an hour", n)
+		}
+		for i := range 8 {
+			h.state(fmt.Sprintf("channel%d", i), Locked)
+		}
+		if n := count(time.Minute, func() { h.p.Retry("channel5") }); n != 1 {
+			t.Errorf("%d tries on request", n)
+		}
+		if n := count(time.Second, func() { all(right) }); n != 8 {
+			t.Errorf("%d tries of the right password", n)
+		}
+		for i := range 8 {
+			h.state(fmt.Sprintf("channel%d", i), Live)
+		}
+		// One is forbidden to this user: that keeps the others from nothing.
+		forbidden = true
+		for _, i := range []int{3, 4} {
+			h.p.Remove(fmt.Sprintf("channel%d", i))
+			h.p.Apply(channel(i, right))
+			time.Sleep(time.Second)
+		}
+		h.state("channel3", Locked)
+		h.state("channel4", Live)
+	})
+}
+
 // TestFrozenCameraAmongSixteen: one stops sending, its neighbours lose nothing.
 func TestFrozenCameraAmongSixteen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -356,3 +356,33 @@ func TestApplyTouchesOnlyWhatChanged(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatWorkedIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var got []rtsp.Memory
+		h.p.o.Pull = func(ctx context.Context, tg rtsp.Target, s rtsp.Sink, o rtsp.Options) error {
+			h.mu.Lock()
+			got = append(got, o.Memory)
+			h.mu.Unlock()
+			o.Progress(rtsp.Progress{Transport: "tcp", Server: "Cam/1.0", Auth: "basic", Worked: []string{"no_range"}})
+			defer o.Remember(rtsp.Memory{Version: 1, NoRange: true, Path: tg.URL})
+			return film{}.play(ctx, 0, tg, s)
+		}
+		c := h.camera("door", nil)
+		for _, url := range []string{"rtsp://192.0.2.1/door", "rtsp://192.0.2.44/door", "rtsp://192.0.2.44/other"} {
+			c.Streams = slices.Clone(c.Streams)
+			c.Streams[0].Target.URL = url
+			h.p.Apply(c)
+			time.Sleep(5 * time.Second)
+		}
+		if st := h.status("door", "main"); st.Transport != "tcp" || st.Server != "Cam/1.0" || st.Auth != "basic" || !slices.Equal(st.Worked, []string{"no_range"}) {
+			t.Errorf("%+v", st)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(got) != 3 || got[0].NoRange || !got[1].NoRange || got[2].NoRange {
+			t.Errorf("memories %+v: it moves with the camera, not to another path", got)
+		}
+	})
+}

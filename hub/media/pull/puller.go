@@ -96,22 +96,6 @@ type camera struct {
 	asked    time.Time // when its plugin was asked for its source again
 }
 
-// lockKey is a credential that a camera may have refused. It outlives the description, so
-// that one that comes again with the same password is no new try.
-type lockKey struct {
-	camera string
-	login  [sha256.Size]byte
-}
-
-type lock struct {
-	until             time.Time
-	code, reason, fix string
-}
-
-func loginOf(t rtsp.Target) [sha256.Size]byte {
-	return sha256.Sum256([]byte(t.Username + "\x00" + t.Password))
-}
-
 // New makes a puller that pulls nothing until it is served.
 func New(o Options) *Puller {
 	if o.Log == nil {
@@ -216,13 +200,10 @@ func (p *Puller) Retry(camera string) {
 	if cam == nil {
 		return
 	}
-	for k := range p.locks {
-		if k.camera == camera {
-			delete(p.locks, k)
-		}
-	}
+	maps.DeleteFunc(p.locks, func(k lockKey, _ lock) bool { return k.camera == camera })
 	now := p.o.Now()
 	for _, s := range cam.sources {
+		delete(p.locks, lockKey{address: addressOf(s.target), login: loginOf(s.target)})
 		s.failures, s.nextTry = 0, time.Time{}
 		s.arrive(now)
 		s.stay(now.Add(linger))
@@ -330,8 +311,8 @@ func (p *Puller) signal() {
 // many reports whether more streams are pulled than may be dialled at a time. The puller is locked.
 func (p *Puller) many() bool {
 	n := 0
-	for _, c := range p.cameras {
-		n += len(c.sources)
+	for range p.sources() {
+		n++
 	}
 	return n >= dials
 }

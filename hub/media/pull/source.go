@@ -2,8 +2,8 @@ package pull
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -36,6 +36,7 @@ type source struct {
 	wake   chan struct{} // one: look again
 	before chan struct{} // closed when the one before it of that stream has ended; nil: none
 	done   chan struct{} // closed when this one has
+	logged string        // state that the log has; its goroutine's own
 
 	// Locked by p.mu.
 	target   rtsp.Target
@@ -47,10 +48,12 @@ type source struct {
 	session  time.Time // battery: awake until then; zero: asleep
 	failures int
 	nextTry  time.Time
-	trying   bool // it dials, and has not been let in or refused yet
-	in       bool // it was let in
-	login    [sha256.Size]byte
-	pushed   bool // another writes to the stream
+	trying   bool      // it dials, and has not been let in or refused yet
+	in       bool      // it was let in
+	login    login     // that it dials with, or did
+	address  string    // where
+	tried    time.Time // when it began to
+	pushed   bool      // another writes to the stream
 	sessions uint64
 	keys     interval
 	status   Status
@@ -167,6 +170,7 @@ func (s *source) run(ctx context.Context) {
 			return
 		}
 		why := s.connect(ctx, c)
+		c.keep()
 		s.settle(ctx, c, why)
 	}
 }
@@ -198,6 +202,7 @@ func (s *source) await(ctx context.Context) *connection {
 			free = changed
 		}
 		s.p.mu.Unlock()
+		s.report()
 		if c != nil || gone {
 			return c
 		}
@@ -228,8 +233,9 @@ func (s *source) decide(now time.Time) (c *connection, again time.Time, gone boo
 		return nil, time.Time{}, true
 	}
 	wanted, end := s.wanted(now)
-	login := loginOf(s.target)
-	l := s.p.locks[lockKey{s.camera.id, login}]
+	login, address := loginOf(s.target), addressOf(s.target)
+	in, tried := s.peers(login, address, now)
+	l := s.p.lockOf(s.camera.id, address, login, in)
 	live, _ := s.stream.State()
 	if !wanted {
 		s.session = time.Time{}
@@ -254,10 +260,10 @@ func (s *source) decide(now time.Time) (c *connection, again time.Time, gone boo
 	}
 	s.pushed = false
 	s.sayConnecting()
-	if s.loginIsTried(login) {
-		return nil, end, false
+	if !tried.IsZero() && !in {
+		return nil, earlier(end, tried), false // what comes of it is told, too
 	}
-	s.trying, s.login = true, login
+	s.trying, s.login, s.address, s.tried = true, login, address, now
 	return newConnection(s), time.Time{}, false
 }
 
@@ -286,23 +292,6 @@ func (s *source) off() Status {
 	return st
 }
 
-// loginIsTried reports whether another stream of the camera is finding out whether the
-// same password is right. Until one was let in, only one of them tries, so that a wrong
-// one is tried once. The puller is locked.
-func (s *source) loginIsTried(login [sha256.Size]byte) bool {
-	tried := false
-	for _, o := range s.camera.sources {
-		if o == s || o.login != login {
-			continue
-		}
-		if o.in {
-			return false
-		}
-		tried = tried || o.trying
-	}
-	return tried
-}
-
 // say sets the status. The puller is locked.
 func (s *source) say(st Status) {
 	old := s.status
@@ -312,12 +301,23 @@ func (s *source) say(st Status) {
 	s.status.State, s.status.Code, s.status.Reason, s.status.Fix, s.status.NextTry = st.State, st.Code, st.Reason, st.Fix, st.NextTry
 	if old.State != st.State {
 		s.status.Since = s.p.o.Now()
-		s.p.log.Info("pull: "+st.State, "camera", s.camera.id, "stream", s.name, "code", st.Code, "reason", st.Reason)
 	}
 	if st.State != Live {
 		s.stream.Tell(st.Reason)
 	}
 	s.p.signal()
+}
+
+// report logs a new state, without the lock: a log that is stuck holds up nobody else.
+func (s *source) report() {
+	s.p.mu.Lock()
+	st := s.status
+	s.p.mu.Unlock()
+	if st.State == s.logged {
+		return
+	}
+	s.logged = st.State
+	s.p.log.Info("pull: "+st.State, "camera", st.Camera, "stream", st.Stream, "code", st.Code, "reason", st.Reason)
 }
 
 // settle notes how a connection ended.
@@ -331,23 +331,24 @@ func (s *source) settle(ctx context.Context, c *connection, why error) {
 	p.mu.Lock()
 	let := s.in
 	s.trying, s.in = false, false
-	for _, o := range s.camera.sources {
-		if o != s {
-			o.look() // it may have waited for what came of the login
-		}
-	}
+	s.lookAgain()
 	if lasted >= good {
 		s.failures = 0
 	}
-	ask := ""
+	ask, failed := "", false
 	switch {
 	case ctx.Err() != nil, errors.Is(why, errGone), errors.Is(why, errUnwanted), errors.Is(why, errReplaced):
 	case errors.Is(why, media.ErrSuperseded):
 		s.pushed = true
 	default:
-		ask = s.failed(why, let)
+		ask, failed = s.failed(why, let), true
 	}
+	failures := s.failures
 	p.mu.Unlock()
+	if failed {
+		code, reason, _ := told(why)
+		p.log.Warn("pull: failed", "camera", s.camera.id, "stream", s.name, "code", code, "reason", reason, "failures", failures)
+	}
 	if ask != "" && p.o.Redescribe != nil {
 		p.o.Redescribe(s.camera.id, ask)
 	}
@@ -360,7 +361,7 @@ func (s *source) failed(why error, let bool) (ask string) {
 	code, reason, fix := told(why)
 	switch kindOf(why) {
 	case rtsp.Login:
-		p.lockOut(lockKey{s.camera.id, s.login}, lock{now.Add(loginRest), code, reason, fix}, now)
+		p.lockOut(s, lock{now.Add(loginRest), code, reason, fix}, now)
 		s.nextTry = time.Time{} // the lock says when
 	case rtsp.Address:
 		s.nextTry = now.Add(addressRest)
@@ -370,7 +371,6 @@ func (s *source) failed(why error, let bool) (ask string) {
 	s.failures++
 	s.status.Code, s.status.Reason, s.status.Fix = code, reason, fix
 	s.stream.Tell(reason)
-	p.log.Warn("pull: failed", "camera", s.camera.id, "stream", s.name, "code", code, "err", why, "failures", s.failures)
 	if let || now.Sub(s.camera.asked) < redescribeRest {
 		return ""
 	}
@@ -378,14 +378,17 @@ func (s *source) failed(why error, let bool) (ask string) {
 	return reason
 }
 
-// lockOut keeps a password that was refused from being tried. The puller is locked.
-func (p *Puller) lockOut(k lockKey, l lock, now time.Time) {
-	for old, ol := range p.locks {
-		if !ol.until.After(now) {
-			delete(p.locks, old)
+// sources of all cameras. The puller is locked.
+func (p *Puller) sources() iter.Seq[*source] {
+	return func(yield func(*source) bool) {
+		for _, c := range p.cameras {
+			for _, s := range c.sources {
+				if !yield(s) {
+					return
+				}
+			}
 		}
 	}
-	p.locks[k] = l
 }
 
 // addressOf is host and port, with nothing that may be secret.
