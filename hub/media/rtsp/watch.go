@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -105,8 +106,9 @@ func (s *session) readPairs() {
 func (s *session) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	methods := s.methods()
-	s.readers.Go(func() { s.keepAlive(ctx, methods) })
-	defer s.readers.Wait()
+	var life sync.WaitGroup
+	life.Go(func() { s.keepAlive(ctx, methods) })
+	defer life.Wait()
 	defer cancel()
 	looked := time.Time{}
 	for {
