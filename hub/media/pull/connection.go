@@ -46,6 +46,7 @@ type connection struct {
 	closed  bool
 	w       *media.Writer
 	dialled time.Time // zero: it waits for a place
+	leave   func()    // gives the place back
 	begun   time.Time // zero: not let in yet
 	first   time.Time // unit
 	last    time.Time
@@ -125,7 +126,7 @@ func (s *source) dial(ctx context.Context, c *connection) (err error) {
 	defer leave()
 	defer time.AfterFunc(dialPlace, leave).Stop()
 	c.mu.Lock()
-	c.dialled = s.p.o.Now()
+	c.dialled, c.leave = s.p.o.Now(), leave
 	c.mu.Unlock()
 	c.tell()
 	return s.p.o.Pull(ctx, c.target, c, rtsp.Options{
@@ -243,6 +244,7 @@ func (c *connection) Begin(tracks []av.Track) error {
 	if err != nil {
 		return err
 	}
+	c.leave()
 	now := s.p.o.Now()
 	if c.w == nil {
 		s.sessions++

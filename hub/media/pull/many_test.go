@@ -43,7 +43,7 @@ func TestStormGoesDoorbellsFirst(t *testing.T) {
 			c.Doorbell = i >= 56
 			h.p.Apply(c)
 		}
-		sleepUntil(h, 15*time.Second)
+		sleepUntil(h, 2*time.Second+5*time.Second+200*time.Millisecond) // until the dead gave way, and five rounds
 		for i := range 60 {
 			h.state(fmt.Sprintf("cam%d", i), Live)
 		}

@@ -85,7 +85,7 @@ func (s *source) apply(st Stream) {
 	}
 	if !sameTarget(s.target, st.Target) {
 		s.target, s.version = st.Target, s.version+1
-		s.failures, s.nextTry = 0, time.Time{}
+		s.failures, s.nextTry, s.keys = 0, time.Time{}, interval{}
 		s.status.Address = addressOf(st.Target)
 	}
 	s.look()
