@@ -17,6 +17,10 @@ const (
 	goodRun = time.Minute
 	// loginWait after a login that was refused: devices lock out after a few.
 	loginWait = 5 * time.Minute
+	// loginLook is how often it is looked meanwhile whether the secret has another value.
+	loginLook = 5 * time.Second
+	// blips a hub does not hear of: after so many tries the stream is told to be over.
+	blips = 3
 	// hubWait before a hub that takes no pictures is asked again.
 	hubWait = time.Second
 	// settles is how young a cast may be that has brought nothing yet and is no fault.
@@ -77,8 +81,8 @@ func makeCast(hub house, camera, stream string, s settings) *cast {
 	return &cast{
 		hub: hub, camera: camera, stream: stream, settings: s, tried: uneven, warn: func(string, ...any) {},
 		health: sdk.Part{Name: name, State: sdk.PartDegraded, Reason: notYet, Fix: "it is tried; look again in a moment", Since: time.Now()},
-		// A hub that tells what is wanted tells when it is not; one that does not must see pictures.
-		wanted: s.Pull != battery, moved: make(chan struct{}, 1),
+		// What is not always pushed begins when the hub says that somebody looks.
+		wanted: s.pull() == "" || s.pull() == always, moved: make(chan struct{}, 1),
 	}
 }
 
@@ -157,7 +161,7 @@ func (c *cast) serve(ctx context.Context) {
 			return
 		}
 		if err == nil && o.Login == refused && time.Now().Before(until) {
-			if !c.pause(ctx, time.Until(until)) {
+			if !c.pause(ctx, min(loginLook, time.Until(until))) {
 				return
 			}
 			continue
@@ -173,7 +177,9 @@ func (c *cast) serve(ctx context.Context) {
 			step = 0
 		}
 		c.gap = true
-		c.tell(err)
+		if c.tell(err) == sdk.PartFailed || step >= blips {
+			c.close()
+		}
 		if httpcam.KindOf(err) == httpcam.LoginNeeded {
 			refused, until = o.Login, time.Now().Add(loginWait)
 			continue
@@ -305,17 +311,17 @@ func (c *cast) setIdle() {
 	c.idle = true
 }
 
-// tell says why no pictures come.
-func (c *cast) tell(err error) {
+// tell says why no pictures come, and whether that may mend itself.
+func (c *cast) tell(err error) sdk.PartState {
+	state, reason, fix := sdk.PartDegraded, err.Error(), "it is tried again"
 	var f *httpcam.Fault
-	if !errors.As(err, &f) {
-		c.report(sdk.PartDegraded, err.Error(), "it is tried again")
-		return
+	if errors.As(err, &f) {
+		fix = f.Fix
+		switch f.Kind {
+		case httpcam.LoginNeeded, httpcam.NotFound, httpcam.BadURL, httpcam.Certificate, httpcam.NoPictures, httpcam.Redirected:
+			state = sdk.PartFailed // it will not mend itself
+		}
 	}
-	state := sdk.PartDegraded
-	switch f.Kind {
-	case httpcam.LoginNeeded, httpcam.NotFound, httpcam.BadURL, httpcam.Certificate, httpcam.NoPictures, httpcam.Redirected:
-		state = sdk.PartFailed // it will not mend itself
-	}
-	c.report(state, f.Error(), f.Fix)
+	c.report(state, reason, fix)
+	return state
 }

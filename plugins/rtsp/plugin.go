@@ -202,7 +202,7 @@ func source(s settings, secret func(string) (string, error)) (sdk.Source, error)
 	if pl.snapshot != "" {
 		out.SnapshotCredential = s.credential()
 		if strings.HasPrefix(pl.snapshot, "https://") {
-			out.SnapshotFingerprint = s.Fingerprint
+			out.SnapshotFingerprint = s.pinned()
 		}
 	}
 	if pl.http {
@@ -218,7 +218,7 @@ func source(s settings, secret func(string) (string, error)) (sdk.Source, error)
 		}
 		stream := sdk.StreamSource{Name: name, URL: url, Credential: s.credential(), Transport: s.Transport}
 		if encrypted(url) {
-			stream.Fingerprint = s.Fingerprint
+			stream.Fingerprint = s.pinned()
 		}
 		out.Streams = append(out.Streams, stream)
 	}

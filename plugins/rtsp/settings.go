@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -253,7 +254,7 @@ func (s settings) rest(p *plan) (bad []problem) {
 	}
 	switch s.Pull {
 	case "":
-		p.pull = p.preset.Pull
+		p.pull = s.pull()
 	case always, onDemand, battery:
 	default:
 		bad = append(bad, problem{"pull", "is not always, on_demand or battery", "leave it out if you are not sure"})
@@ -268,6 +269,24 @@ func (s settings) rest(p *plan) (bad []problem) {
 		}
 	}
 	return bad
+}
+
+// pull is when such a camera can be pulled: as its owner says, or else its brand.
+func (s settings) pull() string {
+	if s.Pull != "" || s.URL != "" {
+		return s.Pull
+	}
+	p, _ := presetNamed(s.Preset)
+	return p.Pull
+}
+
+// pinned is the fingerprint as the protocol has it, empty where there is none.
+func (s settings) pinned() string {
+	sum, err := httpcam.ParseFingerprint(s.Fingerprint)
+	if err != nil {
+		return ""
+	}
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // credential for the hub, which looks a secret up by itself.

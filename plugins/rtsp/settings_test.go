@@ -35,7 +35,7 @@ func TestSourcesOfCameras(t *testing.T) {
 	}{
 		"a URL": {`{"url": "rtsp://192.168.1.40/stream1"}`,
 			sdk.Source{Streams: []sdk.StreamSource{{Name: "main", URL: "rtsp://192.168.1.40/stream1"}}}},
-		"all keys": {`{"url": "rtsps://cam.lan:322/a?b=c", "sub": "/small", "username": "viewer", "password": "p@:/#", "transport": "udp", "fingerprint": "` + pin + `", "snapshot_url": "https://cam.lan/now.jpg", "pull": "battery"}`,
+		"all keys": {`{"url": "rtsps://cam.lan:322/a?b=c", "sub": "/small", "username": "viewer", "password": "p@:/#", "transport": "udp", "fingerprint": "SHA256:` + strings.Repeat("AB:", 31) + `AB", "snapshot_url": "https://cam.lan/now.jpg", "pull": "battery"}`,
 			sdk.Source{Streams: []sdk.StreamSource{
 				{Name: "main", URL: "rtsps://cam.lan:322/a?b=c", Credential: sdk.Credential{Username: "viewer", Password: "p@:/#"}, Transport: "udp", Fingerprint: pin},
 				{Name: "sub", URL: "rtsps://cam.lan:322/small", Credential: sdk.Credential{Username: "viewer", Password: "p@:/#"}, Transport: "udp", Fingerprint: pin}},

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -38,57 +37,25 @@ const (
 // caller is one receiver with its secrets in clear.
 type caller struct {
 	settings settings
-	url      string
-	sign     []byte
 	client   *http.Client
 }
 
-// newCaller looks the secrets up.
-func newCaller(s settings, secret func(name string) (string, error)) (*caller, error) {
-	reveal := func(v string) (string, error) {
-		name, ok := secretName(v)
-		if !ok {
-			return v, nil
-		}
-		value, err := secret(name)
-		if err != nil {
-			return "", fmt.Errorf("secret %s: %w", name, err)
-		}
-		return strings.TrimSpace(value), nil
-	}
-	c := &caller{settings: s}
-	var err error
-	if c.url, err = reveal(s.URL); err != nil {
-		return nil, err
-	}
-	if bad := checkURL(c.url); len(bad) > 0 { // it may have come out of a secret
+// newCaller takes settings whose secrets were looked up.
+func newCaller(s settings) (*caller, error) {
+	if bad := checkURL(s.URL); len(bad) > 0 { // it may have come out of a secret
 		return nil, bad[0]
 	}
-	key, err := reveal(s.SignWith)
-	if err != nil {
-		return nil, err
-	}
-	c.sign = []byte(key)
-	c.settings.Headers = map[string]string{}
-	for name, v := range s.Headers {
-		if c.settings.Headers[name], err = reveal(v); err != nil {
-			return nil, err
-		}
-	}
-	login := httpcam.Login{Username: s.Username}
-	if login.Password, err = reveal(s.Password); err != nil {
-		return nil, err
-	}
-	if s.Username == "" {
-		login = httpcam.Login{}
+	var login httpcam.Login
+	if s.Username != "" {
+		login = httpcam.Login{Username: s.Username, Password: s.Password}
 	}
 	// Once: a kept connection that had gone would have a GET sent again by itself.
-	c.client, err = httpcam.Client(httpcam.Options{URL: plainWords().ReplaceAllString(c.url, "x"), Login: login, Fingerprint: s.Fingerprint, Answer: s.timeout(), Once: true})
+	client, err := httpcam.Client(httpcam.Options{URL: plainWords().ReplaceAllString(s.URL, "x"), Login: login, Fingerprint: s.Fingerprint, Answer: s.timeout(), Once: true})
 	if err != nil {
 		return nil, err
 	}
-	c.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return c, nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &caller{settings: s, client: client}, nil
 }
 
 // ring calls the receiver once. It is called again only where no connection came
@@ -96,7 +63,7 @@ func newCaller(s settings, secret func(name string) (string, error)) (*caller, e
 func (c *caller) ring(ctx context.Context, w words) error {
 	ctx, cancel := context.WithTimeout(ctx, c.settings.timeout())
 	defer cancel()
-	target := w.fill(c.url, url.QueryEscape)
+	target := w.fill(c.settings.URL, url.QueryEscape)
 	resp, err := c.connect(ctx, target, w)
 	if err != nil {
 		return err
@@ -210,8 +177,8 @@ func (c *caller) request(ctx context.Context, target string, w words) (*http.Req
 	stamp := strconv.FormatInt(w.at.Unix(), 10)
 	r.Header.Set(headerEvent, w.EventID)
 	r.Header.Set(headerTime, stamp)
-	if len(c.sign) > 0 {
-		m := hmac.New(sha256.New, c.sign)
+	if c.settings.SignWith != "" {
+		m := hmac.New(sha256.New, []byte(c.settings.SignWith))
 		m.Write([]byte(stamp + "."))
 		m.Write(body)
 		r.Header.Set(headerSignature, "sha256="+hex.EncodeToString(m.Sum(nil)))

@@ -25,6 +25,10 @@ type plugin struct {
 	chimes map[string]*chime
 }
 
+// secretsWithin is how long a ring waits for the hub to tell its secrets, before those
+// known will do.
+const secretsWithin = time.Second
+
 // chime is one receiver.
 type chime struct {
 	name     string
@@ -103,17 +107,34 @@ func (p *plugin) warm(ctx context.Context) {
 	}
 }
 
-// ready gives the caller, with the secrets looked up.
-func (c *chime) ready(ctx context.Context, hub *sdk.Hub) (*caller, error) {
+// vault is the hub as far as it keeps secrets.
+type vault interface {
+	Secret(ctx context.Context, name string) (sdk.Secret, error)
+}
+
+// ready gives the caller, with the secrets as they are now; where they cannot be had in
+// time, as they were.
+func (c *chime) ready(ctx context.Context, hub vault) (*caller, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.caller != nil {
+	if c.caller != nil && !c.settings.hidden() {
 		return c.caller, nil
 	}
-	x, err := newCaller(c.settings, func(name string) (string, error) {
-		s, err := hub.Secret(ctx, name)
-		return s.Reveal(), err
+	ctx, cancel := context.WithTimeout(ctx, secretsWithin)
+	defer cancel()
+	s, err := c.settings.reveal(func(name string) (string, error) {
+		v, err := hub.Secret(ctx, name)
+		return v.Reveal(), err
 	})
+	switch {
+	case err != nil && c.caller != nil:
+		return c.caller, nil
+	case err != nil:
+		return nil, err
+	case c.caller != nil && c.caller.settings.same(s):
+		return c.caller, nil
+	}
+	x, err := newCaller(s)
 	if err != nil {
 		return nil, err
 	}

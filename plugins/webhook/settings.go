@@ -134,6 +134,54 @@ func checkURL(raw string) []problem {
 // secretName of secret://name.
 func secretName(s string) (string, bool) { return strings.CutPrefix(s, "secret://") }
 
+// hidden tells whether something lies in a secret.
+func (s settings) hidden() bool {
+	for _, v := range s.secretKeys() {
+		if _, ok := secretName(*v); ok {
+			return true
+		}
+	}
+	for _, v := range s.Headers {
+		if _, ok := secretName(v); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *settings) secretKeys() []*string {
+	return []*string{&s.URL, &s.SignWith, &s.Username, &s.Password}
+}
+
+// reveal puts the values of secrets into their places.
+func (s settings) reveal(secret func(name string) (string, error)) (settings, error) {
+	value := func(v string) (string, error) {
+		name, ok := secretName(v)
+		if !ok {
+			return v, nil
+		}
+		value, err := secret(name)
+		if err != nil {
+			return "", fmt.Errorf("secret %s: %w", name, err)
+		}
+		return strings.TrimSpace(value), nil
+	}
+	var err error
+	for _, v := range s.secretKeys() {
+		if *v, err = value(*v); err != nil {
+			return s, err
+		}
+	}
+	headers := map[string]string{}
+	for name, v := range s.Headers {
+		if headers[name], err = value(v); err != nil {
+			return s, err
+		}
+	}
+	s.Headers = headers
+	return s, nil
+}
+
 func headerName() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`) }
 
 // ownHeaders are those that the request makes by itself.

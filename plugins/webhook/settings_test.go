@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,22 +57,60 @@ func TestSecretsAreLookedUp(t *testing.T) {
 		}
 		return "", sdk.ErrNotFound
 	}
-	c, err := newCaller(settings{URL: "secret://u", SignWith: "secret://k", Headers: map[string]string{"Authorization": "secret://a"}, Username: "u", Password: "secret://p"}, secret)
+	caller := func(s settings) (*caller, error) {
+		s, err := s.reveal(secret)
+		if err != nil {
+			return nil, err
+		}
+		return newCaller(s)
+	}
+	c, err := caller(settings{URL: "secret://u", SignWith: "secret://k", Headers: map[string]string{"Authorization": "secret://a"}, Username: "u", Password: "secret://p"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWords(sdk.PlayRequest{Camera: "gate"}, "", "", "", time.Unix(7, 0))
-	r, err := c.request(t.Context(), w.fill(c.url, func(s string) string { return s }), w)
+	r, err := c.request(t.Context(), w.fill(c.settings.URL, func(s string) string { return s }), w)
 	if err != nil || r.URL.Path != "/gate" || r.Header.Get("Authorization") != "Bearer geheim" || r.Header.Get(headerTime) != "7" || r.Header.Get(headerSignature) == "" {
 		t.Errorf("%v %v, %v", r.URL, r.Header, err)
 	}
 	for _, s := range []settings{{URL: "secret://none"}, {URL: "http://h/", SignWith: "secret://none"}, {URL: "http://h/", Headers: map[string]string{"A": "secret://none"}}, {URL: "http://h/", Username: "u", Password: "secret://none"}} {
-		if _, err := newCaller(s, secret); !errors.Is(err, sdk.ErrNotFound) {
+		if _, err := caller(s); !errors.Is(err, sdk.ErrNotFound) {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}
-	if _, err := newCaller(settings{URL: "secret://bad"}, secret); err == nil || strings.Contains(err.Error(), "x:y") {
+	if _, err := caller(settings{URL: "secret://bad"}); err == nil || strings.Contains(err.Error(), "x:y") {
 		t.Errorf("a login in a secret's URL: %v", err)
+	}
+}
+
+// safe is a hub whose secrets change, or cannot be had.
+type safe struct {
+	value string
+	err   error
+}
+
+func (s *safe) Secret(context.Context, string) (sdk.Secret, error) { return sdk.Secret(s.value), s.err }
+
+func TestASecretThatChangesCountsAtTheNextRing(t *testing.T) {
+	c := &chime{settings: settings{URL: "http://h/", SignWith: "secret://k"}}
+	s := &safe{value: "one"}
+	first, err := c.ready(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := c.ready(t.Context(), s); err != nil || same != first {
+		t.Errorf("made anew without need, %v", err)
+	}
+	s.value = "two"
+	if now, err := c.ready(t.Context(), s); err != nil || now.settings.SignWith != "two" {
+		t.Errorf("%+v, %v", now, err)
+	}
+	s.err = sdk.ErrUnavailable
+	if now, err := c.ready(t.Context(), s); err != nil || now.settings.SignWith != "two" {
+		t.Errorf("where none can be had: %v", err)
+	}
+	if _, err := (&chime{settings: c.settings}).ready(t.Context(), s); !errors.Is(err, sdk.ErrUnavailable) {
+		t.Error(err)
 	}
 }
 
