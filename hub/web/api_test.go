@@ -238,14 +238,20 @@ func TestSafeNext(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	x := newFixture(t)
 	x.house.state = api.ConfigState{Problems: []api.ConfigProblem{{Severity: "error", Code: "E-CFG-SYNTAX"}}}
+	x.house.setMore(api.Camera{ID: "garden", Streams: []string{"sub"}, Sources: []api.Source{
+		{Stream: "main", State: "waiting", Reconnects: 4}, {Stream: "sub", State: "live", LastFrameMS: 40, FPS: 15, BitrateKbps: 512, Readers: 2},
+	}})
 	res := x.owner().do("GET", "/metrics", "")
 	for _, line := range []string{
 		"porchlight_config_valid 0", `porchlight_config_problems{severity="error"} 1`, `porchlight_plugin_restarts_total{plugin="demo"} 2`,
 		`porchlight_plugin_state{plugin="demo",state="running"} 1`, `porchlight_camera_online{camera="front_door"} 1`, "porchlight_quiet 0",
+		`porchlight_stream_up{camera="garden",stream="main"} 0`, `porchlight_stream_up{camera="garden",stream="sub"} 1`,
+		`porchlight_stream_last_frame_age_seconds{camera="garden",stream="sub"} 0.04`, `porchlight_stream_reconnects_total{camera="garden",stream="main"} 4`,
+		`porchlight_stream_bits_per_second{camera="garden",stream="sub"} 512000`, `porchlight_stream_readers{camera="garden",stream="sub"} 2`,
 		"porchlight_ring_to_chime_seconds_count 0", "porchlight_bus_published_total 0", "go_goroutines",
 	} {
 		if !strings.Contains(res.body, line) {
-			t.Errorf("no %s", line)
+			t.Errorf("no %s in %.300s", line, res.body)
 		}
 	}
 }

@@ -88,12 +88,11 @@ func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 		case i >= 0:
 			out.Sources = append(out.Sources, source(pulled[i], stream))
 		case ok && !out.Button:
-			// Nobody pulls it, so its plugin sends it.
-			out.Sources = append(out.Sources, source(pull.Status{Stream: name, State: "pushed"}, stream))
+			out.Sources = append(out.Sources, source(pushed(d, name, stream.Live()), stream))
 		}
 	}
 	if !out.Button {
-		out.Sources = c.explained(d.ID, out.Sources)
+		out.Sources = c.explained(d, out.Sources)
 	}
 	if c.Rotate != nil {
 		out.Rotate = c.Rotate(d.ID)
@@ -103,13 +102,26 @@ func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 	return out
 }
 
+// pushed is the state of a stream that nobody pulls, so its plugin sends it, or will.
+func pushed(d registry.Device, stream string, live bool) pull.Status {
+	st := pull.Status{Stream: stream, State: "pushed"}
+	switch {
+	case live:
+	case d.Online:
+		st.State = "off" // its plugin is there, and nobody wants it
+	default:
+		st.State, st.Reason = "waiting", d.OfflineReason
+	}
+	return st
+}
+
 // explained adds why a plugin's word on where the pictures come from is missing, or is
 // not followed.
-func (c Devices) explained(camera string, list []api.Source) []api.Source {
+func (c Devices) explained(d registry.Device, list []api.Source) []api.Source {
 	if c.Described == nil {
 		return list
 	}
-	st := c.Described.State(camera)
+	st := c.Described.State(d.ID)
 	switch {
 	case st.Err != nil && len(list) == 0:
 		s := api.Source{Stream: "main", State: "unknown", Sound: []string{}, Worked: []string{}}
@@ -122,7 +134,7 @@ func (c Devices) explained(camera string, list []api.Source) []api.Source {
 			}
 		}
 	case len(list) == 0 && st.Push:
-		return append(list, api.Source{Stream: "main", State: "pushed", Sound: []string{}, Worked: []string{}})
+		return append(list, source(pushed(d, "main", false), nil))
 	}
 	return list
 }

@@ -48,6 +48,7 @@ func TestDevicesTellWherePicturesComeFrom(t *testing.T) {
 		{ID: "bell", Name: "Bell", Kind: "doorbell"}, {ID: "demo", Kind: "camera", Plugin: "demo"}, {ID: "front", Kind: "doorbell", Plugin: "rtsp"},
 		{ID: "garden", Kind: "camera", Plugin: "rtsp"}, {ID: "odd", Kind: "camera", Plugin: "rtsp"}, {ID: "parcel", Kind: "camera", Plugin: "demo"},
 	})
+	r.SetOnline(t.Context(), "parcel", false, "its plugin is starting")
 	since := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	p := &pulls{status: []pull.Status{
 		{Camera: "front", Stream: "main", State: "live", Since: since, Policy: pull.Always, Address: "192.0.2.10:554", Transport: "tcp", Server: "Cam/1", Worked: []string{"no range"}, Reconnects: 3},
@@ -101,8 +102,12 @@ func TestDevicesTellWherePicturesComeFrom(t *testing.T) {
 	if s := got["demo"].Sources; len(s) != 1 || s[0].State != "pushed" || s[0].Codec != "h264" {
 		t.Errorf("demo: %+v", s)
 	}
-	if s := got["parcel"].Sources; len(s) != 1 || s[0].State != "pushed" {
+	if s := got["parcel"].Sources; len(s) != 1 || s[0].State != "waiting" || s[0].Reason != "its plugin is starting" {
 		t.Errorf("parcel: %+v", s)
+	}
+	r.SetOnline(t.Context(), "parcel", true, "")
+	if c, _ := room.Camera("parcel"); len(c.Sources) != 1 || c.Sources[0].State != "off" || c.Sources[0].Reason != "" {
+		t.Errorf("parcel, with its plugin: %+v", c.Sources)
 	}
 }
 
