@@ -35,7 +35,8 @@ func checkStorage(ctx context.Context, d *Deps) []Finding {
 			return []Finding{{State: Fail, What: fmt.Sprintf("the data folder %s is not there and cannot be made in %s", d.DataDir, dir),
 				Why: "the hub keeps events and logins in it", Fix: fmt.Sprintf("sudo install -d -m 700 -o $(id -un) %s", quote(d.DataDir)), Code: "E-HUB-DATA-FOLDER"}}
 		}
-		return append([]Finding{{State: OK, What: "the data folder " + d.DataDir + " will be made at the first start"}}, room(dir)...)
+		out := []Finding{{State: OK, What: "the data folder " + d.DataDir + " will be made at the first start"}}
+		return slices.Concat(out, private(d), room(dir))
 	}
 	if err != nil || !info.IsDir() {
 		return []Finding{{State: Fail, What: fmt.Sprintf("the data folder %s cannot be used: %v", d.DataDir, orNoFolder(err)),
@@ -117,14 +118,23 @@ func modes(d *Deps, dir fs.FileInfo) []Finding {
 	if dir.Mode().Perm()&0o022 != 0 {
 		out = append(out, Finding{State: Warn, What: "others may write into the data folder " + d.DataDir, Why: "they could put a database of their own in the place of the hub's", Fix: "chmod go-w " + quote(d.DataDir)})
 	}
-	private := []string{filepath.Join(d.DataDir, "hub.db"), filepath.Join(d.DataDir, "secrets"), filepath.Join(d.DataDir, "last-good"), filepath.Join(d.DataDir, "run")}
+	out = append(out, private(d)...)
+	if len(out) == 0 {
+		out = append(out, Finding{State: OK, What: d.DataDir + " is the hub's own"})
+	}
+	return out
+}
+
+// private files and folders are those that hold passwords or logins.
+func private(d *Deps) (out []Finding) {
+	paths := []string{filepath.Join(d.DataDir, "hub.db"), filepath.Join(d.DataDir, "secrets"), filepath.Join(d.DataDir, "last-good"), filepath.Join(d.DataDir, "run")}
 	if d.File != "" {
-		private = append(private, filepath.Join(filepath.Dir(d.File), "secrets.yaml"))
+		paths = append(paths, filepath.Join(filepath.Dir(d.File), "secrets.yaml"))
 		if d.Config != nil && len(d.Config.Secrets()) > 0 {
-			private = append(private, d.File)
+			paths = append(paths, d.File)
 		}
 	}
-	for _, p := range private {
+	for _, p := range paths {
 		info, err := os.Stat(p)
 		if err != nil || info.Mode().Perm()&0o066 == 0 {
 			continue
@@ -134,9 +144,6 @@ func modes(d *Deps, dir fs.FileInfo) []Finding {
 			continue
 		}
 		out = append(out, Finding{State: Warn, What: "other users of this machine may read " + p, Why: "it holds passwords or logins", Fix: "chmod go-rwx " + quote(p)})
-	}
-	if len(out) == 0 {
-		out = append(out, Finding{State: OK, What: d.DataDir + " is the hub's own"})
 	}
 	return out
 }
