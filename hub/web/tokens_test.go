@@ -339,6 +339,21 @@ func TestStreamOfATokenForOneCamera(t *testing.T) {
 	}
 }
 
+// TestStreamOfAViewer: who may not read the config is told no line of it.
+func TestStreamOfAViewer(t *testing.T) {
+	x := newFixture(t)
+	x.house.state = api.ConfigState{File: "/etc/porchlight.yaml", Problems: []api.ConfigProblem{{Severity: "error", Code: "E-CFG-SYNTAX", Message: "not YAML", Excerpt: "3 | : :"}}}
+	for scopes, want := range map[access.Scope]int{access.ScopeView: 0, access.ScopeAdmin: 1} {
+		secret, _ := x.token(access.TokenSpec{Scopes: []access.Scope{scopes}})
+		b := x.browser()
+		b.client.Transport = withBearer{secret}
+		var hello api.Hello
+		if m := b.stream("").next("hello"); json.Unmarshal([]byte(m.data), &hello) != nil || hello.Config.Valid || len(hello.Config.Problems) != want || (hello.Config.File != "") != (want > 0) {
+			t.Errorf("%s: %+v", scopes, hello.Config)
+		}
+	}
+}
+
 // withBearer puts a token into each request.
 type withBearer struct{ token string }
 

@@ -190,7 +190,7 @@ func (l *live) begin(ctx context.Context, after uint64) error {
 	}
 	if l.id.Everywhere() {
 		hello.Plugins, hello.Chimes = filled(l.Rooms.Plugins.Plugins()), filled(l.Rooms.Chimes.Chimes())
-		hello.Quiet, hello.Config, hello.Cards = l.Rooms.Chimes.Quiet(), l.configState(), l.cards()
+		hello.Quiet, hello.Config, hello.Cards = l.Rooms.Chimes.Quiet(), l.configSeen(), l.cards()
 	}
 	back := after != 0 && after <= l.from
 	// A reader from another life of the journal may know a seq that is not reached yet.
@@ -295,7 +295,7 @@ func (l *live) lists() error {
 		l.list("plugins", pluginList{filled(l.Rooms.Plugins.Plugins())}),
 		l.list("chimes", chimesOnly{filled(l.Rooms.Chimes.Chimes())}),
 		l.list("quiet", l.Rooms.Chimes.Quiet()),
-		l.list("config", l.configState()),
+		l.list("config", l.configSeen()),
 		l.list("cards", cardList{l.cards()}),
 	)
 }
@@ -309,6 +309,16 @@ func (l *live) changed(kind string, matters, v any) error {
 		return nil
 	}
 	return l.message("", kind, v)
+}
+
+// configSeen is the config as the reader may see it: without its lines, unless the
+// reader may read the config.
+func (l *live) configSeen() ConfigState {
+	state := l.configState()
+	if !l.id.May(access.ScopeConfig) {
+		state.File, state.Problems, state.Plan = "", []ConfigProblem{}, nil
+	}
+	return state
 }
 
 // still is cameras without the figures that never stand still: open pages fetch anew
