@@ -101,8 +101,9 @@ type hub struct {
 	file   string // its config, if it has one
 }
 
-// start runs the real hub in an empty folder, and opens its setup link.
-func start(t *testing.T, yaml string) *hub {
+// start runs the real hub in an empty folder with this config, none for the demo, and
+// opens its setup link. More are files beside it, each a name and its text.
+func start(t *testing.T, yaml string, more ...string) *hub {
 	h := &hub{t: t, tools: need(t), dir: t.TempDir()}
 	var err error
 	if h.binary, err = binary(); err != nil {
@@ -111,6 +112,12 @@ func start(t *testing.T, yaml string) *hub {
 	// A fixed list: what the tester's shell has set is not the hub's.
 	h.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_STATE_HOME=" + filepath.Join(h.dir, "state"), "TZ=UTC"}
 	args := []string{"run", "--listen", "127.0.0.1:0", "--demo"}
+	for i := 0; i+1 < len(more); i += 2 {
+		name := filepath.Join(h.dir, more[i])
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(more[i+1]), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if yaml != "" {
 		h.file = filepath.Join(h.dir, "porchlight.yaml")
 		if err := os.WriteFile(h.file, []byte(yaml), 0o600); err != nil {
@@ -287,6 +294,28 @@ func TestDemo(t *testing.T) {
 func TestTypo(t *testing.T) {
 	h := start(t, "version: 1\ncameras:\n  demo_porch: {name: Demo porch, kind: doorbell, plugin: demo}\nchimes:\n  browser:\n    builtin: browser\n    sound: ding_dong\n")
 	h.see(t, "typo")
+}
+
+// A house with several cameras, one of them hung on its side, and a bare button; the
+// second file is one that the first includes.
+func TestSeveral(t *testing.T) {
+	h := start(t, `version: 1
+include: [conf.d/*.yaml]
+cameras:
+  front_door: {name: Front door, kind: doorbell, plugin: demo}
+  drive: {name: Drive, plugin: demo, rotate: 90}
+  side_bell: {name: Side bell}
+chimes:
+  browser: {builtin: browser, sound: ding_dong}
+`, "conf.d/garden.yaml", `cameras:
+  garden:
+    name: Garden
+    plugin: demo
+  back: {name: Back yard, plugin: demo}
+`)
+	for _, script := range []string{"several", "button", "unshown", "files"} { // files last: it removes a camera
+		t.Run(script, func(t *testing.T) { h.see(t, script) })
+	}
 }
 
 // Three tabs cost the demo no more than one: it sends each access unit once.

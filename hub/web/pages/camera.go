@@ -28,6 +28,7 @@ type cameraBody struct {
 	Report   *checksView // what a test found; nil: none was made
 	CanTest  bool
 	CanRetry bool
+	Pushed   bool // its plugin sends the picture itself
 }
 
 // Tile is the camera without its page.
@@ -58,9 +59,10 @@ func (p *pages) camera(w http.ResponseWriter, r *http.Request) {
 func (p *pages) showCamera(w http.ResponseWriter, r *http.Request, c api.Camera, report *checksView) {
 	who, _ := access.From(r.Context())
 	body := cameraBody{
-		cameraTile: tile(c, false), Sources: p.sourceViews(c), Setting: p.setting(c.ID),
+		cameraTile: p.tile(c, false), Sources: p.sourceViews(c), Setting: p.setting(c.ID),
 		Events: p.lately(r.Context(), c.ID), Report: report,
 	}
+	body.Pushed = len(c.Sources) > 0 && c.Sources[0].State == "pushed"
 	if p.rooms.Sources != nil && !c.Button {
 		body.CanTest = who.Role.Allows(access.RoleMember)
 		for _, s := range body.Sources {

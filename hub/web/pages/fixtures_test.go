@@ -126,6 +126,10 @@ func (h *house) Files() []api.ConfigFile {
 }
 
 func (h *house) Explain(code string) (api.Explanation, bool) {
+	title := map[string]string{"E-RTSP-UNREACHABLE": "The camera cannot be reached", "E-RTSP-LOGIN": "The camera refuses the login"}[code]
+	if title != "" {
+		return api.Explanation{Code: code, Title: title, What: title + ".", Mend: "Look at it."}, true
+	}
 	return api.Explanation{Code: code, Title: "A key that the config does not know", What: "The file has a key that has no meaning there.\n\nThe old config stays in force.", Mend: "Write the key that was meant."}, code != "E-NO"
 }
 
@@ -316,10 +320,10 @@ func manyHouse() *house {
 		{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Talk: true, Sources: []api.Source{live("main", "h264", 1280, 720), rest}},
 		{ID: "drive", Name: "Drive", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Rotate: 90, Sources: []api.Source{live("main", "h264", 1280, 960)}},
 		{ID: "garden", Name: "Garden", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Sources: []api.Source{heavy}},
-		{ID: "cellar", Name: "Cellar", Kind: "camera", Plugin: "rtsp", Known: true, LastSeen: now.Add(-9 * time.Minute), OfflineReason: "192.168.1.43 does not answer", Sources: []api.Source{
-			{Stream: "main", State: "waiting", Code: "E-RTSP-UNREACHABLE", Reason: "192.168.1.43:554 does not answer", Fix: "check that the camera has power and that its address is still the same", NextTry: now.Add(14 * time.Second), Pull: "always", Address: "192.168.1.43:554", Reconnects: 12}}},
+		{ID: "cellar", Name: "Cellar", Kind: "camera", Plugin: "rtsp", Known: true, LastSeen: now.Add(-9 * time.Minute), OfflineReason: "rtsp rtsp://192.168.1.43/1: dial: no route to host", Sources: []api.Source{
+			{Stream: "main", State: "waiting", Code: "E-RTSP-UNREACHABLE", Reason: "rtsp rtsp://192.168.1.43/1: dial: no route to host", Fix: "check that the camera has power and that its address is still the same", NextTry: now.Add(14 * time.Second), Pull: "always", Address: "192.168.1.43:554", Reconnects: 12}}},
 		{ID: "gate", Name: "Gate", Kind: "camera", Plugin: "rtsp", Known: true, OfflineReason: "it refuses the password", Sources: []api.Source{
-			{Stream: "main", State: "locked", Code: "E-RTSP-LOGIN", Reason: "the camera refuses the user name or the password", Fix: "correct `password:` in the config; the hub tries again in 5 min, so that the camera does not lock the account", NextTry: now.Add(4 * time.Minute), Pull: "always", Address: "192.168.1.44:554"}}},
+			{Stream: "main", State: "locked", Code: "E-RTSP-LOGIN", Reason: "rtsp rtsp://192.168.1.44/1: describe: 401 Unauthorized", Fix: "correct `password:` in the config; the hub tries again in 5 min, so that the camera does not lock the account", NextTry: now.Add(4 * time.Minute), Pull: "always", Address: "192.168.1.44:554"}}},
 		{ID: "shed", Name: "Shed", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Sources: []api.Source{{Stream: "main", State: "off", Pull: "battery", Address: "192.168.1.45:554"}}},
 		{ID: "side_bell", Name: "Side bell", Kind: "doorbell", Button: true},
 	}

@@ -39,8 +39,8 @@ type cameraTile struct {
 }
 
 // tile of a camera: a small one takes the small stream first.
-func tile(c api.Camera, small bool) cameraTile {
-	t := cameraTile{Camera: c, State: "unknown", Small: small, Play: "main", Shape: shape(c), Why: c.OfflineReason}
+func (p *pages) tile(c api.Camera, small bool) cameraTile {
+	t := cameraTile{Camera: c, State: "unknown", Small: small, Play: "main", Shape: shape(c), Why: bare(c.OfflineReason)}
 	switch {
 	case c.Online:
 		t.State = "live"
@@ -56,8 +56,8 @@ func tile(c api.Camera, small bool) cameraTile {
 	for _, s := range c.Sources {
 		t.Battery = t.Battery || s.Pull == "battery"
 	}
-	if s, ok := sick(c); ok {
-		t.Why, t.Fix, t.Code = s.Reason, s.Fix, s.Code
+	if s, ok := sick(c); ok && !c.Online {
+		t.Why, t.Fix, t.Code = p.inWords(s), s.Fix, s.Code
 	}
 	return t
 }
@@ -79,7 +79,7 @@ type list struct {
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	who, _ := access.From(r.Context())
 	body := homeBody{Chimes: p.rooms.Chimes.Chimes(), Quiet: p.rooms.Chimes.Quiet(), Today: p.today(r.Context())}
-	body.place(p.rooms.Cameras.Cameras(), r.URL.Query().Get("camera"), r.URL.Query().Get("view") == "grid")
+	body.place(p, p.rooms.Cameras.Cameras(), r.URL.Query().Get("camera"), r.URL.Query().Get("view") == "grid")
 	if p.rooms.Config.State().Demo {
 		body.Steps = p.steps(who, body)
 	}
@@ -88,7 +88,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 
 // place puts one camera large, the one asked for, else the first doorbell with a
 // picture, and the others beside it; or all of one size.
-func (b *homeBody) place(cameras []api.Camera, want string, grid bool) {
+func (b *homeBody) place(p *pages, cameras []api.Camera, want string, grid bool) {
 	b.Grid = grid && len(cameras) > 1
 	large, best := -1, -1
 	for i, c := range cameras {
@@ -109,11 +109,11 @@ func (b *homeBody) place(cameras []api.Camera, want string, grid bool) {
 	}
 	for i, c := range cameras {
 		if i == large && !b.Grid {
-			one := tile(c, false)
+			one := p.tile(c, false)
 			b.Camera = &one
 			continue
 		}
-		b.Cameras = append(b.Cameras, tile(c, true))
+		b.Cameras = append(b.Cameras, p.tile(c, true))
 	}
 }
 

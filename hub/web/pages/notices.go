@@ -131,12 +131,12 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 func (p *pages) cameraNotice(c api.Camera) (notice, bool) {
 	n := notice{Tone: "warn", Icon: "camera-off", Href: "/cameras/" + c.ID, Label: "Look"}
 	if s, ok := sick(c); ok {
-		n.Title, n.Text, n.Fix, n.Code = c.Name+" has no picture", sentence(s.Reason), sentence(s.Fix), s.Code
+		n.Title, n.Text, n.Fix, n.Code = c.Name+" has no picture", sentence(p.inWords(s)), sentence(s.Fix), s.Code
 		if s.Stream != "main" {
 			n.Title = c.Name + ": the " + s.Stream + " stream has no picture"
 		}
 		if s.State == "locked" {
-			n.Tone, n.Title = "bad", c.Name+" refuses the password"
+			n.Tone, n.Title, n.Text = "bad", c.Name+" refuses the password", ""
 		}
 		return n, true
 	}
@@ -144,7 +144,7 @@ func (p *pages) cameraNotice(c api.Camera) (notice, bool) {
 	if c.Button || c.Online || (c.LastSeen.IsZero() && c.OfflineReason == "") {
 		return notice{}, false
 	}
-	n.Title, n.Text = c.Name+" is offline", sentence(c.OfflineReason)
+	n.Title, n.Text = c.Name+" is offline", sentence(bare(c.OfflineReason))
 	if !c.LastSeen.IsZero() {
 		if n.Text != "" {
 			n.Text += " "

@@ -86,7 +86,7 @@ func scenes() []scene {
 		{name: "home-stage", house: manyHouse(), path: "/?camera=drive&part=stage", has: []string{`player-large" data-player data-camera="drive"`}, not: []string{"<html"}},
 		{name: "camera", house: manyHouse(), path: "/cameras/front_door", has: []string{"H.264, 1280\u00a0×\u00a0720", "2.1 Mb/s", "every 2.0 s", "41 ms ago", "curl -X POST http://example.com/hooks/front_door-", "porchlight.yaml:6", "Nobody looks at it", "password: ******", "Test this camera"}, not: []string{"Try now", "rotate: 90"}},
 		{name: "camera-heavy", house: manyHouse(), path: "/cameras/garden", has: []string{"H.265, 3840\u00a0×\u00a02160", "Many browsers cannot show H.265", "conf.d/garden.yaml:2", "I-frame interval", "Nothing has happened here yet", "nothing from before a ring is kept"}},
-		{name: "camera-waiting", house: manyHouse(), path: "/cameras/cellar", has: []string{"192.168.1.43:554 does not answer", "check that the camera has power", "Next try in 14 s", "E-RTSP-UNREACHABLE", "Try now"}},
+		{name: "camera-waiting", house: manyHouse(), path: "/cameras/cellar", has: []string{"The camera cannot be reached.", "Dial: no route to host.", "check that the camera has power", "Next try in 14 s", "E-RTSP-UNREACHABLE", "Try now"}},
 		{name: "camera-locked", house: manyHouse(), path: "/cameras/gate", has: []string{"Password refused", "Correct <code>password:</code> in the config", "Next try in 4 min"}},
 		{name: "camera-battery", house: manyHouse(), path: "/cameras/shed", has: []string{"runs on a battery", "data-hold"}},
 		{name: "camera-button", house: manyHouse(), path: "/cameras/side_bell", has: []string{"Ring it", "curl -X POST", "Not used yet", "porchlight.yaml:15"}, not: []string{"data-player", "Snapshot", "Test this camera"}},
@@ -382,6 +382,21 @@ func TestWordsForTimes(t *testing.T) {
 	}
 	for want, have := range maps.All(got) {
 		t.Errorf("%q, want %q", have, want)
+	}
+}
+
+func TestAReasonNeedsNoAddress(t *testing.T) {
+	for reason, want := range map[string]string{
+		"rtsp rtsp://192.0.2.1/a: dial: no route to host":  "dial: no route to host",
+		"rtsp rtsps://192.0.2.1/a: dial: no route to host": "dial: no route to host",
+		"the camera did not answer for 10 s":               "the camera did not answer for 10 s",
+		"http http://cam/x.jpg: 404 Not Found":             "404 Not Found",
+		"it wrote: \"rtsp://\" and no more":                "it wrote: \"rtsp://\" and no more",
+		"":                                                 "",
+	} {
+		if got := bare(reason); got != want {
+			t.Errorf("%q: %q, want %q", reason, got, want)
+		}
 	}
 }
 

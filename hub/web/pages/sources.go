@@ -21,6 +21,7 @@ type sourceView struct {
 	Title  string
 	Tone   string // ok, warn, bad, busy, grey
 	Word   string
+	Says   string // what is wrong, in words for people; Reason is its exact cause
 	Wait   string // until the next try
 	Idle   string // why there is no picture, where that is as it should be
 	Facts  []fact
@@ -38,12 +39,18 @@ func (p *pages) sourceViews(c api.Camera) []sourceView {
 	for _, s := range c.Sources {
 		v := sourceView{Source: s, Title: streamName(s.Stream), Facts: facts(s), Advice: advice(s)}
 		v.Tone, v.Word = sourceState(s)
+		if v.Says, v.Reason = p.inWords(s), bare(s.Reason); v.Says == v.Reason {
+			v.Reason = ""
+		}
 		switch s.State {
 		case "waiting", "locked":
 			if wait := s.NextTry.Sub(p.now()); !s.NextTry.IsZero() && wait > 0 {
 				v.Wait = rough(wait)
 			}
 		case "off":
+			if s.Code == "" {
+				v.Says, v.Reason = "", "" // the next line says it
+			}
 			v.Idle = "Nobody looks at it. It connects when somebody does."
 			if s.Pull == "battery" {
 				v.Idle = "It runs on a battery: it is woken by a ring, or when somebody looks."
@@ -220,6 +227,25 @@ func shape(c api.Camera) string {
 		return "3-4"
 	}
 	return "9-16"
+}
+
+// inWords is what is wrong with a source as people say it: the title that its code has,
+// else the reason itself.
+func (p *pages) inWords(s api.Source) string {
+	if x, ok := p.rooms.Explain.Explain(s.Code); ok && s.Code != "" && x.Title != "" {
+		return x.Title
+	}
+	return bare(s.Reason)
+}
+
+// bare is a reason without the address that the page names anyway.
+func bare(reason string) string {
+	scheme, rest, ok := strings.Cut(reason, " ")
+	address, cause, more := strings.Cut(rest, ": ")
+	if ok && more && strings.HasPrefix(address, scheme) && strings.Contains(address, "://") && !strings.Contains(address, " ") {
+		return cause
+	}
+	return reason
 }
 
 // trouble of a camera in one place: the source that a person would ask about first.

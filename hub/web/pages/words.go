@@ -53,7 +53,7 @@ func words(e event.Event) (row, bool) {
 	case event.Online:
 		r.Icon, r.Title = "link", "Online"
 		if !d.Online {
-			r.Icon, r.Title, r.Detail = "link-off", "Offline", d.Reason
+			r.Icon, r.Title, r.Detail = "link-off", "Offline", bare(d.Reason)
 		}
 	case event.Alert:
 		r.Icon, r.Title, r.Detail, r.CameraName = "alert", "Neighborhood alert", d.Text, d.Neighborhood

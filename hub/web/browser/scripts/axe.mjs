@@ -1,27 +1,7 @@
 // axe finds nothing serious: every page, light and dark, wide and narrow, with the
 // overlay and the menu open as well.
 
-import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
-import { Person, api, live, must, note, rested, rings, run, until } from "./lib.mjs";
-
-const source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-async function check(page, what) {
-  // The page's policy allows no script of ours: the debugger's own evaluation brings it in.
-  await page.evaluate(source);
-  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  const bad = violations.filter((v) => ["serious", "critical"].includes(v.impact));
-  const told = bad.map((v) => `${v.id} (${v.impact}): ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join(" | ")}`);
-  must(passes.length > 5, "axe looked at nothing");
-  must(bad.length === 0, `${what}: ${told.join("; ")}`);
-  for (const v of violations) note(`${what}: ${v.impact} ${v.id}: ${v.nodes.map((n) => n.target).join(" ")}`);
-}
-
-async function sideways(page, what) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  must(over <= 0, `${what} is ${over} px too wide`);
-}
+import { Person, api, check, live, rested, rings, run, sideways, until } from "./lib.mjs";
 
 const parts = {};
 for (const colorScheme of ["light", "dark"]) {
@@ -42,7 +22,7 @@ for (const colorScheme of ["light", "dark"]) {
       await check(page, "ring overlay");
       await page.keyboard.press("Escape");
       const { events } = await api(page, "/events?kind=ring&limit=1");
-      for (const path of ["/events", "/events?camera=none", `/events/${events[0].id}`, "/plugins", "/plugins/demo", "/config", "/setup", "/explain/E-CFG-NOT-YET", "/nowhere"]) {
+      for (const path of ["/events", "/events?camera=none", `/events/${events[0].id}`, "/plugins", "/plugins/demo", "/config", "/health", "/cameras/demo_porch", "/setup", "/explain/E-CFG-NOT-YET", "/nowhere"]) {
         await page.goto(new URL(path, page.url()).href);
         await check(page, path);
         await sideways(page, path);

@@ -2,6 +2,8 @@
 // all the time. The house comes by the environment: PORCHLIGHT_URL, PORCHLIGHT_COOKIE,
 // PORCHLIGHT_LINK (a fresh setup link), CHROMIUM (the browser's path).
 
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 export const url = process.env.PORCHLIGHT_URL.replace(/\/$/, "");
@@ -130,4 +132,26 @@ export async function rested(page) {
     const { events } = await api(page, "/events?kind=ring&limit=1");
     return events.length === 0 || Date.now() - new Date(events[0].received).getTime() > 3_500;
   });
+}
+
+// --- what axe sees ---
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Fails where axe finds something serious. */
+export async function check(page, what) {
+  // The page's policy allows no script of ours: the debugger's own evaluation brings it in.
+  await page.evaluate(axe);
+  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const bad = violations.filter((v) => ["serious", "critical"].includes(v.impact));
+  const told = bad.map((v) => `${v.id} (${v.impact}): ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join(" | ")}`);
+  must(passes.length > 5, "axe looked at nothing");
+  must(bad.length === 0, `${what}: ${told.join("; ")}`);
+  for (const v of violations) note(`${what}: ${v.impact} ${v.id}: ${v.nodes.map((n) => n.target).join(" ")}`);
+}
+
+/** Fails where the page is wider than the screen. */
+export async function sideways(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  must(over <= 0, `${what} is ${over} px too wide`);
 }

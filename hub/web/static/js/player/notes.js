@@ -1,6 +1,7 @@
 // @ts-check
 // What a player says when there is no picture: what it is, why, and what to do.
 
+import { url } from "../api.js";
 import { ago, h, icon } from "../dom.js";
 
 /** @typedef {"starting" | "live" | "stalled" | "offline" | "failed" | "paused" | "asleep"} State */
@@ -96,4 +97,22 @@ export function sentence(text) {
 function lower(text) {
   // A name in capitals (MJPEG, H.264) stays as it is.
   return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+}
+
+/** @type {Map<string, Promise<string | undefined>>} */
+const titles = new Map();
+
+/**
+ * What a code means, in words for people; undefined where nobody says.
+ * @param {string} code
+ */
+export function meaning(code) {
+  let title = titles.get(code);
+  if (!title) {
+    title = fetch(url(`/explain/${encodeURIComponent(code)}`), { credentials: "same-origin" })
+      .then(async (answer) => (answer.ok ? (await answer.json()).title : undefined))
+      .catch(() => undefined);
+    titles.set(code, title);
+  }
+  return title;
 }

@@ -7,7 +7,7 @@
 import { h, icon } from "../dom.js";
 import { Mjpeg } from "./mjpeg.js";
 import { Mse } from "./mse.js";
-import { drawn, note } from "./notes.js";
+import { drawn, meaning, note } from "./notes.js";
 import { Snapshots } from "./snapshots.js";
 
 /** @typedef {import("./notes.js").State} State */
@@ -285,15 +285,26 @@ export class Player {
     /** @type {any[]} */
     const sources = camera?.sources ?? [];
     const isIll = (/** @type {any} */ s) => s.state === "waiting" || s.state === "locked";
-    const ill = sources.every(isIll) ? sources[0] : undefined;
+    const ill = camera?.online ? undefined : sources.find(isIll);
     if (!camera) this.#known = { reason: "it is no longer in the config" };
-    else if (ill) this.#known = { reason: ill.reason, fix: ill.fix, code: ill.code };
+    else if (ill) this.#learn(ill);
     else this.#known = { reason: camera.offline_reason || undefined };
     if (this.#state === "offline" || this.#state === "failed") this.#set(this.#state);
     const first = sources.find((s) => s.stream === this.#ladder[0].stream)?.state ?? "";
     const back = first === "live" && this.#first !== "live" && this.#state === "live" && this.#level !== this.#best(0);
     this.#first = first;
     if (camera?.online && (this.#state === "failed" || (this.#state === "offline" && this.#level > 0) || back)) this.#retry();
+  }
+
+  /** @param {{reason?: string, fix?: string, code?: string}} ill a source */
+  async #learn({ reason, fix, code }) {
+    if (code && code === this.#known.code) return;
+    const known = { reason, fix, code };
+    this.#known = known;
+    const words = code && (await meaning(code));
+    if (!words || this.#known !== known) return;
+    known.reason = words;
+    if (this.#state === "offline" || this.#state === "failed") this.#set(this.#state);
   }
 
   #retry() {
