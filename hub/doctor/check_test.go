@@ -209,7 +209,11 @@ func TestConfigFileWithPasswordsIsPrivate(t *testing.T) {
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := Deps{File: file, DataDir: dir, Config: valid(t, yaml)}
+	c, problems := config.Load(file, config.Options{Builtins: []string{"rtsp"}})
+	if c == nil {
+		t.Fatal(config.Text(problems, ""))
+	}
+	d := Deps{File: file, DataDir: dir, Config: c}
 	if found := Check(t.Context(), d, Storage); has(found, Storage, Warn, "porchlight.yaml") {
 		t.Error(text(found))
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -128,10 +129,13 @@ func modes(d *Deps, dir fs.FileInfo) []Finding {
 // private files and folders are those that hold passwords or logins.
 func private(d *Deps) (out []Finding) {
 	paths := []string{filepath.Join(d.DataDir, "hub.db"), filepath.Join(d.DataDir, "secrets"), filepath.Join(d.DataDir, "last-good"), filepath.Join(d.DataDir, "run")}
-	if d.File != "" {
-		paths = append(paths, filepath.Join(filepath.Dir(d.File), "secrets.yaml"))
-		if d.Config != nil && len(d.Config.Secrets()) > 0 {
-			paths = append(paths, d.File)
+	if d.Config != nil && d.File != "" {
+		secrets := d.Config.Secrets()
+		for _, f := range d.Config.Files() {
+			text, _ := d.Config.FileText(f)
+			if slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(string(text), s) }) {
+				paths = append(paths, f)
+			}
 		}
 	}
 	for _, p := range paths {
