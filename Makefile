@@ -31,7 +31,7 @@ check: tools ## vet, staticcheck, formatting, generated files, laws of the house
 	@$(TOOLS)/staticcheck $(TAGS) ./...
 	@cd sdk/proto && PATH=$(TOOLS):$$PATH buf lint
 	@$(MAKE) --no-print-directory gen
-	@git diff --exit-code --stat -- sdk/proto config || { echo "generated files are not current: run make gen and commit"; exit 1; }
+	@git diff --exit-code --stat -- sdk/proto config docs/openapi.json || { echo "generated files are not current: run make gen and commit"; exit 1; }
 	@$(GO) test -count=1 ./hub -run 'TestHouse'
 
 bench: ## measure against the baselines of docs/benchmarks.md and write it
@@ -40,9 +40,10 @@ bench: ## measure against the baselines of docs/benchmarks.md and write it
 fmt: ## format the code
 	@gofmt -w hub sdk config plugins examples
 
-gen: tools ## generate the protocol's Go code and the config's JSON schema
+gen: tools ## generate the protocol's Go code, the config's JSON schema and the API's description
 	@cd sdk/proto && PATH=$(TOOLS):$$PATH buf generate
 	@PORCHLIGHT_GEN=1 $(GO) test -count=1 ./config -run TestSchemaIsOfTheTypes >/dev/null
+	@PORCHLIGHT_GEN=1 $(GO) test -count=1 ./hub/web/api -run TestOpenAPIIsOfTheRoutes >/dev/null
 
 dist: ## stripped binaries for linux/amd64, arm64 and armv7 in dist/
 	@mkdir -p dist

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/chimes"
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/registry"
@@ -214,22 +215,53 @@ func (c commander) Command(ctx context.Context, plugin string, cmd *pb.Command) 
 }
 
 // Ring rings on behalf of a person. Where the plugin declares an action "ring" the
-// press goes through it, as a press at the door would; else the hub makes it.
+// press goes through it, as a press at the door would; else, and while the plugin is
+// away, the hub makes it.
 func (h *Hub) Ring(ctx context.Context, id string, test bool) (string, error) {
 	d, ok := h.registry.Device(id)
 	if !ok {
 		return "", fmt.Errorf("camera %q: %w", id, api.ErrNotFound)
 	}
 	if st, ok := h.super.Plugin(d.Plugin); ok && slices.ContainsFunc(st.Actions, func(a supervisor.Action) bool { return a.Name == "ring" }) {
-		return h.ringByPlugin(ctx, d, test)
+		id, err := h.ringByPlugin(ctx, d, test)
+		var coded interface{ Code() string }
+		if !errors.As(err, &coded) || coded.Code() != "E-PLUGIN-NOT-RUNNING" {
+			return id, err
+		}
 	}
-	e := event.New(event.TypeRing, id, event.Ring{Test: test})
-	e.Source, e.CameraName, e.Correlation = "hub", d.Name, e.ID
-	h.registry.Saw(id, time.Now())
-	if _, err := h.bus.PublishWait(ctx, e); err != nil {
-		return "", fmt.Errorf("camera %s: ring: %w", id, err)
+	return h.press(ctx, d, "hub", test)
+}
+
+// press publishes a ring of the hub's own. One that the camera's debounce takes for the
+// press before is that press.
+func (h *Hub) press(ctx context.Context, d registry.Device, source string, test bool) (string, error) {
+	e := event.New(event.TypeRing, d.ID, event.Ring{Test: test})
+	e.Source, e.CameraName, e.Correlation = source, d.Name, e.ID
+	h.registry.Saw(d.ID, time.Now())
+	result, err := h.bus.PublishWait(ctx, e)
+	if err != nil {
+		return "", fmt.Errorf("camera %s: ring: %w", d.ID, err)
 	}
-	return e.ID, nil
+	if result.Outcome != event.Duplicate {
+		return e.ID, nil
+	}
+	last, err := h.bus.Events(ctx, bus.Query{Camera: d.ID, Types: []event.Type{event.TypeRing}, Limit: 1})
+	if err != nil || len(last) == 0 {
+		return "", err
+	}
+	return last[0].ID, nil
+}
+
+// hookRinger rings for whoever has a hook's address: no plugin is asked, since the
+// button on the wall is not the plugin's.
+type hookRinger struct{ h *Hub }
+
+func (r hookRinger) Ring(ctx context.Context, id string, test bool) (string, error) {
+	d, ok := r.h.registry.Device(id)
+	if !ok {
+		return "", fmt.Errorf("camera %q: %w", id, api.ErrNotFound)
+	}
+	return r.h.press(ctx, d, "hook", test)
 }
 
 func (h *Hub) ringByPlugin(ctx context.Context, d registry.Device, test bool) (string, error) {

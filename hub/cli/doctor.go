@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,27 +69,24 @@ func doctorAreas(args []string) ([]string, error) {
 
 // findings are the running hub's, or those of a look from here where none runs.
 func (g *globals) findings(cmd *cobra.Command, areas []string) ([]doctor.Finding, error) {
-	ctx := cmd.Context()
-	dir, err := g.findDataDir(cmd.Flags())
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.Dial(ctx, dir)
+	c, err := g.dial(cmd)
 	var away *client.NotRunning
 	switch {
 	case err == nil:
 		defer c.Close()
-		return askDoctor(ctx, c, areas)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, &notAllowed{dir, err}
+		return askDoctor(cmd.Context(), c, areas)
 	case !errors.As(err, &away):
+		return nil, err
+	}
+	dir, err := g.findDataDir(cmd.Flags())
+	if err != nil {
 		return nil, err
 	}
 	d, err := g.doctorDeps(cmd, dir)
 	if err != nil {
 		return nil, err
 	}
-	return doctor.Check(ctx, d, areas...), nil
+	return doctor.Check(cmd.Context(), d, areas...), nil
 }
 
 // doctorDeps is the house without a running hub.

@@ -35,7 +35,7 @@ func setupLinkCommand(g *globals) *cobra.Command {
 			return nil
 		}),
 	})
-	cmd.Flags().BoolVar(&reset, "reset-owner", false, "for a lost password: forget the password and end all sign-ins")
+	cmd.Flags().BoolVar(&reset, "reset-owner", false, "for a lost password: forget the password, end all sign-ins and all tokens")
 	return cmd
 }
 

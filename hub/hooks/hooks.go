@@ -94,19 +94,22 @@ func (h *Hooks) Renew(ctx context.Context, camera string) (Entry, error) {
 func (h *Hooks) Find(ctx context.Context, token string) (camera string, ok bool, err error) {
 	sum := digest(token)
 	var stored []byte
-	var seen int64
-	err = h.db.QueryRowContext(ctx, `SELECT camera, hash, seen FROM hooks WHERE hash = ?`, sum).Scan(&camera, &stored, &seen)
+	err = h.db.QueryRowContext(ctx, `SELECT camera, hash FROM hooks WHERE hash = ?`, sum).Scan(&camera, &stored)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare(stored, sum) != 1 {
 		return "", false, nil
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("hooks: find: %w", err)
 	}
-	if now := h.now(); now.Sub(time.UnixMilli(seen)) >= seenEvery {
-		// A full disk keeps no ring back: the time of the last use is only shown.
-		_, _ = h.db.ExecContext(ctx, `UPDATE hooks SET seen = ? WHERE hash = ?`, now.UnixMilli(), sum)
-	}
 	return camera, true, nil
+}
+
+// Used notes that the camera's hook has rung. It writes, so that a press does not wait
+// for it; what is lost is only the time of the last use.
+func (h *Hooks) Used(ctx context.Context, camera string) error {
+	now := h.now()
+	_, err := h.db.ExecContext(ctx, `UPDATE hooks SET seen = ? WHERE camera = ? AND seen <= ?`, now.UnixMilli(), camera, now.Add(-seenEvery).UnixMilli())
+	return told("use", camera, err)
 }
 
 func (h *Hooks) read(ctx context.Context, camera string) (Entry, error) {

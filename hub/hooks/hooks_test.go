@@ -77,18 +77,25 @@ func TestFindAndRenew(t *testing.T) {
 			t.Errorf("%.40q is of %q, %v, %v; want %q", token, camera, ok, err, want)
 		}
 	}
-	find(first.Token, "gate")
+	use := func() {
+		t.Helper()
+		find(first.Token, "gate")
+		if err := h.Used(t.Context(), "gate"); err != nil {
+			t.Error(err)
+		}
+	}
+	use()
 	used := *at
 	for _, wrong := range []string{"", "x", first.Token[:31], first.Token + "A", strings.Repeat("A", tokenChars), strings.Repeat(first.Token, 1000), " " + first.Token, "gate"} {
 		find(wrong, "")
 	}
 	*at = at.Add(seenEvery / 2)
-	find(first.Token, "gate")
+	use()
 	if e := must[Entry](t)(h.Token(t.Context(), "gate")); !e.LastUsed.Equal(used) {
 		t.Errorf("last used %s, written too often", e.LastUsed)
 	}
 	*at = at.Add(seenEvery / 2)
-	find(first.Token, "gate")
+	use()
 	if e := must[Entry](t)(h.Token(t.Context(), "gate")); !e.LastUsed.Equal(*at) {
 		t.Errorf("last used %s, want %s", e.LastUsed, *at)
 	}

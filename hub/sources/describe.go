@@ -35,6 +35,8 @@ type Camera struct {
 	Snapshot *URL
 	// SnapshotByPlugin: the plugin answers camera.snapshot.
 	SnapshotByPlugin bool
+	// Talk: people can talk to who stands there.
+	Talk bool
 }
 
 // Stream is one quality, main or sub.
@@ -95,7 +97,8 @@ var fingerprintOK = regexp.MustCompile(`^sha256:[0-9a-fA-F]{64}$`)
 
 // describe makes a Camera of a wish and what the plugin says, or a *Fault.
 func describe(w Wish, d *pb.SourceDescriptor, secret func(plugin, name string) (string, error)) (Camera, error) {
-	c := Camera{ID: w.Camera, Doorbell: w.Doorbell, Push: d.GetPush(), Limit: d.GetPullLimit().AsDuration()}
+	c := Camera{ID: w.Camera, Doorbell: w.Doorbell, Push: d.GetPush(), Limit: d.GetPullLimit().AsDuration(),
+		Talk: d.GetTalk() == "rtsp_backchannel" || d.GetTalk() == "plugin"}
 	if c.Limit <= 0 {
 		c.Limit = defaultLimit
 	}

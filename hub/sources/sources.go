@@ -73,6 +73,7 @@ type Taker interface {
 type State struct {
 	Known bool // the plugin has described it
 	Push  bool
+	Talk  bool // people can talk to who stands there
 	// Err is why there is no description, or why the newest one is not used.
 	Err error
 }
@@ -194,7 +195,9 @@ func (s *Sources) State(id string) State {
 		return State{}
 	}
 	st := State{Known: c.made != nil, Err: c.err}
-	st.Push = c.made != nil && c.made.Push
+	if c.made != nil {
+		st.Push, st.Talk = c.made.Push, c.made.Talk
+	}
 	return st
 }
 

@@ -40,7 +40,8 @@ func (a *API) ServeHook(w http.ResponseWriter, r *http.Request) {
 		NewProblem(http.StatusBadRequest, "E-API-INVALID", "the body did not arrive whole", "").Write(w)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), callTime)
+	// A relay that hangs up at once has pressed all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTime)
 	defer cancel()
 	id, err := a.ringHook(ctx, strings.TrimPrefix(r.URL.Path, HookPath))
 	if errors.Is(err, ErrNotFound) {

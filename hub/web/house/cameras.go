@@ -94,6 +94,9 @@ func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 	if !out.Button {
 		out.Sources = c.explained(d, out.Sources)
 	}
+	if c.Described != nil {
+		out.Talk = out.Talk && c.Described.State(d.ID).Talk
+	}
 	if c.Rotate != nil {
 		out.Rotate = c.Rotate(d.ID)
 	}
@@ -291,7 +294,11 @@ func (h hooksOf) Ring(ctx context.Context, token string) (string, error) {
 	if !ok {
 		return "", api.ErrNotFound
 	}
-	return h.ringer.Ring(ctx, camera, false)
+	id, err := h.ringer.Ring(ctx, camera, false)
+	if err == nil {
+		_ = h.room.Used(ctx, camera) // it has rung; when is only shown
+	}
+	return id, err
 }
 
 func hook(e hooks.Entry) api.Hook {
