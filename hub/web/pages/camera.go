@@ -113,7 +113,7 @@ func (p *pages) lately(ctx context.Context, id string) list {
 func listOf(events []event.Event, most int) list {
 	var l list
 	for _, e := range events {
-		if one, ok := words(e); ok && len(l.Rows) < most {
+		if one, ok := rowOf(e); ok && len(l.Rows) < most {
 			l.Rows = append(l.Rows, one)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -58,11 +59,11 @@ func (p *pages) events(w http.ResponseWriter, r *http.Request) {
 	}
 	now := p.now().In(p.zone)
 	for _, e := range events {
-		one, ok := words(e)
+		one, ok := rowOf(e)
 		if !ok {
 			continue
 		}
-		name := day(one.At.In(p.zone), now)
+		name := words.Day(one.At.In(p.zone), now)
 		if n := len(body.Days); n == 0 || body.Days[n-1].Name != name {
 			body.Days = append(body.Days, dayRows{Name: name})
 		}
@@ -112,10 +113,10 @@ func (p *pages) event(w http.ResponseWriter, r *http.Request) {
 	}
 	body := eventBody{Event: tr.Event, Data: strings.TrimSpace(string(tr.Event.Data))}
 	if e, err := p.rooms.Events.Event(r.Context(), tr.Event.ID); err == nil {
-		body.Row, _ = words(e)
+		body.Row, _ = rowOf(e)
 	}
 	body.Row.ID = tr.Event.ID
-	body.Row.Title = cmp.Or(body.Row.Title, capital(tr.Event.Type))
+	body.Row.Title = cmp.Or(body.Row.Title, words.Capital(tr.Event.Type))
 	body.Row.Icon = cmp.Or(body.Row.Icon, "info")
 	body.Row.CameraName = cmp.Or(body.Row.CameraName, tr.Event.CameraName, tr.Event.Camera)
 	if body.Row.At.IsZero() {
@@ -141,9 +142,9 @@ func hops(in []api.Hop) []hop {
 	}
 	out := make([]hop, 0, len(in))
 	for _, h := range in {
-		v := hop{Hop: h, Icon: hopIcon(h.Who), Since: "+" + short(time.Duration(h.SincePressUS)*time.Microsecond)}
+		v := hop{Hop: h, Icon: hopIcon(h.Who), Since: "+" + words.Short(time.Duration(h.SincePressUS)*time.Microsecond)}
 		if h.TookUS > 0 {
-			v.Took = short(time.Duration(h.TookUS) * time.Microsecond)
+			v.Took = words.Short(time.Duration(h.TookUS) * time.Microsecond)
 		}
 		begin := scale(h.SincePressUS - h.TookUS)
 		v.X, v.W = min(begin, 98), max(2, scale(h.SincePressUS)-begin)
@@ -194,10 +195,10 @@ func judge(tr api.Trace) verdict {
 	}
 	switch {
 	case sounded > 0:
-		v := verdict{Tone: "ok", Icon: "check", Title: "The house rang", Text: count(sounded, "chime") + " sounded, the first after " + short(time.Duration(first)*time.Microsecond) + "."}
+		v := verdict{Tone: "ok", Icon: "check", Title: "The house rang", Text: words.Count(sounded, "chime") + " sounded, the first after " + words.Short(time.Duration(first)*time.Microsecond) + "."}
 		if failed > 0 {
 			v.Tone, v.Icon = "warn", "alert"
-			v.Text += " " + count(failed, "chime") + " did not; see below."
+			v.Text += " " + words.Count(failed, "chime") + " did not; see below."
 		}
 		return v
 	case failed > 0:
@@ -206,11 +207,4 @@ func judge(tr api.Trace) verdict {
 		return verdict{Tone: "calm", Icon: "quiet", Title: "Shown, not rung", Text: "The chimes were kept from sounding on purpose; see below."}
 	}
 	return verdict{Tone: "calm", Icon: "clock", Title: "No chime has told yet", Text: "Either none is configured, or they are still at it. This page follows."}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
 }

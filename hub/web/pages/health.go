@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 )
 
 type healthBody struct {
@@ -85,21 +87,14 @@ func cameraRowsOf(c api.Camera) []cameraHealth {
 	for _, s := range c.Sources {
 		row := row
 		row.Stream = s.Stream
-		row.Tone, row.Word = sourceState(s)
-		row.Picture, row.Rate = pictureOf(s), bitrate(s.BitrateKbps)
+		row.Tone, row.Word = words.State(s)
+		row.Picture, row.Rate = words.Picture(s), words.Bitrate(s.BitrateKbps)
 		row.Fix = s.Fix
-		for _, f := range facts(s) {
-			switch f.Name {
-			case "Pictures a second":
-				row.FPS = f.Value
-			case "Last picture":
-				row.Last = f.Value
-			case "Reconnects":
-				row.Reconnects = f.Value
-			case "Readers":
-				row.Readers = f.Value
-			}
+		row.FPS, row.Last = words.FPS(s), words.Last(s)
+		if s.State != "pushed" { // its plugin connects, not the hub
+			row.Reconnects = fmt.Sprint(s.Reconnects)
 		}
+		row.Readers = fmt.Sprint(s.Readers)
 		out = append(out, row)
 	}
 	return out

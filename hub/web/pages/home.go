@@ -8,6 +8,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 )
 
 // quietFor is what the button gives.
@@ -40,14 +41,14 @@ type cameraTile struct {
 
 // tile of a camera: a small one takes the small stream first.
 func (p *pages) tile(c api.Camera, small bool) cameraTile {
-	t := cameraTile{Camera: c, State: "unknown", Small: small, Play: "main", Shape: shape(c), Why: bare(c.OfflineReason)}
+	t := cameraTile{Camera: c, State: "unknown", Small: small, Play: "main", Shape: words.Shape(c), Why: words.Bare(c.OfflineReason)}
 	switch {
 	case c.Online:
 		t.State = "live"
 	case c.OfflineReason != "" || !c.LastSeen.IsZero():
 		t.State = "offline"
 	}
-	if hasSub(c) {
+	if words.HasSub(c) {
 		t.Play = "main sub"
 		if small {
 			t.Play = "sub main"
@@ -56,7 +57,7 @@ func (p *pages) tile(c api.Camera, small bool) cameraTile {
 	for _, s := range c.Sources {
 		t.Battery = t.Battery || s.Pull == "battery"
 	}
-	if s, ok := sick(c); ok && !c.Online {
+	if s, ok := words.Sick(c); ok && !c.Online {
 		t.Why, t.Fix, t.Code = p.inWords(s), s.Fix, s.Code
 	}
 	return t

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 )
 
 // notice is one line of the banner that is on every page.
@@ -30,7 +31,7 @@ func (p *pages) notices() []notice {
 	out = append(out, p.configNotices()...)
 	if p.rooms.Cards != nil {
 		for _, c := range p.rooms.Cards() {
-			out = append(out, notice{Tone: "bad", Icon: "alert", Title: c.Title, Text: sentence(c.Effect), Fix: sentence(c.Fix), Code: c.Code})
+			out = append(out, notice{Tone: "bad", Icon: "alert", Title: c.Title, Text: words.Sentence(c.Effect), Fix: words.Sentence(c.Fix), Code: c.Code})
 		}
 	}
 	for _, pl := range p.rooms.Plugins.Plugins() {
@@ -75,7 +76,7 @@ func (p *pages) configNotices() []notice {
 	case first.Suggestion != "":
 		n.Text = "Did you mean \u201c" + first.Suggestion + "\u201d?"
 	case first.Hint != "":
-		n.Text = sentence(first.Hint)
+		n.Text = words.Sentence(first.Hint)
 	}
 	if len(list) > 1 {
 		n.Text += fmt.Sprintf(" And %d more.", len(list)-1)
@@ -109,7 +110,7 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 	if pl.Warning || pl.Optional && pl.State == "degraded" {
 		return notice{}, false // its card tells; the house works as it should
 	}
-	n := notice{Icon: "plug", Text: sentence(pl.Reason), Fix: sentence(pl.Fix), Code: pl.Code, Href: "/plugins/" + pl.Name, Label: "Look"}
+	n := notice{Icon: "plug", Text: words.Sentence(pl.Reason), Fix: words.Sentence(pl.Fix), Code: pl.Code, Href: "/plugins/" + pl.Name, Label: "Look"}
 	switch pl.State {
 	case "failed":
 		n.Tone, n.Title = "bad", "Plugin "+pl.Name+" stopped"
@@ -118,7 +119,7 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 	case "backoff":
 		n.Tone, n.Title = "warn", "Plugin "+pl.Name+" starts again"
 		if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > time.Second {
-			n.Title = "Plugin " + pl.Name + " starts again in " + rough(wait)
+			n.Title = "Plugin " + pl.Name + " starts again in " + words.Rough(wait)
 		}
 	case "degraded":
 		n.Tone, n.Title = "warn", "Plugin "+pl.Name+" works in part"
@@ -130,8 +131,8 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 
 func (p *pages) cameraNotice(c api.Camera) (notice, bool) {
 	n := notice{Tone: "warn", Icon: "camera-off", Href: "/cameras/" + c.ID, Label: "Look"}
-	if s, ok := sick(c); ok {
-		n.Title, n.Text, n.Fix, n.Code = c.Name+" has no picture", sentence(p.inWords(s)), sentence(s.Fix), s.Code
+	if s, ok := words.Sick(c); ok {
+		n.Title, n.Text, n.Fix, n.Code = c.Name+" has no picture", words.Sentence(p.inWords(s)), words.Sentence(s.Fix), s.Code
 		if s.Stream != "main" {
 			n.Title = c.Name + ": the " + s.Stream + " stream has no picture"
 		}
@@ -144,12 +145,12 @@ func (p *pages) cameraNotice(c api.Camera) (notice, bool) {
 	if c.Button || c.Online || (c.LastSeen.IsZero() && c.OfflineReason == "") {
 		return notice{}, false
 	}
-	n.Title, n.Text = c.Name+" is offline", sentence(bare(c.OfflineReason))
+	n.Title, n.Text = c.Name+" is offline", words.Sentence(words.Bare(c.OfflineReason))
 	if !c.LastSeen.IsZero() {
 		if n.Text != "" {
 			n.Text += " "
 		}
-		n.Text += "Last seen " + ago(p.now().Sub(c.LastSeen)) + "."
+		n.Text += "Last seen " + words.Ago(p.now().Sub(c.LastSeen)) + "."
 	}
 	return n, true
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 	"github.com/porchlight-hub/porchlight/hub/web/static"
 )
 
@@ -171,15 +172,15 @@ func (p *pages) funcs() template.FuncMap {
 		"exact":  func(t time.Time) string { return t.In(p.zone).Format("15:04:05.000") },
 		"full":   func(t time.Time) string { return t.In(p.zone).Format("Monday 2 January 2006, 15:04:05 MST") },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"ago":    func(t time.Time) string { return ago(p.now().Sub(t)) },
+		"ago":    func(t time.Time) string { return words.Ago(p.now().Sub(t)) },
 		"inc":    func(i int) int { return i + 1 },
-		"say":    func(s string) template.HTML { return prose(sentence(s)) },
-		"prose":  prose,
+		"say":    func(s string) template.HTML { return words.Prose(words.Sentence(s)) },
+		"prose":  words.Prose,
 		"kinds":  func() string { return strings.Trim(fmt.Sprint(shown()), "[]") },
-		"plural": count,
+		"plural": words.Count,
 		"lines":  func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },
-		"sound":  func(s string) string { return capital(strings.ReplaceAll(s, "_", " ")) },
-		"cell":   func(name, value string) fact { return fact{name, value} },
+		"sound":  func(s string) string { return words.Capital(strings.ReplaceAll(s, "_", " ")) },
+		"cell":   func(name, value string) words.Fact { return words.Fact{Name: name, Value: value} },
 		"ringing": func(t cameraTile, next string) ringButton {
 			return ringButton{ID: t.ID, Button: t.Button, Next: next}
 		},
@@ -187,7 +188,7 @@ func (p *pages) funcs() template.FuncMap {
 			return navItem{Href: href, Icon: icon, Label: label, Here: f.Nav == id}
 		},
 		"trouble": func(pr *api.Problem) trouble {
-			return trouble{Text: sentence(cmp.Or(pr.Detail, pr.Title)), Hint: pr.Hint(), Code: pr.Code()}
+			return trouble{Text: words.Sentence(cmp.Or(pr.Detail, pr.Title)), Hint: pr.Hint(), Code: pr.Code()}
 		},
 	}
 }

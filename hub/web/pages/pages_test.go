@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 
@@ -360,43 +358,6 @@ func TestTheFirstPageIsLight(t *testing.T) {
 	t.Logf("%d bytes, at most %d", sum, budget)
 	if sum > budget {
 		t.Errorf("%d bytes, at most %d", sum, budget)
-	}
-}
-
-func TestWordsForTimes(t *testing.T) {
-	got := map[string]string{}
-	for d, want := range map[time.Duration]string{3 * time.Second: "just now", 59 * time.Second: "59 s ago", 90 * time.Second: "1 min ago", 3 * time.Hour: "3 h ago", 72 * time.Hour: "3 days ago"} {
-		if ago(d) != want {
-			got[want] = ago(d)
-		}
-	}
-	for d, want := range map[time.Duration]string{0: "0.00 ms", 1900 * time.Microsecond: "1.9 ms", 41 * time.Millisecond: "41 ms", 3 * time.Second: "3.0 s", 90 * time.Second: "1m30s", -1: "0 ms"} {
-		if short(d) != want {
-			got[want] = short(d)
-		}
-	}
-	for d, want := range map[time.Duration]string{5 * time.Second: "5 s", 11 * time.Minute: "11 min", 3 * time.Hour: "3 h"} {
-		if rough(d) != want {
-			got[want] = rough(d)
-		}
-	}
-	for want, have := range maps.All(got) {
-		t.Errorf("%q, want %q", have, want)
-	}
-}
-
-func TestAReasonNeedsNoAddress(t *testing.T) {
-	for reason, want := range map[string]string{
-		"rtsp rtsp://192.0.2.1/a: dial: no route to host":  "dial: no route to host",
-		"rtsp rtsps://192.0.2.1/a: dial: no route to host": "dial: no route to host",
-		"the camera did not answer for 10 s":               "the camera did not answer for 10 s",
-		"http http://cam/x.jpg: 404 Not Found":             "404 Not Found",
-		"it wrote: \"rtsp://\" and no more":                "it wrote: \"rtsp://\" and no more",
-		"":                                                 "",
-	} {
-		if got := bare(reason); got != want {
-			t.Errorf("%q: %q, want %q", reason, got, want)
-		}
 	}
 }
 

@@ -8,10 +8,17 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
 // logLines of a plugin are shown.
 const logLines = 200
+
+// permitter tells what a plugin may do. The plugins' room may offer it.
+type permitter interface {
+	Permissions(plugin string) (manifest.Permissions, bool)
+}
 
 type pluginsBody struct{ Plugins []pluginCard }
 
@@ -30,7 +37,7 @@ type pluginBody struct {
 }
 
 func (p *pages) card(pl api.Plugin) pluginCard {
-	c := pluginCard{Plugin: pl, Tone: "grey", Icon: "plug", Word: capital(pl.State)}
+	c := pluginCard{Plugin: pl, Tone: "grey", Icon: "plug", Word: words.Capital(pl.State)}
 	for _, pair := range [][2]string{{"camera", "camera"}, {"chime", "sound"}, {"bridge", "home"}, {"notifier", "phone"}} {
 		if slices.Contains(pl.Capabilities, pair[0]) {
 			c.Icon = pair[1]
@@ -57,7 +64,7 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 		c.Tone = "grey" // it hurts nobody: a speaker on a machine without a card
 	}
 	if wait := pl.NextTry.Sub(p.now()); !pl.NextTry.IsZero() && wait > 0 {
-		c.Wait = rough(wait)
+		c.Wait = words.Rough(wait)
 	}
 	// A part that is the reason itself needs no second telling.
 	c.Parts = slices.DeleteFunc(slices.Clone(pl.Parts), func(part api.Part) bool {
@@ -65,7 +72,7 @@ func (p *pages) card(pl api.Plugin) pluginCard {
 	})
 	if room, ok := p.rooms.Plugins.(permitter); ok {
 		if may, ok := room.Permissions(pl.Name); ok {
-			c.Grants = grants(may)
+			c.Grants = words.Grants(may)
 		}
 	}
 	return c
@@ -77,7 +84,7 @@ func (c pluginCard) Restartable() bool {
 }
 
 // Offers names what the plugin is for.
-func (c pluginCard) Offers() string { return capital(strings.Join(c.Capabilities, ", ")) }
+func (c pluginCard) Offers() string { return words.Capital(strings.Join(c.Capabilities, ", ")) }
 
 // Display is the plugin's own name for people, where it is another than the entry's.
 func (c pluginCard) Display() string {
@@ -97,7 +104,7 @@ func (c pluginCard) Usage() string {
 	if c.MemoryBytes == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s, %.1f %% CPU", byteSize(c.MemoryBytes), c.CPUPercent)
+	return fmt.Sprintf("%s, %.1f %% CPU", words.ByteSize(c.MemoryBytes), c.CPUPercent)
 }
 
 // Memory that it takes, where that is known.
@@ -105,7 +112,7 @@ func (c pluginCard) Memory() string {
 	if c.MemoryBytes == 0 {
 		return ""
 	}
-	return byteSize(c.MemoryBytes)
+	return words.ByteSize(c.MemoryBytes)
 }
 
 // CPU that it takes, where that is known.

@@ -99,6 +99,14 @@ function lower(text) {
   return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }
 
+/**
+ * A reason without the address that it begins with, as "rtsp rtsp://…: dial: refused" has it.
+ * @param {string} reason
+ */
+export function bare(reason) {
+  return reason.replace(/^(rtsp|http) \1s?:\/\/\S+: /, "");
+}
+
 /** @type {Map<string, Promise<string | undefined>>} */
 const titles = new Map();
 

@@ -7,7 +7,7 @@
 import { h, icon } from "../dom.js";
 import { Mjpeg } from "./mjpeg.js";
 import { Mse } from "./mse.js";
-import { drawn, meaning, note } from "./notes.js";
+import { bare, drawn, meaning, note } from "./notes.js";
 import { Snapshots } from "./snapshots.js";
 
 /** @typedef {import("./notes.js").State} State */
@@ -288,7 +288,8 @@ export class Player {
     const ill = camera?.online ? undefined : sources.find(isIll);
     if (!camera) this.#known = { reason: "it is no longer in the config" };
     else if (ill) this.#learn(ill);
-    else this.#known = { reason: camera.offline_reason || undefined };
+    else if (camera.online) this.#known = {};
+    else if (!this.#known.code) this.#known = { reason: bare(camera.offline_reason || "") || undefined };
     if (this.#state === "offline" || this.#state === "failed") this.#set(this.#state);
     const first = sources.find((s) => s.stream === this.#ladder[0].stream)?.state ?? "";
     const back = first === "live" && this.#first !== "live" && this.#state === "live" && this.#level !== this.#best(0);
@@ -299,7 +300,7 @@ export class Player {
   /** @param {{reason?: string, fix?: string, code?: string}} ill a source */
   async #learn({ reason, fix, code }) {
     if (code && code === this.#known.code) return;
-    const known = { reason, fix, code };
+    const known = { reason: bare(reason ?? ""), fix, code };
     this.#known = known;
     const words = code && (await meaning(code));
     if (!words || this.#known !== known) return;

@@ -1,4 +1,4 @@
-package pages
+package words
 
 import (
 	"fmt"
@@ -9,13 +9,8 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
-// permitter tells what a plugin may do. The plugins' room may offer it.
-type permitter interface {
-	Permissions(plugin string) (manifest.Permissions, bool)
-}
-
-// grants tells in sentences what a plugin may do, what it may not first.
-func grants(p manifest.Permissions) []string {
+// Grants tells in sentences what a plugin may do, what it may not first.
+func Grants(p manifest.Permissions) []string {
 	out := network(p.Network)
 	if len(p.Discovery) > 0 {
 		out = append(out, "It looks for devices in the house ("+series(p.Discovery)+").")
@@ -42,7 +37,7 @@ func grants(p manifest.Permissions) []string {
 		out = append(out, "It reads the secrets that its own config names.")
 	}
 	if p.Storage > 0 {
-		out = append(out, "It keeps up to "+byteSize(int64(p.Storage))+" of its own.")
+		out = append(out, "It keeps up to "+ByteSize(int64(p.Storage))+" of its own.")
 	}
 	return out
 }
