@@ -15,6 +15,9 @@ const (
 	// pauseError: a step as long as the units were apart by the hub's clock is a pause of
 	// the camera and no jump, if the two differ by less.
 	pauseError = time.Second
+	// oddError is the same after units that were not believed. A track that takes a small
+	// jump for late units parts from its sister, so it is less.
+	oddError = 250 * time.Millisecond
 	// sameShift: two tracks that land this close after the same shift have jumped together.
 	sameShift = time.Second
 )
@@ -84,6 +87,11 @@ func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out in
 			t.shift, t.shifted = t.start(now)-tr.Duration(dts), true
 		}
 		c.off, c.lastIn = tr.Ticks(t.shift), dts
+		// A track whose clock began elsewhere than its sister's goes where it came.
+		if at := t.start(now); !t.lastRecv.IsZero() && (tr.Duration(dts+c.off)-at).Abs() > jumpLimit {
+			t.repairs++
+			c.off = tr.Ticks(at) - dts
+		}
 		return dts + c.off, false
 	}
 	d := dts - c.lastIn
@@ -98,17 +106,26 @@ func (t *timeline) step(c *clock, tr av.Track, dts int64, now time.Time) (out in
 		if c.odd < jumpFrames {
 			return want, false
 		}
-		c.off = tr.Ticks(t.shift)
-		if off := dts + c.off - want; off < -tr.Ticks(sameShift) || off > tr.Ticks(sameShift) {
-			c.off = want - dts
-			t.shift = tr.Duration(c.off)
-		}
+		c.land(t, tr, dts, want)
 		jumped = true
 	} else if d <= tr.Ticks(jumpLimit) {
 		c.step = max(1, d/int64(c.odd+1)) // those not believed lie between
 	}
 	c.odd, c.lastIn, c.recv = 0, dts, now
 	return max(dts+c.off, c.lastOut+1), jumped
+}
+
+// land puts dts, at which a jump has ended, at want, or where the shift has it that
+// another track of the writer has found for the same jump.
+func (c *clock) land(t *timeline, tr av.Track, dts, want int64) {
+	shared := tr.Ticks(t.shift)
+	moved := av.Duration(shared-c.off, tr.ClockRate).Abs() > time.Millisecond // more than rounding
+	if off := av.Duration(dts+shared-want, tr.ClockRate).Abs(); moved && off <= sameShift {
+		c.off = shared
+		return
+	}
+	c.off = want - dts
+	t.shift = tr.Duration(c.off)
 }
 
 // believes reports whether a unit may follow the last one by d ticks. One that comes
@@ -121,7 +138,8 @@ func (c *clock) believes(tr av.Track, d int64, now time.Time) bool {
 		return true
 	}
 	passed := now.Sub(c.recv)
-	return (c.odd > 0 || passed > jumpLimit-pauseError) && (tr.Duration(d)-passed).Abs() < pauseError
+	apart := (tr.Duration(d) - passed).Abs()
+	return c.odd > 0 && apart < oddError || passed > jumpLimit-pauseError && apart < pauseError
 }
 
 // start is where a new writer's first unit goes: as long after the last one as it came later.
