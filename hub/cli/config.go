@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
@@ -30,6 +31,14 @@ func (g *globals) fileOrFlag(args []string) (string, error) {
 	return "", usageError{fmt.Errorf("there is no porchlight.yaml here; name a file")}
 }
 
+// readOptions are those that a hub started from here would read its file with.
+func (g *globals) readOptions(flags *pflag.FlagSet) (config.Options, error) {
+	o := loadOptions()
+	var err error
+	o.Overrides, err = overrides(flags)
+	return o, err
+}
+
 func configValidate(g *globals) *cobra.Command {
 	return reads(g, &cobra.Command{
 		Use:   "validate [FILE]",
@@ -40,7 +49,11 @@ func configValidate(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, problems := config.Load(file, loadOptions())
+			o, err := g.readOptions(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			_, problems := config.Load(file, o)
 			if g.json {
 				if problems == nil {
 					problems = []config.Problem{}
@@ -75,9 +88,13 @@ func configShow(g *globals) *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s", config.Defaults())
 				return nil
 			}
-			c, problems := config.Parse("demo", []byte(config.DemoYAML()), loadOptions())
+			o, err := g.readOptions(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			c, problems := config.Parse("demo", []byte(config.DemoYAML()), o)
 			if file, err := g.fileOrFlag(args); err == nil { // without a file it is the demo that would run
-				c, problems = config.Load(file, loadOptions())
+				c, problems = config.Load(file, o)
 			}
 			if c == nil {
 				fmt.Fprint(cmd.ErrOrStderr(), config.Text(problems, ""))

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,11 +32,11 @@ func configDiff(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := loadOptions()
-			if o.Overrides, err = overrides(cmd.Flags()); err != nil {
+			o, err := g.readOptions(cmd.Flags())
+			if err != nil {
 				return err
 			}
-			next, problems := config.Load(file, o)
+			next, problems := config.Load(file, loadOptions()) // flags and variables of this process are none of the hub's
 			if next == nil {
 				fmt.Fprint(cmd.ErrOrStderr(), config.Text(problems, ""))
 				return saidError{config.AsError(problems)}
@@ -45,7 +45,7 @@ func configDiff(g *globals) *cobra.Command {
 			if !ok {
 				known = file
 			}
-			now, against, err := inForce(cmd.Context(), dataDir(known, o), next, o)
+			now, against, err := inForce(cmd.Context(), dataDir(known, o), next)
 			if err != nil {
 				return err
 			}
@@ -66,7 +66,8 @@ func configDiff(g *globals) *cobra.Command {
 // inForce is the config that the hub of a data folder has taken: the running one's, or
 // the one that last worked. The kept copy knows the secrets too, which a hub does not
 // tell; it is taken where it says what the hub says.
-func inForce(ctx context.Context, dir string, next *config.Config, o config.Options) (*config.Config, string, error) {
+func inForce(ctx context.Context, dir string, next *config.Config) (*config.Config, string, error) {
+	o := loadOptions()
 	kept, saved, keptErr := config.LoadLastGood(filepath.Join(dir, "last-good"), o)
 	c, err := client.Dial(ctx, dir)
 	if err != nil {
@@ -84,7 +85,7 @@ func inForce(ctx context.Context, dir string, next *config.Config, o config.Opti
 		return nil, "", err
 	}
 	against := "the running hub"
-	if keptErr == nil && bytes.Equal(kept.Effective(), []byte(got.YAML)) {
+	if keptErr == nil && withoutHub(string(kept.Effective())) == withoutHub(got.YAML) {
 		return kept, against, nil
 	}
 	now, problems := config.Parse(next.File(), []byte(got.YAML), o)
@@ -92,6 +93,12 @@ func inForce(ctx context.Context, dir string, next *config.Config, o config.Opti
 		return nil, "", config.AsError(problems)
 	}
 	return now, against + " (which does not tell passwords: a changed one is not seen)", nil
+}
+
+// withoutHub leaves out the section that a hub's own flags change.
+func withoutHub(yaml string) string {
+	_, rest, _ := strings.Cut(yaml, "\nplugins:")
+	return rest
 }
 
 func configSchema() *cobra.Command {
