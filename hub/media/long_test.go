@@ -149,8 +149,10 @@ func (d *day) step() {
 		glitch[1+d.rnd.IntN(2)] = far(d.rnd)
 		d.glitches++
 	case 2: // the camera begins to count anew
-		d.base = -d.at
-		d.jumps++
+		if (d.base + d.at).Abs() > 2*jumpLimit { // less is believed, as units may come late
+			d.base = -d.at
+			d.jumps++
+		}
 	case 3: // nothing for a while, and its clock goes on
 		pause := 6*time.Second + time.Duration(d.rnd.Int64N(int64(30*time.Second)))
 		time.Sleep(pause)
