@@ -17,6 +17,8 @@ const (
 	closest = 8 * time.Millisecond
 	// strange parts in a row make it no stream of pictures.
 	strange = 32
+	// alarms instead of a content type: no pictures were asked for.
+	alarms = "alarms"
 )
 
 // Picture is one JPEG. A picture that came without Huffman tables has got the usual ones.
@@ -73,6 +75,31 @@ func Watch(ctx context.Context, o Options, take Take) error {
 	return s.poll(ctx, take, began)
 }
 
+// Alarms takes the parts of an endless answer in which a device tells its events, whatever
+// they are, until ctx ends, take returns an error or the answer breaks, with a *Fault.
+// Set o.Silence to some three times the device's heartbeat: a device that says nothing
+// for so long is gone. The first parts often tell how things are, which is no event.
+func Alarms(ctx context.Context, o Options, take func(Part) error) error {
+	s, err := newSource(o)
+	if err != nil {
+		return err
+	}
+	defer s.client.CloseIdleConnections()
+	return s.open(ctx, "part", func(ctx context.Context, resp *http.Response, alive func()) error {
+		parts := NewParts(resp.Body, resp.Header.Get("Content-Type"), s.o.MaxPicture)
+		for {
+			part, err := parts.Next()
+			if err != nil {
+				return s.ended(ctx, err, 1, alarms)
+			}
+			alive()
+			if err := take(part); err != nil {
+				return err
+			}
+		}
+	})
+}
+
 // Get fetches one picture: a JPEG, or the first of an endless answer.
 func Get(ctx context.Context, o Options) (Picture, error) {
 	s, err := newSource(o)
@@ -104,19 +131,34 @@ func (s *source) fault(k Kind, reason, fix string) *Fault {
 	return &Fault{Kind: k, Address: s.url.Host, Reason: reason, Fix: fix}
 }
 
-// stream reads one answer to its end. single: it was one picture and no multipart.
-func (s *source) stream(ctx context.Context, take Take) (single bool, err error) {
+// open asks for the endless answer and gives it to read, which says by alive that
+// something came; where nothing does for too long, ctx ends with a Fault as its cause.
+func (s *source) open(ctx context.Context, what string, read func(ctx context.Context, resp *http.Response, alive func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silent := s.fault(Silent, "no picture came for "+s.o.Silence.String(), "look whether the device is overloaded or its network is weak; it is tried again")
+	silent := s.fault(Silent, "no "+what+" came for "+s.o.Silence.String(), "look whether the device is overloaded or its network is weak; it is tried again")
 	guard := time.AfterFunc(s.o.Silence+s.o.Answer, func() { cancel(silent) })
 	defer guard.Stop()
 	resp, err := get(ctx, s.client, s.url, s.o.Login)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer resp.Body.Close()
-	guard.Reset(s.o.Silence)
+	alive := func() { guard.Reset(s.o.Silence) }
+	alive()
+	return read(ctx, resp, alive)
+}
+
+// stream reads one answer to its end. single: it was one picture and no multipart.
+func (s *source) stream(ctx context.Context, take Take) (single bool, err error) {
+	err = s.open(ctx, "picture", func(ctx context.Context, resp *http.Response, alive func()) error {
+		single, err = s.pictures(ctx, resp, alive, take)
+		return err
+	})
+	return single, err
+}
+
+func (s *source) pictures(ctx context.Context, resp *http.Response, alive func(), take Take) (single bool, err error) {
 	kind := resp.Header.Get("Content-Type")
 	parts := NewParts(resp.Body, kind, s.o.MaxPicture)
 	var last time.Time
@@ -136,7 +178,7 @@ func (s *source) stream(ctx context.Context, take Take) (single bool, err error)
 			}
 			continue
 		}
-		guard.Reset(s.o.Silence)
+		alive()
 		now := time.Now()
 		odd, taken = 0, taken+1
 		if now.Sub(last) < closest {
@@ -157,6 +199,9 @@ func (s *source) ended(ctx context.Context, err error, taken int, kind string) e
 	case errors.Is(err, ErrPartTooBig):
 		return s.fault(Oversized, err.Error(), "set a smaller picture in the device")
 	case errors.Is(err, ErrNotParts), errors.Is(err, io.EOF) && taken == 0:
+		if kind == alarms {
+			return s.fault(NoPictures, "it answers, but not in parts", "look whether the path is right")
+		}
 		return s.noPictures(kind)
 	}
 	return s.fault(Ended, "it closed the stream", "it is tried again; if it happens often, look whether others use the device too")

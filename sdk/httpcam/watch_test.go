@@ -314,3 +314,28 @@ func (f flusher) Write(b []byte) (int, error) {
 	f.w.(http.Flusher).Flush()
 	return n, err
 }
+
+func TestAlarmsAreTakenUntilTheySilence(t *testing.T) {
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "multipart/mixed; boundary=boundary")
+		fmt.Fprint(w, "--boundary\r\nContent-Type: application/xml\r\nContent-Length: 4\r\n\r\n<a/>\r\n--boundary\r\nContent-Type: application/json\r\n\r\n{}\r\n--boundary\r\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	var got []string
+	err := Alarms(within(t), Options{URL: s.URL, Silence: 100 * time.Millisecond, Answer: patience / 2}, func(p Part) error {
+		got = append(got, p.Header["content-type"]+" "+string(p.Body))
+		return nil
+	})
+	if KindOf(err) != Silent || fmt.Sprint(got) != "[application/xml <a/> application/json {}]" {
+		t.Errorf("%q, %v", got, err)
+	}
+	mine := errors.New("mine")
+	if err := Alarms(within(t), Options{URL: s.URL}, func(Part) error { return mine }); !errors.Is(err, mine) {
+		t.Error(err)
+	}
+	page := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("<p>\n", 1<<17)) }))
+	if err := Alarms(within(t), Options{URL: page.URL}, func(Part) error { return nil }); KindOf(err) != NoPictures {
+		t.Error(err)
+	}
+}
