@@ -149,8 +149,8 @@ func (s *session) cause(act string, err error) error {
 		dns      *net.DNSError
 	)
 	switch {
-	case errors.As(err, &f), errors.As(err, &more):
-		return err
+	case errors.As(err, &f), errors.As(err, &more), errors.Is(err, dialog.ErrInterrupted):
+		return err // an interrupted one is the context's, or the sink's
 	case errors.As(err, &cert):
 		f := s.fault(Certificate, act, cert.Error(), err)
 		f.Fingerprint = cert.Fingerprint
@@ -173,6 +173,10 @@ func (s *session) cause(act string, err error) error {
 		return s.fault(Protocol, act, err.Error(), err)
 	case errors.Is(err, dialog.ErrEnded):
 		return s.fault(Ended, act, "the camera ended the session", err)
+	case ended(err) && act == "dial" && s.at.tls:
+		f := s.fault(Ended, act, "the camera closed the connection before TLS was agreed on", err)
+		f.hint = "check that the port speaks TLS: rtsp:// and rtsps:// have different ports"
+		return f
 	case ended(err):
 		return s.fault(Ended, act, "the camera closed the connection", err)
 	}

@@ -25,6 +25,8 @@ const (
 	maxRedirects = 3
 	maxConnects  = 6 // of one pull, to find out what works with a camera
 	maxSounds    = 2 // alternate tracks of sound
+
+	goodbye = 300 * time.Millisecond // what an answer to TEARDOWN is waited for
 )
 
 // session is one conversation with one camera, from the dial to the end.
@@ -51,7 +53,6 @@ type session struct {
 	told      Memory    // what Remember was told
 	readers   sync.WaitGroup
 	pings     atomic.Pointer[ping] // the last one, until it is answered
-	left      atomic.Bool          // goodbye was said, or there is nobody to say it to
 }
 
 // channel is what an interleaved channel carries.
@@ -135,15 +136,14 @@ func (s *session) once(ctx context.Context) (err error) {
 	s.play.reset(s.o.Now)
 	s.channels, s.timeout = make(map[int]channel), 0
 	s.pings.Store(nil)
-	s.left.Store(true)
 	if err := s.dial(ctx); err != nil {
 		return err
 	}
 	conn := s.conn
-	stop := context.AfterFunc(ctx, func() { s.leave(conn); conn.Close() })
+	stop := context.AfterFunc(ctx, conn.Interrupt)
 	defer stop()
 	defer conn.Close()
-	s.play.stop = func() { conn.Close() }
+	s.play.stop = conn.Interrupt
 	for _, step := range []func() error{s.options, s.describe, s.choose} {
 		if err := step(); err != nil {
 			return err
@@ -153,10 +153,8 @@ func (s *session) once(ctx context.Context) (err error) {
 		return nil
 	}
 	defer s.closePairs()
-	err = s.setup()
-	s.left.Store(false)
-	defer s.leave(conn)
-	if err != nil {
+	defer func() { s.leave(err) }()
+	if err := s.setup(); err != nil {
 		return err
 	}
 	if err := s.start(); err != nil {
@@ -406,6 +404,9 @@ func (s *session) setupOne(st *stream, i int) error {
 	s.timeout = dialog.SessionTimeout(m)
 	if pair == nil {
 		ch := got.InterleavedIDs
+		if s.without("other_channels") {
+			ch = asked.InterleavedIDs
+		}
 		s.channels[ch[0]] = channel{s: st}
 		s.channels[ch[1]] = channel{s: st, rtcp: true}
 		return nil
@@ -428,7 +429,11 @@ func (s *session) transport(i int) (headers.Transport, *dialog.Pair, error) {
 			Protocol: headers.TransportProtocolTCP, Delivery: &unicast, InterleavedIDs: &[2]int{2 * i, 2*i + 1},
 		}, nil, nil
 	}
-	pair, err := dialog.Listen(s.conn.Local())
+	packet := dialog.LargestUDP
+	if s.without("large_packets") {
+		packet = 1472
+	}
+	pair, err := dialog.Listen(s.conn.Local(), packet)
 	if err != nil {
 		return headers.Transport{}, nil, err
 	}
@@ -479,9 +484,12 @@ func (s *session) closePairs() {
 	s.pairs = nil
 }
 
-// leave says goodbye, without waiting: a camera that is not told keeps the place for a while.
-func (s *session) leave(conn *dialog.Conn) {
-	if s.left.CompareAndSwap(false, true) {
-		_, _ = conn.Send("TEARDOWN", s.base, nil)
+// leave says goodbye: a camera that is not told keeps the place for a while. One that is
+// gone is not waited for.
+func (s *session) leave(err error) {
+	var f *Fault
+	if ended(err) || asFault(err, &f) && f.Kind == Timeout {
+		return
 	}
+	s.conn.Goodbye(s.base, goodbye)
 }

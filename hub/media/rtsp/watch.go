@@ -23,8 +23,9 @@ const (
 	lookEvery = 250 * time.Millisecond
 	// reportEvery is the time between receiver reports (RFC 3550 6.2).
 	reportEvery = 5 * time.Second
-	// keepaliveMost is the longest time between signs of life.
-	keepaliveMost = 25 * time.Second
+	// keepaliveLeast and keepaliveMost bound the time between signs of life.
+	keepaliveLeast = 300 * time.Millisecond
+	keepaliveMost  = 25 * time.Second
 )
 
 // start begins the playing. A Range is refused by some live sources, and missed by others:
@@ -47,6 +48,9 @@ func (s *session) start() error {
 		if m, err = s.conn.Do("PLAY", s.base, nil); err == nil && m.Status == 200 {
 			s.mem.NoRange = true
 		}
+	}
+	if broke := s.play.failed(); broke != nil {
+		return s.sunk(broke)
 	}
 	switch {
 	case err != nil && silent(err) && s.play.heard.Load() && !s.without("play_answer"):
@@ -213,7 +217,7 @@ func (s *session) methods() []string {
 
 // keepAlive sends signs of life and receiver reports until ctx ends.
 func (s *session) keepAlive(ctx context.Context, methods []string) {
-	every := min(max(s.timeout/3, time.Second), keepaliveMost)
+	every := min(max(s.timeout/3, keepaliveLeast), keepaliveMost)
 	life := time.NewTicker(every)
 	defer life.Stop()
 	look := time.NewTicker(min(time.Second, s.o.ReadTimeout/4))

@@ -17,6 +17,9 @@ import (
 // ErrEnded: the server said that the session is over.
 var ErrEnded = errors.New("the camera ended the session")
 
+// ErrInterrupted: we wanted no more.
+var ErrInterrupted = errors.New("interrupted")
+
 // Options of a connection.
 type Options struct {
 	Address  string // host and port
@@ -44,6 +47,7 @@ type Conn struct {
 
 	until time.Time    // of the answer that is waited for; zero: none is
 	heard atomic.Int64 // when bytes came last, in ns of Unix time
+	stop  atomic.Bool  // reads end at once
 
 	wmu     sync.Mutex // guards what follows, and the order of what is written
 	cseq    int
@@ -99,11 +103,42 @@ func (p patient) Read(b []byte) (int, error) {
 	if err := c.nc.SetReadDeadline(limit); err != nil {
 		return 0, err
 	}
+	if c.stop.Load() { // after the deadline was set: Interrupt does it the other way round
+		return 0, ErrInterrupted
+	}
 	n, err := c.nc.Read(b)
 	if n > 0 {
 		c.heard.Store(time.Now().UnixNano())
 	}
+	if err != nil && c.stop.Load() {
+		err = ErrInterrupted
+	}
 	return n, err
+}
+
+// Interrupt makes a read that waits, and each one after it, end at once. Goodbye can still
+// be said.
+func (c *Conn) Interrupt() {
+	c.stop.Store(true)
+	_ = c.nc.SetReadDeadline(time.Now())
+}
+
+// Goodbye ends the session and waits at most so long for the answer, since closing a
+// connection on which data waits throws away what was written last. Whoever reads calls it.
+func (c *Conn) Goodbye(uri string, wait time.Duration) {
+	c.stop.Store(false)
+	c.o.Frame = nil
+	cseq, err := c.Send("TEARDOWN", uri, nil)
+	if err != nil {
+		return
+	}
+	c.until = time.Now().Add(wait)
+	for time.Now().Before(c.until) {
+		m, err := c.Next()
+		if err != nil || m != nil && m.Header.Get("cseq") == strconv.Itoa(cseq) {
+			return
+		}
+	}
 }
 
 // Close ends the connection without a word.

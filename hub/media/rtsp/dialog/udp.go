@@ -9,20 +9,23 @@ import (
 )
 
 const (
-	udpPacket = 64 << 10 // cameras send up to 10 kB in one
-	udpBuffer = 1 << 20  // asked of the kernel; it may give less
-	udpTries  = 64       // for two ports side by side
+	// LargestUDP is the most bytes of one packet. Cameras send up to 10 kB in one (Tapo).
+	LargestUDP = 64 << 10
+
+	udpBuffer = 1 << 20 // asked of the kernel; it may give less
+	udpTries  = 64      // for two ports side by side
 )
 
 // Pair of UDP ports, for RTP and, one higher, RTCP.
 type Pair struct {
 	conns [2]*net.UDPConn
+	most  int // bytes of a packet
 	peer  netip.Addr
 	to    [2]netip.AddrPort // where we write; zero: not known yet
 }
 
-// Listen opens a pair on the interface of local.
-func Listen(local net.Addr) (*Pair, error) {
+// Listen opens a pair on the interface of local for packets of at most so many bytes.
+func Listen(local net.Addr, most int) (*Pair, error) {
 	at, ok := local.(*net.TCPAddr)
 	if !ok {
 		return nil, fmt.Errorf("udp: no address to listen on beside %v", local)
@@ -36,7 +39,7 @@ func Listen(local net.Addr) (*Pair, error) {
 		if port%2 == 0 { // RFC 3550 11: RTP on the even one
 			if b, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Zone: at.Zone, Port: port + 1}); err == nil {
 				_ = a.SetReadBuffer(udpBuffer)
-				return &Pair{conns: [2]*net.UDPConn{a, b}}, nil
+				return &Pair{conns: [2]*net.UDPConn{a, b}, most: most}, nil
 			}
 		}
 		a.Close()
@@ -85,7 +88,7 @@ func (p *Pair) Read(rtcp bool, take func(b []byte)) error {
 	if rtcp {
 		c = p.conns[1]
 	}
-	buf := make([]byte, udpPacket)
+	buf := make([]byte, p.most)
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(buf)
 		if err != nil {
