@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -215,5 +217,44 @@ func save(t *testing.T, dir, yaml string) {
 	}
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestHookNeedsNoPlugin: the button on the wall rings while the camera's plugin is
+// away; a second press within the debounce is the first.
+func TestHookNeedsNoPlugin(t *testing.T) {
+	_, c := inProcess(t, porch)
+	hubtest.Eventually(t, "the porch is online", func() bool { return slices.Equal(online(t, c), []string{"porch"}) })
+	hook, err := c.Hook(t.Context(), "porch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(state(t, c, "demo").PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	press := func() (out struct {
+		Event string `json:"event"`
+	}) {
+		t.Helper()
+		res, err := http.Post(hook.URL, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusAccepted {
+			t.Errorf("a press: %s", res.Status)
+		}
+		if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+			t.Error(err)
+		}
+		return out
+	}
+	first, second := press(), press()
+	if first.Event == "" || first != second {
+		t.Errorf("two presses at once are %q and %q", first.Event, second.Event)
+	}
+	rings, err := c.Events(t.Context(), client.Query{Kinds: []string{"ring"}})
+	if err != nil || len(rings.Events) != 1 || rings.Events[0].ID != first.Event || rings.Events[0].Source != "hook" {
+		t.Errorf("rings %+v, %v", rings, err)
 	}
 }
