@@ -34,6 +34,7 @@ type house struct {
 	hook    api.Hook
 	report  api.CameraReport
 	checks  []api.Check
+	tokens  []access.Token
 	broken  error // what the events room answers
 	did     []string
 }
@@ -212,6 +213,24 @@ func (r pluginRoom) Permissions(name string) (manifest.Permissions, bool) {
 	return manifest.Permissions{Publish: []string{"camera.*.ring", "camera.*.motion"}, Media: manifest.Media{Publish: true}}, true
 }
 
+// programs are the tokens of the made-up house.
+type programs struct{ h *house }
+
+func (p programs) Tokens(context.Context) ([]access.Token, error) { return p.h.tokens, p.h.broken }
+
+func (p programs) NewToken(_ context.Context, _ access.Identity, spec access.TokenSpec) (access.Token, string, error) {
+	if spec.Name == "" {
+		return access.Token{}, "", &access.TokenError{Field: "name", Message: "want 1 to 64 characters, so that you know it again"}
+	}
+	p.h.did = append(p.h.did, fmt.Sprintf("token %s %v %v %t", spec.Name, spec.Scopes, spec.Cameras, spec.Expires.IsZero()))
+	return access.Token{ID: "new", TokenSpec: spec, Created: p.h.now}, "plt_shown-this-once", nil
+}
+
+func (p programs) RevokeToken(_ context.Context, id string) (bool, error) {
+	p.h.did = append(p.h.did, "revoke "+id)
+	return true, nil
+}
+
 // door lets everybody in who knows the word.
 type door struct{}
 
@@ -327,6 +346,10 @@ func manyHouse() *house {
 		{ID: "shed", Name: "Shed", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Sources: []api.Source{{Stream: "main", State: "off", Pull: "battery", Address: "192.168.1.45:554"}}},
 		{ID: "side_bell", Name: "Side bell", Kind: "doorbell", Button: true},
 	}
+	h.tokens = []access.Token{
+		{ID: "a1", TokenSpec: access.TokenSpec{Name: "kitchen tablet", Scopes: []access.Scope{access.ScopeView, access.ScopeControl}, Cameras: []string{"front_door", "gone"}, Expires: now.Add(240 * time.Hour)}, Created: now.Add(-72 * time.Hour), LastUsed: now.Add(-9 * time.Minute)},
+		{ID: "b2", TokenSpec: access.TokenSpec{Name: "old script", Scopes: []access.Scope{access.ScopeAdmin}, Expires: now.Add(-time.Hour)}, Created: now.Add(-900 * time.Hour)},
+	}
 	h.hook = api.Hook{Created: now.Add(-time.Hour)}
 	h.checks = []api.Check{
 		{Area: "network", State: "ok", What: "port 8480 is the hub's own"},
@@ -351,7 +374,7 @@ func (h *house) at(n int, before time.Duration, t event.Type, d event.Data) even
 
 // serveAs puts a person, or nobody, behind each request.
 func serveAs(h *house, who *access.Identity) http.Handler {
-	next := New(Deps{Rooms: h.rooms(), Door: door{}, Version: "0.1.0-test", Zone: time.UTC, Now: func() time.Time { return h.now }})
+	next := New(Deps{Rooms: h.rooms(), Door: door{}, Tokens: programs{h}, Version: "0.1.0-test", Zone: time.UTC, Now: func() time.Time { return h.now }})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if who != nil {
 			r = r.WithContext(access.With(r.Context(), *who))

@@ -27,10 +27,12 @@ type Door interface {
 	Logout(w http.ResponseWriter, r *http.Request) error
 }
 
-// Deps is what pages read and call. Zone and Now may be left out: the system's.
+// Deps is what pages read and call. Zone and Now may be left out: the system's; without
+// Tokens there is no page of them.
 type Deps struct {
 	Rooms   api.Rooms
 	Door    Door
+	Tokens  Tokens
 	Version string
 	Log     *slog.Logger
 	Zone    *time.Location
@@ -38,27 +40,28 @@ type Deps struct {
 }
 
 type pages struct {
-	rooms   api.Rooms
-	door    Door
-	version string
-	log     *slog.Logger
-	zone    *time.Location
-	now     func() time.Time
-	assets  *static.Assets
-	sets    map[string]*template.Template // by page, each with the layout
+	rooms    api.Rooms
+	door     Door
+	programs Tokens
+	version  string
+	log      *slog.Logger
+	zone     *time.Location
+	now      func() time.Time
+	assets   *static.Assets
+	sets     map[string]*template.Template // by page, each with the layout
 }
 
 // New gives the handler of all pages; an unknown path is the page that says so.
 func New(d Deps) http.Handler {
 	p := &pages{
-		rooms: d.Rooms, door: d.Door, version: d.Version, log: cmp.Or(d.Log, slog.New(slog.DiscardHandler)),
+		rooms: d.Rooms, door: d.Door, programs: d.Tokens, version: d.Version, log: cmp.Or(d.Log, slog.New(slog.DiscardHandler)),
 		zone: cmp.Or(d.Zone, time.Local), now: d.Now, assets: static.New(), sets: map[string]*template.Template{},
 	}
 	if p.now == nil {
 		p.now = time.Now
 	}
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html", "pieces.html"))
-	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "oops"} {
+	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "tokens", "oops"} {
 		p.sets[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
 	}
 	return p.routes()
@@ -89,6 +92,9 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("POST /logout", p.logOut)
 	mux.HandleFunc("GET /setup", p.setup)
 	mux.HandleFunc("POST /setup", p.setPassword)
+	mux.HandleFunc("GET /tokens", p.tokens)
+	mux.HandleFunc("POST /tokens", p.makeToken)
+	mux.HandleFunc("POST /tokens/{id}/revoke", p.revokeToken)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, p.assets.URL("icon.svg"), http.StatusFound)
 	})
@@ -103,6 +109,7 @@ type frame struct {
 	Bare    bool   // before a login: no navigation, no events
 	Version string
 	Who     access.Identity
+	Tokens  bool // the page of tokens is there for this person
 	Notices []notice
 	More    []notice // behind a click
 	Body    any
@@ -113,6 +120,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 	f.Version = p.version
 	if who, ok := access.From(r.Context()); ok {
 		f.Who = who
+		f.Tokens = p.programs != nil && who.Role.Allows(access.RoleAdmin)
 	} else {
 		f.Bare = true
 	}
@@ -173,6 +181,7 @@ func (p *pages) funcs() template.FuncMap {
 		"full":   func(t time.Time) string { return t.In(p.zone).Format("Monday 2 January 2006, 15:04:05 MST") },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"ago":    func(t time.Time) string { return words.Ago(p.now().Sub(t)) },
+		"days":   func() []int { return []int{7, 30, 90, 365} },
 		"inc":    func(i int) int { return i + 1 },
 		"say":    func(s string) template.HTML { return words.Prose(words.Sentence(s)) },
 		"prose":  words.Prose,

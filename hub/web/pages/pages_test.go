@@ -115,6 +115,9 @@ func scenes() []scene {
 		{name: "config-warned", house: warnedHouse(), path: "/config", has: []string{"is in force, with 1 warning"}},
 		{name: "config-many", house: manyHouse(), path: "/config", has: []string{"What the last save changed", "camera garden", "4 others ran on untouched", `href="#f2-6"`, `id="f2-6" class="line-warn"`, "conf.d/garden.yaml:6:5", "/home/elm/conf.d/garden.yaml"}},
 		{name: "config-good", house: emptyHouse(), path: "/config", has: []string{"porchlight.yaml is in force"}},
+		{name: "tokens", house: manyHouse(), path: "/tokens", has: []string{"kitchen tablet", "Front door, gone", "expired", "Never used", "Tokens for programs"}},
+		{name: "tokens-none", house: demoHouse(), path: "/tokens", has: []string{"No program has a token"}, not: []string{"Only for these cameras"}},
+		{name: "tokens-member", house: manyHouse(), who: &access.Identity{User: "anna", Role: access.RoleMember}, path: "/tokens", status: 403, not: []string{"kitchen tablet", "Tokens for programs"}},
 		{name: "explain", house: demoHouse(), path: "/explain/E-CFG-UNKNOWN-KEY", has: []string{"How to mend it"}},
 		{name: "explain-unknown", house: demoHouse(), path: "/explain/E-NO", status: 404},
 		{name: "setup", house: demoHouse(), path: "/setup", has: []string{"Choose a password", "Not now"}},
@@ -263,6 +266,29 @@ func TestButtonsWorkWithoutScript(t *testing.T) {
 			if w := post(h, who, path, c.form); w.Code < 400 || len(h.did) > 0 {
 				t.Errorf("%s as %v: %d, did %q", path, who, w.Code, h.did)
 			}
+		}
+	}
+}
+
+func TestATokenIsShownOnce(t *testing.T) {
+	h := manyHouse()
+	w := post(h, owner(), "/tokens", url.Values{"name": {"tablet"}, "scope": {"view", "talk"}, "camera": {"drive", "nobody"}, "days": {"30"}})
+	if w.Code != 201 || !strings.Contains(w.Body.String(), "plt_shown-this-once") || !slices.Equal(h.did, []string{"token tablet [view talk] [drive] false"}) {
+		t.Errorf("%d, did %q\n%s", w.Code, h.did, w.Body)
+	}
+	lawful(t, w.Body.String())
+	w = post(h, owner(), "/tokens", url.Values{"name": {""}, "scope": {"talk"}})
+	if w.Code < 400 || !strings.Contains(w.Body.String(), "E-TOKEN-INVALID") || !strings.Contains(w.Body.String(), `value="talk" checked`) {
+		t.Errorf("%d\n%s", w.Code, w.Body)
+	}
+	h = manyHouse()
+	if w := post(h, owner(), "/tokens/a1/revoke", nil); w.Code != 303 || !slices.Equal(h.did, []string{"revoke a1"}) {
+		t.Errorf("%d, did %q", w.Code, h.did)
+	}
+	for _, path := range []string{"/tokens", "/tokens/a1/revoke"} {
+		h := manyHouse()
+		if w := post(h, &access.Identity{User: "anna", Role: access.RoleMember}, path, url.Values{"name": {"x"}, "scope": {"admin"}}); w.Code != 403 || len(h.did) > 0 {
+			t.Errorf("%s as a member: %d, did %q", path, w.Code, h.did)
 		}
 	}
 }

@@ -78,6 +78,12 @@ export function home(parts, feed) {
       parts.draw("hook");
       toast("A new address is made; the old one is worthless");
     },
+    revoke: async (b) => {
+      if (!(await sure(b, "It stops at once"))) return;
+      await send(`/tokens/${encodeURIComponent(b.dataset.token ?? "")}`, {}, "DELETE");
+      parts.draw("list");
+      toast("It is worthless now");
+    },
     snapshot: (b) => snapshot(b.dataset.camera ?? "", Number(b.dataset.rotate ?? 0)),
     copy: async (b) => {
       await copy(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");

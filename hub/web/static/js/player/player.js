@@ -338,7 +338,7 @@ export class Player {
     this.#why = { reason: this.#root.dataset.hold };
     this.#set("asleep");
     const box = this.#root.querySelector("[data-note]");
-    if (this.#small || !box) return;
+    if (this.#small || !box || box.querySelector("button")) return;
     const wake = h("button", { class: "button button-primary", type: "button" }, icon("play"), "Look now");
     wake.addEventListener("click", () => {
       this.#set("starting");
