@@ -32,7 +32,7 @@ await run({
     must(/does not play H\.264/.test(text), "what this browser lacks");
     must(/ffmpeg is not installed/.test(text) && /sudo apt install ffmpeg/.test(text), "why there are no others, and the fix");
     must((await box.getByRole("link", { name: "E-CONV-NO-FFMPEG" }).count()) === 1, "the code leads to its text");
-    await until("each small one says it too", async () => (await page.locator(".player-small[data-state=failed]", { hasText: "No picture in this browser" }).count()) === 3);
+    await until("each small one says it too", async () => (await page.locator(".player-small[data-state=failed]", { hasText: "does not play H.264" }).count()) === 3);
     must((await page.locator("main [data-state=starting]").count()) === 0, "nothing spins");
     await person.leave();
   },

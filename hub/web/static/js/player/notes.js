@@ -43,7 +43,7 @@ export function note(state, { name, small, seen, why, cannot }) {
     case "failed":
       if (cannot.length > 0) {
         const text = `${cannot.map(sentence).join(" ")}${reason ? ` And the hub has no single pictures of it: ${lower(reason)}` : ""}${last}`;
-        return { icon: "camera-off", title: "No picture in this browser", text, ...more, fix: more.fix || advice(cannot.join(" ")) };
+        return { icon: "camera-off", title: small ? "No picture" : "No picture in this browser", text, ...more, fix: more.fix || advice(cannot.join(" ")) };
       }
       return { icon: "camera-off", title: "No picture yet", text: `${reason}${last} Trying again.`, ...more };
     case "asleep":
