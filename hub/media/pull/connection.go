@@ -69,7 +69,7 @@ func (s *source) connect(ctx context.Context, c *connection) error {
 	go func() { result <- s.dial(ctx, c) }()
 	for {
 		s.p.mu.Lock()
-		why, again := s.guard(c, s.p.o.Now())
+		again, why := s.guard(c, s.p.o.Now())
 		s.p.mu.Unlock()
 		s.report()
 		c.keep()
@@ -112,7 +112,7 @@ func (s *source) dial(ctx context.Context, c *connection) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			var place string
-			err, place = panicked(v)
+			place, err = panicked(v)
 			s.p.log.Error("pull: panic", "camera", s.camera.id, "stream", s.name, "panic", place)
 		}
 	}()
@@ -167,41 +167,41 @@ func (s *source) progress(r rtsp.Progress) {
 }
 
 // guard says why the connection is to be cut, or when to look again. The puller is locked.
-func (s *source) guard(c *connection, now time.Time) (why error, again time.Time) {
+func (s *source) guard(c *connection, now time.Time) (again time.Time, why error) {
 	wanted, end := s.wanted(now)
 	switch {
 	case s.gone != "":
-		return errGone, again
+		return again, errGone
 	case s.version != c.version:
-		return errReplaced, again
+		return again, errReplaced
 	case !wanted:
-		return errUnwanted, again
+		return again, errUnwanted
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	again = earlier(end, now.Add(dialLimit))
 	switch {
 	case c.dialled.IsZero():
-		return nil, again
+		return again, nil
 	case c.begun.IsZero():
 		if now.Sub(c.dialled) >= dialLimit {
-			return stuck(), again
+			return again, stuck()
 		}
-		return nil, earlier(again, c.dialled.Add(dialLimit))
+		return earlier(again, c.dialled.Add(dialLimit)), nil
 	}
 	unit, key := latest(c.begun, c.last), latest(c.begun, c.key)
 	if silent := now.Sub(unit); silent >= quiet {
-		return noUnit(silent), again
+		return again, noUnit(silent)
 	}
 	again = earlier(again, unit.Add(quiet))
 	if len(c.video) > 0 {
 		limit := s.keys.limit()
 		if silent := now.Sub(unit); now.Sub(key) >= limit && silent >= quiet/2 {
-			return noUnit(silent), again // with the units the key frames stop, too
+			return again, noUnit(silent) // with the units the key frames stop, too
 		}
 		if now.Sub(key) >= limit {
 			s.keys.misses++
-			return noKey(limit), again
+			return again, noKey(limit)
 		}
 		again = earlier(again, key.Add(limit))
 	}
@@ -210,7 +210,7 @@ func (s *source) guard(c *connection, now time.Time) (why error, again time.Time
 	} else {
 		s.say(Status{State: Live})
 	}
-	return nil, again
+	return again, nil
 }
 
 func latest(a, b time.Time) time.Time {

@@ -51,9 +51,9 @@ func stuck() error {
 }
 
 // panicked keeps the place, for the log, out of what people read.
-func panicked(v any) (err error, place string) {
-	return &Fault{codePanic, "the hub stumbled over what this camera sends",
-		"save the hub's log and report it; the other cameras are not touched"}, fmt.Sprintf("%v\n%s", v, debug.Stack())
+func panicked(v any) (place string, err error) {
+	return fmt.Sprintf("%v\n%s", v, debug.Stack()), &Fault{codePanic, "the hub stumbled over what this camera sends",
+		"save the hub's log and report it; the other cameras are not touched"}
 }
 
 func ended() error {

@@ -67,8 +67,11 @@ func (p *Puller) lockOf(camera, address string, l login, in bool) lock {
 	return at
 }
 
-// lockOut keeps the password of s, that was refused, from being tried. The puller is locked.
-func (p *Puller) lockOut(s *source, l lock, now time.Time) {
+// refused keeps the login of s, that was, from being tried for a while. The puller is locked.
+func (p *Puller) refused(s *source, why error) {
+	now := p.o.Now()
+	code, reason, fix := told(why)
+	l := lock{now.Add(loginRest), code, reason, fix}
 	maps.DeleteFunc(p.locks, func(_ lockKey, old lock) bool { return !old.until.After(now) })
 	p.locks[lockKey{camera: s.camera.id, login: s.login}] = l
 	p.locks[lockKey{address: s.address, login: s.login}] = l

@@ -261,9 +261,7 @@ func TestPanicCostsOneCamera(t *testing.T) {
 		h.p.Apply(h.camera("good", film{}.play))
 		h.p.Apply(h.camera("bad", func(ctx context.Context, n int, tg rtsp.Target, s rtsp.Sink) error {
 			_ = film{long: 3 * time.Second}.play(ctx, n, tg, s)
-			var m map[string]int
-			m["x"] = 1
-			return nil
+			panic("a length that nobody thought of")
 		}))
 		sleepUntil(h, 2*time.Second)
 		h.state("bad", Live)
@@ -355,6 +353,24 @@ func TestApplyTouchesOnlyWhatChanged(t *testing.T) {
 			t.Errorf("%d endings and %d memories are kept of a camera that is gone", len(h.p.ending), len(h.p.memory))
 		}
 	})
+}
+
+// TestRemovalAtTheMomentOfFailure: whichever is seen first, nothing is left of the camera.
+func TestRemovalAtTheMomentOfFailure(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			h.p.Apply(h.camera("door", func(context.Context, int, rtsp.Target, rtsp.Sink) error {
+				h.p.Remove("door")
+				return &rtsp.Fault{Kind: rtsp.Refused, Act: "dial", Why: "closed"}
+			}))
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if n := len(h.core.Streams()); n != 0 {
+				t.Errorf("%d streams of a camera that is gone", n)
+			}
+		})
+	}
 }
 
 func TestWhatWorkedIsRemembered(t *testing.T) {

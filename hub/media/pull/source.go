@@ -338,6 +338,10 @@ func (s *source) settle(ctx context.Context, c *connection, why error) {
 	ask, failed := "", false
 	switch {
 	case ctx.Err() != nil, errors.Is(why, errGone), errors.Is(why, errUnwanted), errors.Is(why, errReplaced):
+	case s.gone != "", s.version != c.version:
+		if kindOf(why) == rtsp.Login { // it failed at the same moment
+			p.refused(s, why)
+		}
 	case errors.Is(why, media.ErrSuperseded):
 		s.pushed = true
 	default:
@@ -361,7 +365,7 @@ func (s *source) failed(why error, let bool) (ask string) {
 	code, reason, fix := told(why)
 	switch kindOf(why) {
 	case rtsp.Login:
-		p.lockOut(s, lock{now.Add(loginRest), code, reason, fix}, now)
+		p.refused(s, why)
 		s.nextTry = time.Time{} // the lock says when
 	case rtsp.Address:
 		s.nextTry = now.Add(addressRest)
