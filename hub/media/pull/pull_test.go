@@ -355,22 +355,25 @@ func TestApplyTouchesOnlyWhatChanged(t *testing.T) {
 	})
 }
 
-// TestRemovalAtTheMomentOfFailure: whichever is seen first, nothing is left of the camera.
+// TestRemovalAtTheMomentOfFailure: the failure is seen after the removal.
 func TestRemovalAtTheMomentOfFailure(t *testing.T) {
-	for range 50 {
-		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t)
-			h.p.Apply(h.camera("door", func(context.Context, int, rtsp.Target, rtsp.Sink) error {
-				h.p.Remove("door")
-				return &rtsp.Fault{Kind: rtsp.Refused, Act: "dial", Why: "closed"}
-			}))
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			if n := len(h.core.Streams()); n != 0 {
-				t.Errorf("%d streams of a camera that is gone", n)
-			}
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.p.Apply(h.camera("door", fails(rtsp.Busy)))
+		synctest.Wait()
+		h.p.mu.Lock()
+		s := h.p.cameras["door"].sources["main"]
+		c := newConnection(s)
+		h.p.mu.Unlock()
+		h.p.Remove("door")
+		synctest.Wait()
+		s.settle(t.Context(), c, &rtsp.Fault{Kind: rtsp.Login, Act: "describe", Why: "401"})
+		if n := len(h.core.Streams()); n != 0 {
+			t.Errorf("%d streams of a camera that is gone", n)
+		}
+		h.p.Apply(h.camera("door", film{}.play))
+		h.state("door", Locked) // that its password is wrong is still known
+	})
 }
 
 func TestWhatWorkedIsRemembered(t *testing.T) {
