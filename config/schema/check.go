@@ -127,6 +127,11 @@ func (s *Schema) failure(n *tree.Node, base string, leaf *jsonschema.ValidationE
 		path = "the file"
 	}
 	code, message, suggestion := s.explain(path, at, leaf.ErrorKind)
+	if _, ok := leaf.ErrorKind.(*failure.Pattern); ok {
+		if says := s.patternMessage(leaf.SchemaURL); says != "" {
+			message = path + ": " + says
+		}
+	}
 	if needs := s.unitOf(leaf.InstanceLocation, at); needs != "" {
 		code, message, suggestion = "E-CFG-UNIT", path+" "+needs, ""
 	}
@@ -154,7 +159,7 @@ func (s *Schema) unitOf(location []string, at *tree.Node) string {
 // explain says a failure in an owner's words. The value is quoted only
 // where it is no secret.
 func (s *Schema) explain(path string, at *tree.Node, k jsonschema.ErrorKind) (code, message, suggestion string) {
-	got := at.Text
+	got := tree.MaskLogins(at.Text)
 	if at.Kind == tree.Number {
 		got = at.Written
 	}

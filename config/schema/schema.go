@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -20,6 +22,7 @@ const IDPattern = `^[a-z][a-z0-9_]{0,31}$`
 // Schema is a compiled JSON schema.
 type Schema struct {
 	root    *jsonschema.Schema
+	doc     any // what it was made of
 	formats map[string]func(string) error
 }
 
@@ -60,13 +63,43 @@ func Compile(name string, raw json.RawMessage, formats map[string]func(string) e
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", name, err)
 	}
-	return &Schema{root: root, formats: formats}, nil
+	return &Schema{root: root, doc: doc, formats: formats}, nil
 }
 
 type noLoader struct{}
 
 func (noLoader) Load(string) (any, error) {
 	return nil, errors.New("references outside of the schema are not followed")
+}
+
+// patternMessage is what the schema itself says of a text that has not the form it
+// wants; editors know this word too. Empty: it says nothing.
+func (s *Schema) patternMessage(at string) string {
+	_, fragment, _ := strings.Cut(at, "#")
+	var n any = s.doc
+	for step := range strings.SplitSeq(strings.TrimPrefix(fragment, "/"), "/") {
+		if plain, err := url.PathUnescape(step); err == nil {
+			step = plain
+		}
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step) // RFC 6901 4
+		switch in := n.(type) {
+		case map[string]any:
+			n = in[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(in) {
+				return ""
+			}
+			n = in[i]
+		default:
+			return ""
+		}
+	}
+	if m, ok := n.(map[string]any); ok {
+		text, _ := m["patternErrorMessage"].(string)
+		return text
+	}
+	return ""
 }
 
 // Keys lists the keys that are known at a path, in order.

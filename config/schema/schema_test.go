@@ -102,3 +102,20 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// A schema may say what a text should look like in its own words; a login inside an
+// address is shown by no message.
+func TestPatternsInTheSchemasOwnWords(t *testing.T) {
+	const source = `{"type": "object", "properties": {
+		"url": {"type": "string", "pattern": "^rtsp://[^@]+$", "patternErrorMessage": "the login stands beside the address"},
+		"list": {"type": "array", "items": {"type": "string", "pattern": "^[^@]+$"}}}}`
+	for src, want := range map[string]string{
+		"url: rtsp://viewer:hunter2@10.0.0.9/a\n":      "cameras.a.source.url: the login stands beside the address",
+		"list: ['rtsp://viewer:hunter2@10.0.0.9/a']\n": `cameras.a.source.list[0]: "rtsp://***@10.0.0.9/a" does not have the form ^[^@]+$`,
+	} {
+		got := check(t, source, src)
+		if len(got) != 1 || strings.Contains(got[0].Message, "hunter2") || got[0].Message != want {
+			t.Errorf("%s: %+v, want %s", src, got, want)
+		}
+	}
+}

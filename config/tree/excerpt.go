@@ -171,7 +171,7 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 		if w.Secret {
 			out = append(out, []rune(hidden)...)
 		} else {
-			out = append(out, []rune(maskURLs(string(r[start:at])))...)
+			out = append(out, []rune(MaskLogins(string(r[start:at])))...)
 		}
 	}
 	if shown < 0 {

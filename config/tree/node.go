@@ -147,7 +147,7 @@ func (n *Node) Masked() *Node {
 		} else if n.Secret && n.Kind != Null {
 			out.Kind, out.Text = Text, Mask
 		} else if n.Kind == Text {
-			out.Text = maskURLs(n.Text)
+			out.Text = MaskLogins(n.Text)
 		}
 		return &out
 	}

@@ -41,9 +41,9 @@ func Reference(s string) (scheme, rest string, ok bool) {
 	return "", "", false
 }
 
-// maskURLs hides user and password inside addresses such as rtsp://u:p@host/.
+// MaskLogins hides user and password inside addresses such as rtsp://u:p@host/.
 // It hides up to the last @, since an unescaped password may hold any sign.
-func maskURLs(s string) string {
+func MaskLogins(s string) string {
 	return login.ReplaceAllString(s, "${1}"+Mask+"@")
 }
 
