@@ -75,11 +75,8 @@ func (s *source) connect(ctx context.Context, c *connection) error {
 		c.keep()
 		if why != nil {
 			cancel(why)
-			err := <-result
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return err
+			s.cut(<-result)
+			return context.Cause(ctx)
 		}
 		t := time.NewTimer(max(0, again.Sub(s.p.o.Now())))
 		select {
@@ -92,6 +89,17 @@ func (s *source) connect(ctx context.Context, c *connection) error {
 		}
 		t.Stop()
 	}
+}
+
+// cut looks at how a connection ended that the guard has ended: a password that was
+// refused all the same must not be tried again.
+func (s *source) cut(err error) {
+	if kindOf(err) != rtsp.Login {
+		return
+	}
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.refused(s, err)
 }
 
 // reason of an end that the guard did not ask for.
@@ -172,7 +180,7 @@ func (s *source) guard(c *connection, now time.Time) (again time.Time, why error
 	switch {
 	case s.gone != "":
 		return again, errGone
-	case s.version != c.version:
+	case s.version != c.version && !s.asksLogin(c, now):
 		return again, errReplaced
 	case !wanted:
 		return again, errUnwanted
@@ -180,6 +188,9 @@ func (s *source) guard(c *connection, now time.Time) (again time.Time, why error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	again = earlier(end, now.Add(dialLimit))
+	if s.version != c.version {
+		again = earlier(again, c.dialled.Add(loginTime))
+	}
 	switch {
 	case c.dialled.IsZero():
 		return again, nil
@@ -211,6 +222,15 @@ func (s *source) guard(c *connection, now time.Time) (again time.Time, why error
 		s.say(Status{State: Live})
 	}
 	return again, nil
+}
+
+// asksLogin reports whether c may be about to hear that the login, which goes on to be the
+// same, is wrong. Cut now it would be tried once more. The puller is locked.
+func (s *source) asksLogin(c *connection, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	same := s.trying && s.login != (login{}) && s.login == loginOf(s.target)
+	return same && !c.dialled.IsZero() && now.Sub(c.dialled) < loginTime
 }
 
 func latest(a, b time.Time) time.Time {

@@ -11,6 +11,8 @@ const (
 	// loginRest is what most cameras need to forget a wrong password; many lock the
 	// account after three to five of them.
 	loginRest = 5 * time.Minute
+	// loginTime is what a camera needs to say that a password is wrong.
+	loginTime = time.Second
 	// peerPatience is how long a camera lets another one at the same address find out
 	// whether their password is right: one that does not answer shall not hold it up.
 	peerPatience = 5 * time.Second
