@@ -359,10 +359,10 @@ func (w *Writer) put(u *av.Unit, now time.Time) error {
 		s.early++
 		return nil // nothing can be made of it without the key frame before it
 	}
-	if s.line.place(u, t, now) || !w.fresh[u.Track] {
-		u.Discontinuity = u.Discontinuity || s.units > 0
-		w.fresh[u.Track] = true
-	}
+	// Of the first writer a track's first unit has nothing before it that could be missing.
+	jumped := s.line.place(u, t, now)
+	u.Discontinuity = u.Discontinuity || jumped || !w.fresh[u.Track] && s.begun > 1
+	w.fresh[u.Track] = true
 	u.Generation = s.set.epoch
 	s.units++
 	cost := s.ring.push(slot{unit: u, recv: now, set: s.set, video: t.Kind == av.Video}, entry)
