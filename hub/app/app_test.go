@@ -258,3 +258,28 @@ func TestHookNeedsNoPlugin(t *testing.T) {
 		t.Errorf("rings %+v, %v", rings, err)
 	}
 }
+
+// TestOneBadCameraCostsOnlyItself: a plugin does not accept one camera's settings; its
+// other cameras are pulled, and the fault is told at its line.
+func TestOneBadCameraCostsOnlyItself(t *testing.T) {
+	_, c := inProcess(t, `
+cameras:
+  bad: {plugin: rtsp, source: {url: "rtsp://127.0.0.1:1/a", every: 99h}}
+  good: {plugin: rtsp, source: {url: "rtsp://127.0.0.1:1/b"}}
+`)
+	source := func(id string) api.Source {
+		cam, err := c.Camera(t.Context(), id)
+		if err != nil || len(cam.Sources) == 0 || id == "bad" && cam.Online {
+			return api.Source{}
+		}
+		return cam.Sources[0]
+	}
+	hubtest.Eventually(t, "the good one is dialled", func() bool { return source("good").Code == "E-RTSP-REFUSED" })
+	hubtest.Eventually(t, "the bad one says why not", func() bool { return source("bad").Code == "E-CFG-DEVICE" })
+	got, err := c.Config(t.Context())
+	if err != nil || !got.Valid || !slices.ContainsFunc(got.Problems, func(p api.ConfigProblem) bool {
+		return p.Code == "E-CFG-DEVICE" && p.Path == "cameras.bad.source.every" && p.Line > 0
+	}) {
+		t.Errorf("%v %+v", err, got.Problems)
+	}
+}

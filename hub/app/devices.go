@@ -48,6 +48,9 @@ func (h *Hub) reachable(d registry.Device) (online bool, reason string) {
 	case !st.State.Alive():
 		return false, "plugin " + d.Plugin + " is " + string(st.State)
 	}
+	if st := h.sources.State(d.ID); !st.Known && st.Err != nil {
+		return false, st.Err.Error()
+	}
 	for _, name := range streamNames() {
 		if s, ok := h.media.Lookup(d.ID, name); ok && len(s.Tracks()) > 0 {
 			if s.Live() {

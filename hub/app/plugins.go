@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -85,6 +86,32 @@ func (p pluginSide) Connected(plugin string, out supervisor.Outbox) supervisor.S
 		return nothing{}
 	}
 	return s
+}
+
+// Refused devices are left out of the plugin's config; their owner is told where the
+// fault stands.
+func (p pluginSide) Refused(plugin string, devices map[string][]*pb.Problem) {
+	faults := map[string]error{}
+	var all []refusal
+	for id, list := range devices {
+		for _, x := range list {
+			r := refusal{device: id, key: key(id, x.GetPath()), message: p.h.secrets.Redact(x.GetMessage()), fix: p.h.secrets.Redact(x.GetFix())}
+			all = append(all, r)
+			if faults[id] == nil {
+				faults[id] = &r
+			}
+		}
+	}
+	p.h.state.refuse(plugin, all)
+	p.h.sources.Refused(plugin, faults)
+	p.h.web.Changed()
+}
+
+// key is what stands behind the device in a path such as devices/yard/url, as the
+// config writes it.
+func key(device, path string) string {
+	_, rest, _ := strings.Cut(path, "devices/"+device+"/")
+	return strings.ReplaceAll(rest, "/", ".")
 }
 
 // Configured: what it says of its cameras may be another now.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,8 @@ type configState struct {
 	current  *config.Config
 	loaded   time.Time
 	problems []config.Problem
-	plan     *api.ConfigPlan // of the last save; nil before one
+	plan     *api.ConfigPlan      // of the last save; nil before one
+	refused  map[string][]refusal // by plugin
 }
 
 func (s *configState) set(c *config.Config, at time.Time, problems []config.Problem) {
@@ -46,7 +48,7 @@ func (s *configState) running() (*config.Config, time.Time) {
 func (s *configState) told() []config.Problem {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.problems
+	return slices.Concat(s.problems, s.refusals())
 }
 
 // State for pages and API.
@@ -55,7 +57,7 @@ func (s *configState) State() api.ConfigState {
 	defer s.mu.RUnlock()
 	errors, _ := config.Count(s.problems)
 	return api.ConfigState{Valid: errors == 0, Demo: s.file == "", File: s.file, Loaded: s.loaded,
-		Timezone: s.started.Hub.Timezone, Problems: shapes(s.problems), Plan: s.plan}
+		Timezone: s.started.Hub.Timezone, Problems: shapes(slices.Concat(s.problems, s.refusals())), Plan: s.plan}
 }
 
 // Effective is the running config with its defaults, secrets masked.

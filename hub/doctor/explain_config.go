@@ -143,6 +143,11 @@ func configTexts() map[string]Text {
 			"A plugin says which settings it takes by a JSON schema, and this one cannot be used: it is no valid schema, it is too large, or it refers to files or addresses. The settings go to the plugin unchecked.",
 			"This is for the plugin's author to mend. porchlight plugins logs NAME shows whether the plugin itself accepted them.",
 		},
+		"E-CFG-DEVICE": {
+			"A plugin does not accept the settings of one device",
+			"The file is in force, but the plugin that speaks for this camera or chime has found something in its settings that it cannot work with. That one is left out; the plugin's other devices go on.",
+			"Mend the line that the message names and save: it is taken up at once.",
+		},
 		"E-CFG-NEXT-START": {
 			"A change waits for the hub's next start",
 			"Most of the file takes effect when it is saved. Some keys of the hub section, such as the address, the data folder and the time zone, are read once, when the hub starts. Until then it goes on with the old value.",

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,8 +99,10 @@ type camera struct {
 	asked  time.Time
 	asking bool
 	again  bool // somebody wants to know while a question is under way
-	fresh  bool // its owner has changed it, and it was not asked about since
-	tries  int
+	// refused: the plugin does not accept its settings, and was not given them.
+	refused error
+	fresh   bool // its owner has changed it, and it was not asked about since
+	tries   int
 }
 
 // New makes a room without cameras.
@@ -168,6 +171,20 @@ func (s *Sources) Configured(plugin string) {
 	s.wake()
 }
 
+// Refused keeps what a plugin finds wrong with its cameras' settings, by camera: it is
+// not asked about those. What was refused before and is not any more is asked about anew
+// when the plugin is configured.
+func (s *Sources) Refused(plugin string, faults map[string]error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.cameras {
+		if c.wish.Plugin == plugin {
+			c.refused = faults[id]
+		}
+	}
+	s.wake()
+}
+
 // Again asks about one camera, soon: a dial failed, or its plugin says that it changed.
 func (s *Sources) Again(id string) {
 	s.mu.Lock()
@@ -194,7 +211,7 @@ func (s *Sources) State(id string) State {
 	if c == nil {
 		return State{}
 	}
-	st := State{Known: c.made != nil, Err: c.err}
+	st := State{Known: c.made != nil, Err: cmp.Or(c.refused, c.err)}
 	if c.made != nil {
 		st.Push, st.Talk = c.made.Push, c.made.Talk
 	}
@@ -242,7 +259,7 @@ func (s *Sources) askDue(ctx context.Context, work *sync.WaitGroup) time.Duratio
 	defer s.mu.Unlock()
 	now, wait := s.o.Now(), time.Minute
 	for _, c := range s.cameras {
-		if c.asking || c.due.IsZero() {
+		if c.asking || c.due.IsZero() || c.refused != nil {
 			continue
 		}
 		if d := c.due.Sub(now); d > 0 {

@@ -26,6 +26,10 @@ type Host interface {
 	Call(ctx context.Context, plugin string, c *pb.HubCall) *pb.HubReply
 	// Connected: both streams are open and Configure is done.
 	Connected(plugin string, out Outbox) Session
+	// Refused: what the plugin found wrong with single devices, by their id; they are
+	// left out of its config. It comes before each Configure, empty where nothing is
+	// wrong, and must not block.
+	Refused(plugin string, devices map[string][]*pb.Problem)
 	// Configured: it has taken a config, the first or another, and takes commands. It
 	// must not block.
 	Configured(plugin string)

@@ -73,6 +73,7 @@ type guest struct {
 	calls    []string
 	acks     []uint64
 	events   map[string]int
+	refused  map[string][]*pb.Problem // of the newest config
 	running  int
 	most     int
 	out      map[string]Outbox
@@ -168,6 +169,10 @@ func (g *guest) Connected(name string, out Outbox) Session {
 		g.out[name] = out
 	})
 	return seat{g, name}
+}
+
+func (g *guest) Refused(_ string, devices map[string][]*pb.Problem) {
+	g.note(func() { g.refused = devices })
 }
 
 func (g *guest) Configured(name string) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,14 +122,17 @@ func (l *life) tryConfigure(ctx context.Context, spec Spec) (restart bool, f *fa
 	if err != nil && status.Code(err) != codes.Unimplemented {
 		return false, l.p.CallFailed(fault.Configure, "check of the config", checkWithin, err)
 	}
-	if f := problems(checked.GetProblems()); f != nil {
+	whole, refused := apart(checked.GetProblems(), spec.Devices)
+	if f := problems(whole); f != nil {
 		return false, f
 	}
+	devices := slices.DeleteFunc(slices.Clone(spec.Devices), func(d *pb.DeviceEntry) bool { return len(refused[d.GetId()]) > 0 })
+	l.i.s.o.Host.Refused(l.i.name, refused)
 	l.i.revision++
 	ctx, cancel = context.WithTimeout(ctx, configureWithin)
 	defer cancel()
 	result, err := l.p.Plugin.Configure(ctx, &pb.ConfigureRequest{
-		Revision: l.i.revision, Config: config, Devices: spec.Devices, Grant: grant, Entry: spec.Name,
+		Revision: l.i.revision, Config: config, Devices: devices, Grant: grant, Entry: spec.Name,
 		DataDir: l.i.s.place.DataDir(spec.Name), InstanceDir: l.p.Dir,
 		HubName: l.i.s.o.HubName, Timezone: l.i.s.o.Timezone, HubFeatures: l.i.s.o.HubFeatures,
 	})
@@ -154,6 +158,22 @@ func grantFailure(err error) *fault.Failure {
 		f.ID, f.Fix, f.Reason = coded.Code(), coded.Hint(), err.Error()
 	}
 	return f
+}
+
+// apart tells what is wrong with single devices from what is wrong with the plugin's
+// config. A device that the plugin does not accept costs only itself.
+func apart(list []*pb.Problem, devices []*pb.DeviceEntry) (whole []*pb.Problem, refused map[string][]*pb.Problem) {
+	refused = map[string][]*pb.Problem{}
+	for _, p := range list {
+		id, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(p.GetPath(), "/"), "devices/"), "/")
+		ours := slices.ContainsFunc(devices, func(d *pb.DeviceEntry) bool { return d.GetId() == id })
+		if ours && strings.HasPrefix(strings.TrimPrefix(p.GetPath(), "/"), "devices/") {
+			refused[id] = append(refused[id], p)
+		} else {
+			whole = append(whole, p)
+		}
+	}
+	return whole, refused
 }
 
 // problems makes one failure of what a plugin found in its config.

@@ -454,3 +454,35 @@ func TestStubbornPluginIsKilled(t *testing.T) {
 		t.Error(g.calls)
 	}
 }
+
+// A device that the plugin does not accept costs only itself.
+func TestRefusedDeviceIsLeftOut(t *testing.T) {
+	g := newGuest()
+	s := open(t, g, nil)
+	device := func(id, config string) *pb.DeviceEntry {
+		return &pb.DeviceEntry{Id: id, Kind: "camera", Config: config}
+	}
+	devices := func() string {
+		r, err := s.Command(t.Context(), "gate", &pb.Command{C: &pb.Command_Action{Action: &pb.Action{Name: "devices"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.GetAction().GetOutput()
+	}
+	spec := patient(Spec{Name: "gate", Builtin: "good", Devices: []*pb.DeviceEntry{device("yard", `{"url":"wrong"}`), device("porch", `{}`)}})
+	apply(t, s, spec)
+	before := g.untilState(t, "gate", Running)
+	if got := devices(); got != "porch" {
+		t.Errorf("the plugin has %q", got)
+	}
+	g.until(t, "word of the device", func() bool {
+		return len(g.refused) == 1 && len(g.refused["yard"]) == 1 && g.refused["yard"][0].GetPath() == "devices/yard/url"
+	})
+	spec.Devices = []*pb.DeviceEntry{device("yard", `{"url":"right"}`), device("porch", `{}`)}
+	apply(t, s, spec)
+	g.until(t, "nothing is refused any more", func() bool { return g.refused != nil && len(g.refused) == 0 })
+	eventually(t, "the mended device", func() bool { return devices() == "yard porch" })
+	if st, _ := s.Plugin("gate"); st.PID != before.PID || st.State != Running {
+		t.Errorf("%+v", st)
+	}
+}

@@ -44,6 +44,7 @@ func (printer) Publish(_ context.Context, _ string, _ bool, _ *pb.Event, done fu
 }
 func (printer) Call(context.Context, string, *pb.HubCall) *pb.HubReply { return &pb.HubReply{} }
 func (printer) Connected(string, supervisor.Outbox) supervisor.Session { return nobody{} }
+func (printer) Refused(string, map[string][]*pb.Problem)               {}
 func (printer) Configured(string)                                      {}
 func (printer) Log(name string, l *pb.Log)                             { print(name, l.GetMessage()) }
 func (printer) Repair(string, *pb.Repair)                              {}

@@ -108,6 +108,7 @@ type server struct {
 	mu         sync.Mutex
 	configured int
 	config     string
+	devices    []string
 	health     int
 	stop       chan struct{}
 }
@@ -136,7 +137,13 @@ func (s *server) Check(_ context.Context, r *pb.CheckRequest) (*pb.CheckResult, 
 	if strings.Contains(r.GetConfig(), "wrong") {
 		return &pb.CheckResult{Problems: []*pb.Problem{{Path: "/host", Message: "no such host", Fix: "write the camera's address"}}}, nil
 	}
-	return &pb.CheckResult{}, nil
+	out := &pb.CheckResult{}
+	for _, d := range r.GetDevices() {
+		if strings.Contains(d.GetConfig(), "wrong") {
+			out.Problems = append(out.Problems, &pb.Problem{Path: "devices/" + d.GetId() + "/url", Message: "no such camera", Fix: "look at its label"})
+		}
+	}
+	return out, nil
 }
 
 func (s *server) Configure(_ context.Context, r *pb.ConfigureRequest) (*pb.ConfigureResult, error) {
@@ -144,6 +151,10 @@ func (s *server) Configure(_ context.Context, r *pb.ConfigureRequest) (*pb.Confi
 	defer s.mu.Unlock()
 	s.configured++
 	s.config = r.GetConfig()
+	s.devices = nil
+	for _, d := range r.GetDevices() {
+		s.devices = append(s.devices, d.GetId())
+	}
 	switch {
 	case s.mode == "configure-dies":
 		fmt.Fprintln(os.Stderr, "about to divide by zero")
@@ -257,6 +268,9 @@ func (s *server) Link(st grpc.BidiStreamingServer[pb.FromHub, pb.FromPlugin]) er
 			}
 			s.mu.Lock()
 			config := s.config
+			if m.Command.GetAction().GetName() == "devices" {
+				config = strings.Join(s.devices, " ")
+			}
 			s.mu.Unlock()
 			_ = st.Send(&pb.FromPlugin{M: &pb.FromPlugin_Reply{Reply: &pb.Reply{Id: m.Command.GetId(), R: &pb.Reply_Action{Action: &pb.ActionResult{Output: config}}}}})
 		}
