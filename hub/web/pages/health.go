@@ -51,7 +51,7 @@ func (p *pages) health(w http.ResponseWriter, r *http.Request) { p.showHealth(w,
 
 func (p *pages) showHealth(w http.ResponseWriter, r *http.Request, report *checksView) {
 	who, _ := access.From(r.Context())
-	body := healthBody{Report: report, CanLook: p.rooms.Doctor != nil && who.Role.Allows(access.RoleMember)}
+	body := healthBody{Report: report, CanLook: p.rooms.Doctor != nil && who.Role.Allows(access.RoleAdmin)}
 	for _, n := range p.notices() {
 		switch n.Tone {
 		case "bad":
@@ -85,6 +85,9 @@ func cameraRowsOf(c api.Camera) []cameraHealth {
 	}
 	var out []cameraHealth
 	for _, s := range c.Sources {
+		if !words.Real(s) {
+			continue
+		}
 		row := row
 		row.Stream = s.Stream
 		row.Tone, row.Word = words.State(s)
@@ -102,7 +105,7 @@ func cameraRowsOf(c api.Camera) []cameraHealth {
 
 // look has the doctor look at everything.
 func (p *pages) look(w http.ResponseWriter, r *http.Request) {
-	if !p.may(w, r, access.RoleMember) {
+	if !p.may(w, r, access.RoleAdmin) {
 		return
 	}
 	if p.rooms.Doctor == nil {

@@ -61,7 +61,7 @@ func New(d Deps) http.Handler {
 		p.now = time.Now
 	}
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html", "pieces.html"))
-	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "tokens", "oops"} {
+	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "tokens", "apidocs", "oops"} {
 		p.sets[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
 	}
 	return p.routes()
@@ -92,6 +92,7 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("POST /logout", p.logOut)
 	mux.HandleFunc("GET /setup", p.setup)
 	mux.HandleFunc("POST /setup", p.setPassword)
+	mux.HandleFunc("GET /api/docs", p.apiDocs)
 	mux.HandleFunc("GET /tokens", p.tokens)
 	mux.HandleFunc("POST /tokens", p.makeToken)
 	mux.HandleFunc("POST /tokens/{id}/revoke", p.revokeToken)

@@ -115,6 +115,7 @@ func scenes() []scene {
 		{name: "config-warned", house: warnedHouse(), path: "/config", has: []string{"is in force, with 1 warning"}},
 		{name: "config-many", house: manyHouse(), path: "/config", has: []string{"What the last save changed", "camera garden", "4 others ran on untouched", `href="#f2-6"`, `id="f2-6" class="line-warn"`, "conf.d/garden.yaml:6:5", "/home/elm/conf.d/garden.yaml"}},
 		{name: "config-good", house: emptyHouse(), path: "/config", has: []string{"porchlight.yaml is in force"}},
+		{name: "apidocs", house: demoHouse(), path: "/api/docs", has: []string{"/api/v1/openapi.json", "data-openapi"}},
 		{name: "tokens", house: manyHouse(), path: "/tokens", has: []string{"kitchen tablet", "Front door, gone", "expired", "Never used", "Tokens for programs"}},
 		{name: "tokens-none", house: demoHouse(), path: "/tokens", has: []string{"No program has a token"}, not: []string{"Only for these cameras"}},
 		{name: "tokens-member", house: manyHouse(), who: &access.Identity{User: "anna", Role: access.RoleMember}, path: "/tokens", status: 403, not: []string{"kitchen tablet", "Tokens for programs"}},

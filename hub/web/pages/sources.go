@@ -24,6 +24,9 @@ func (v sourceView) Retryable() bool { return v.State == "waiting" || v.State ==
 func (p *pages) sourceViews(c api.Camera) []sourceView {
 	var out []sourceView
 	for _, s := range c.Sources {
+		if !words.Real(s) {
+			continue
+		}
 		v := sourceView{Source: s, Title: words.Stream(s.Stream), Facts: words.Facts(s), Advice: words.Advice(s)}
 		v.Tone, v.Word = words.State(s)
 		if v.Says, v.Reason = p.inWords(s), words.Bare(s.Reason); v.Says == v.Reason {

@@ -143,3 +143,11 @@ func (p *pages) revokeToken(w http.ResponseWriter, r *http.Request) {
 	}
 	http.Redirect(w, r, "/tokens", http.StatusSeeOther)
 }
+
+// apiDocs shows what programs can call; the script draws it from the API's description.
+func (p *pages) apiDocs(w http.ResponseWriter, r *http.Request) {
+	if !p.may(w, r, access.RoleMember) {
+		return
+	}
+	p.show(w, r, http.StatusOK, "apidocs", frame{Title: "API", Nav: "api"})
+}

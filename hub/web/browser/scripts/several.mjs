@@ -127,9 +127,10 @@ for (const colorScheme of ["light", "dark"]) {
     parts[`axe: ${colorScheme}, ${width} px`] = async () => {
       const person = await Person.arrive({ colorScheme, viewport: { width, height: 844 }, reducedMotion: "reduce" });
       const page = await person.open("/");
-      for (const path of ["/", "/?view=grid", "/?camera=side_bell", "/cameras/drive", "/cameras/front_door", "/cameras/side_bell", "/config", "/health"]) {
+      for (const path of ["/", "/?view=grid", "/?camera=side_bell", "/cameras/drive", "/cameras/front_door", "/cameras/side_bell", "/config", "/health", "/api/docs"]) {
         await page.goto(new URL(path, page.url()).href);
         if (path === "/") await allLive(page, 4);
+        if (path === "/api/docs") await until("the calls", () => page.locator(".call").count());
         await check(page, path);
         await sideways(page, path);
       }

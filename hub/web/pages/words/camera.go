@@ -159,10 +159,16 @@ func Advice(s api.Source) []string {
 	return out
 }
 
+// Real tells whether somebody has said that there is such a stream, and not only a
+// reader asked for it.
+func Real(s api.Source) bool {
+	return s.Stream == "main" || s.Pull != "" || s.Codec != "" || s.State == "live" || s.State == "pushed"
+}
+
 // HasSub tells whether the camera has a smaller stream.
 func HasSub(c api.Camera) bool {
 	for _, s := range c.Sources {
-		if s.Stream == "sub" {
+		if s.Stream == "sub" && Real(s) {
 			return true
 		}
 	}
@@ -204,7 +210,7 @@ func Shape(c api.Camera) string {
 // Sick gives the source of a camera that a person would ask about first, if any.
 func Sick(c api.Camera) (api.Source, bool) {
 	for _, s := range c.Sources {
-		if s.State == "locked" || s.State == "waiting" {
+		if Real(s) && (s.State == "locked" || s.State == "waiting") {
 			return s, true
 		}
 	}

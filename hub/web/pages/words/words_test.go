@@ -84,6 +84,19 @@ func TestWhatIsNotKnownIsLeftOut(t *testing.T) {
 	}
 }
 
+// A reader that asks for a stream does not make one.
+func TestAStreamThatNobodyToldOf(t *testing.T) {
+	asked := api.Source{Stream: "sub", State: "waiting", Reason: "nobody is there", GOPMS: 2000}
+	c := api.Camera{Sources: []api.Source{{Stream: "main", State: "live"}, asked}}
+	if _, ill := Sick(c); ill || HasSub(c) {
+		t.Error("it counts as a sub stream")
+	}
+	c.Sources[1].Pull = "on_demand"
+	if s, ill := Sick(c); !ill || s.Stream != "sub" || !HasSub(c) {
+		t.Error("one that is pulled does not count")
+	}
+}
+
 func TestTheFormOfAPicture(t *testing.T) {
 	for _, c := range []struct {
 		w, h, rotate int

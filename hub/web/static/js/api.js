@@ -31,6 +31,15 @@ export function cameraPath(camera) {
 }
 
 /**
+ * Whether a camera has a smaller stream; that a reader asked for one makes none.
+ * @param {any} camera as the hub names it
+ * @returns {boolean}
+ */
+export function hasSub(camera) {
+  return camera?.sources?.some((/** @type {any} */ s) => s.stream === "sub" && (s.pull || s.codec || s.state === "live" || s.state === "pushed")) === true;
+}
+
+/**
  * @param {string} path
  * @param {unknown} [body]
  * @param {"POST" | "PUT" | "DELETE"} [method]

@@ -15,6 +15,7 @@ new Overlay(feed);
 new Sound(feed);
 home(parts, feed);
 new Stage(feed);
+for (const el of all("[data-openapi]")) import("./apidocs.js").then(({ apiDocs }) => apiDocs(el));
 for (const select of all("[data-submit]")) {
   select.addEventListener("change", () => /** @type {HTMLSelectElement} */ (select).form?.requestSubmit());
 }

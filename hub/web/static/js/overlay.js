@@ -3,7 +3,7 @@
 // of them. A replay or an old ring is for the list, not for the overlay.
 
 import { h, icon, toast } from "./dom.js";
-import { cameraPath, url } from "./api.js";
+import { cameraPath, hasSub, url } from "./api.js";
 import { Player } from "./player/player.js";
 
 // A ring older than this (ms) is shown in the list only.
@@ -148,11 +148,10 @@ export class Overlay {
  * @param {any} camera as the hub names it; undefined: not known yet
  */
 function pictureOf(id, name, camera) {
-  const sub = camera?.sources?.some((/** @type {any} */ s) => s.stream === "sub");
   const poster = camera?.snapshot === false ? [] : [h("img", { class: "player-poster", src: url(`${cameraPath(id)}/snapshot.jpg?width=960`), alt: "" })];
   return h(
     "div",
-    { class: "player", "data-player": true, "data-camera": id, "data-name": name, "data-play": sub ? "main sub" : "main", "data-rotate": String(camera?.rotate ?? 0), "data-state": "starting" },
+    { class: "player", "data-player": true, "data-camera": id, "data-name": name, "data-play": hasSub(camera) ? "main sub" : "main", "data-rotate": String(camera?.rotate ?? 0), "data-state": "starting" },
     ...poster,
     h("div", { class: "player-top" }, h("span", { class: "badge badge-mode", "data-badge": true }, "Connecting")),
     h("div", { class: "player-note", "data-note": true, hidden: true }),

@@ -3,6 +3,7 @@
 // a touch on a small one makes it large, without loading the page anew. A player whose
 // place is the same before and after goes on without a break.
 
+import { hasSub } from "./api.js";
 import { all } from "./dom.js";
 import { Player } from "./player/player.js";
 
@@ -53,7 +54,7 @@ export class Stage {
 
   /** @param {any[]} cameras */
   #house(cameras) {
-    const form = cameras.map((c) => [c.id, c.name, c.kind, c.rotate, c.button, c.sources?.some((/** @type {any} */ s) => s.stream === "sub")].join("/")).join(" ");
+    const form = cameras.map((c) => [c.id, c.name, c.kind, c.rotate, c.button, hasSub(c)].join("/")).join(" ");
     const ids = cameras.map((c) => c.id).join(" ");
     const same = ids === this.#ids && form === (this.#form ?? form);
     this.#ids = ids;
