@@ -1,6 +1,7 @@
 package mse
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -27,9 +28,11 @@ const (
 	maxPictures = 256
 )
 
-// mux packs one stream. Each picture is held until the next has come, because only
-// then it is known how long it lasts: a browser that finds a hole twice as long as the
-// last picture shows nothing until the next key frame.
+// mux packs one stream. How long a picture lasts is known only when the next has come,
+// and to wait for that would make all that is live a picture late. So each goes at once
+// and is said to last as long as the one before it; what that was wrong by, the next one
+// makes good. A picture never leaves a hole behind it: a browser that finds one twice as
+// long as the last picture shows nothing until the next key frame.
 type mux struct {
 	feed    *feed
 	noSound bool
@@ -47,7 +50,12 @@ type mux struct {
 	packets  []*av.Unit
 
 	end   int64         // of our last picture, in its ticks: where the next one goes
-	step  int64         // duration of the last picture, in ticks
+	step  int64         // at which pictures come, in ticks; 0: not known yet
+	gap   int64         // between the last two
+	given int64         // how long our last picture was said to last, but for what was owed
+	from  int64         // its time in the source
+	next  bool          // the picture to come follows it
+	owed  int64         // by how much the source's time is ahead of ours, in ticks
 	talk  time.Duration // newest packet, in the stream's time
 	heard bool          // there was one in this generation of the stream
 
@@ -107,7 +115,7 @@ func (m *mux) begin(epoch uint32, tracks []av.Track) {
 		return
 	}
 	m.feed.can()
-	m.end, m.step = m.video.Ticks(end), 0
+	m.end, m.step, m.gap = m.video.Ticks(end), 0, 0
 	if m.sound != nil {
 		m.soundEnd = m.sound.Ticks(soundEnd)
 	}
@@ -198,28 +206,52 @@ func (m *mux) generation(sound *av.Track) (*generation, error) {
 		width: m.video.Width, height: m.video.Height, sound: sound != nil}, nil
 }
 
-// emit makes fragments of all pictures but the newest.
+// emit makes a fragment of each picture, but holds the first one of a stream until it is
+// known how fast they come.
 func (m *mux) emit() {
-	for len(m.pictures) > 1 {
+	for len(m.pictures) > 0 {
 		u := m.pictures[0]
-		d := m.pictures[1].DTS - u.DTS
-		if d <= 0 || m.video.Duration(d) > longFrame {
-			d = m.last() // the source has a gap, ours has none
+		if m.next {
+			if d := u.DTS - m.from; m.sane(d) {
+				m.owed += d - m.given
+				// Of two the shorter: a picture that the source left out is no new pace.
+				m.step, m.gap = min(d, cmp.Or(m.gap, d)), d
+			}
+			m.next = false
+		}
+		if len(m.pictures) == 1 && m.step == 0 {
+			return
+		}
+		d := m.last()
+		if len(m.pictures) > 1 && m.sane(m.pictures[1].DTS-u.DTS) {
+			d = m.pictures[1].DTS - u.DTS
 		}
 		m.pictures = slices.Delete(m.pictures, 0, 1)
-		m.fragment(u, d)
+		m.put(u, d)
 	}
 }
 
-// flush lets the held picture go; what comes next follows it without a gap.
+// sane: the source has no gap there, of which ours would know nothing.
+func (m *mux) sane(d int64) bool { return d > 0 && m.video.Duration(d) <= longFrame }
+
+// put sends a picture that lasts d, as far as that is known.
+func (m *mux) put(u *av.Unit, d int64) {
+	lasts := min(max(d+m.owed, d/2, 1), 2*d)
+	m.fragment(u, lasts)
+	m.owed -= lasts - d
+	m.given, m.from, m.next = d, u.DTS, true
+}
+
+// flush lets a held picture go; what comes next follows it without a gap.
 func (m *mux) flush() {
-	if m.deciding || m.gen == nil || len(m.pictures) == 0 {
-		return
+	if !m.deciding && m.gen != nil && len(m.pictures) > 0 {
+		m.emit()
+		for _, u := range m.pictures {
+			m.put(u, m.last())
+		}
+		m.pictures = m.pictures[:0]
 	}
-	m.emit()
-	u := m.pictures[0]
-	m.pictures = m.pictures[:0]
-	m.fragment(u, m.last())
+	m.next, m.owed = false, 0
 }
 
 // last is how long a picture lasts of which nothing better is known.
@@ -240,14 +272,13 @@ func (m *mux) fragment(u *av.Unit, duration int64) {
 	n := 1
 	if m.gen.sound {
 		until := m.video.Duration(u.DTS+duration) + soundAhead
-		if runs[1] = m.soundRun(m.video.Duration(m.end-u.DTS), until); len(runs[1].samples) > 0 {
+		if runs[1] = m.soundRun(m.video.Duration(m.end+m.owed-u.DTS), until); len(runs[1].samples) > 0 {
 			n = 2
 		}
 	}
 	m.seq++
 	m.feed.add(m.gen, u.Key, m.video.Duration(m.end), func(b []byte) []byte { return appendFragment(b, m.seq, runs[:n]...) })
 	m.end += duration
-	m.step = duration
 }
 
 // soundRun makes one run of the packets before until, shifted from the stream's time to
