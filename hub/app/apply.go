@@ -42,6 +42,9 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 		return
 	}
 	h.sources.Apply(wishes(c))
+	if err := h.notes.Forget(ctx, func(camera string) bool { _, there := c.Cameras[camera]; return there }); err != nil {
+		h.log.Warn("what was learned of cameras that are gone is still kept", "err", err)
+	}
 	h.applied.Store(true)
 }
 

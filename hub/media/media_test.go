@@ -418,3 +418,19 @@ func TestFit(t *testing.T) {
 		t.Error("B-frames were taken for a picture in order")
 	}
 }
+
+// Figures after a gap are of the stream, not of the gap.
+func TestFiguresAfterAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Limits{RingTime: 30 * time.Second}).Stream("door", "main")
+		f := &feed{t: t, w: begin(t, s, video), gop: 50, size: 1000}
+		f.run(100)
+		f.w.End("the camera went away")
+		time.Sleep(6 * time.Second)
+		f = &feed{t: t, w: begin(t, s, video), gop: 50, size: 2000}
+		f.run(51)
+		if st := s.Stats(); st.FPS < 24.9 || st.FPS > 25.1 || st.Bitrate < 400_000 || st.Bitrate > 410_000 {
+			t.Errorf("%.1f pictures a second, %.0f bit/s; want 25 and 400,000 and one picture", st.FPS, st.Bitrate)
+		}
+	})
+}

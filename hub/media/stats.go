@@ -6,7 +6,8 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
-// Stats of a stream now; the rates are means over what the ring holds.
+// Stats of a stream now; the rates are means over what the ring holds, back to the last
+// gap.
 type Stats struct {
 	Camera, Stream string
 	State          State
@@ -48,9 +49,10 @@ func (s *Stream) Stats() Stats {
 	first, last := g.at(g.first).recv, g.at(g.end()-1).recv
 	st.LastUnit = now.Sub(last)
 	st.RingSpan = now.Sub(first)
-	if span := last.Sub(first).Seconds(); span > 0 {
+	since := s.unbroken()
+	if span := last.Sub(g.at(since).recv).Seconds(); span > 0 {
 		video, data := -1, 0 // the first one begins the span
-		for seq := g.first; seq < g.end(); seq++ {
+		for seq := since; seq < g.end(); seq++ {
 			data += len(g.at(seq).unit.Data)
 			if g.at(seq).video {
 				video++
@@ -60,6 +62,17 @@ func (s *Stream) Stats() Stats {
 		st.Bitrate = float64(data) * 8 / span
 	}
 	return st
+}
+
+// unbroken is where in the ring the newest units begin that have no gap among them: over
+// a gap a mean says nothing of the stream. The ring is not empty.
+func (s *Stream) unbroken() uint64 {
+	g := &s.ring
+	seq := g.end() - 1
+	for seq > g.first && !g.at(seq).unit.Discontinuity && g.at(seq).recv.Sub(g.at(seq-1).recv) <= jumpLimit {
+		seq--
+	}
+	return seq
 }
 
 // Stats of all streams.
