@@ -244,7 +244,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 	for name, serve := range map[string]func(context.Context) error{
 		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,
 		"disk": h.watchDisk, "config": h.watchConfig, "web": h.serveWeb, "admin": h.web.ServeAdmin,
-		"pull": h.puller.Serve, "sources": h.sources.Serve, "warm": h.warm, "pull states": h.watchPull,
+		"pull": h.puller.Serve, "sources": h.sources.Serve, "warm": h.warm, "pull states": h.watchPull, "memory": h.watchMemory,
 	} {
 		h.tree.Add(service{name, serve})
 	}
