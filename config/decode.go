@@ -64,8 +64,8 @@ func (l *loader) decode() (*Config, error) {
 		if extra := n.Without(l.ownChimeKey); len(extra.Entries) > 0 {
 			ch.Extra = Raw{extra}
 		}
-		if ch.Builtin == webhook {
-			ch.Builtin, ch.Plugin = "", webhook
+		if ch.Builtin == Webhook {
+			ch.Builtin, ch.Plugin = "", Webhook
 		}
 		c.Chimes[id] = ch
 		c.imply(ch.Plugin)
@@ -84,8 +84,8 @@ func (l *loader) decode() (*Config, error) {
 
 // Bundled plugins that an entry need not name.
 const (
-	rtsp    = "rtsp"    // cameras whose source has an address
-	webhook = "webhook" // chimes with builtin: webhook
+	RTSP    = "rtsp"    // cameras whose source has an address
+	Webhook = "webhook" // chimes with builtin: webhook
 )
 
 // cameraPlugin is the plugin of a camera: the one it names, or rtsp where its source
@@ -95,7 +95,7 @@ func (l *loader) cameraPlugin(n *tree.Node) string {
 		return p.Text
 	}
 	if source := n.Get("source"); source.Get("url").IsSet() || source.Get("preset").IsSet() {
-		return rtsp
+		return RTSP
 	}
 	return ""
 }

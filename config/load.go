@@ -51,6 +51,13 @@ type loader struct {
 	later  []string // paths of blocks that are ignored
 	drop   []string // paths of entries that this version leaves out
 	pages  map[string]*tree.Page
+
+	compiled map[string]compiled // plugins' schemas by their text
+}
+
+type compiled struct {
+	schema *schema.Schema
+	err    error
 }
 
 func parseWith(own *schema.Schema, name string, src []byte, opts Options) (*Config, []Problem) {

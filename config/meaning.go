@@ -113,11 +113,25 @@ func (l *loader) checkRaw(e *tree.Entry, path string, raw []byte, plugin string)
 	l.checkTree(e.Value, path, raw, plugin, e.Pos)
 }
 
+// compile makes a checker of a plugin's schema once for all entries that it is for.
+func (l *loader) compile(plugin string, raw []byte) (*schema.Schema, error) {
+	key := plugin + "\n" + string(raw)
+	if c, done := l.compiled[key]; done {
+		return c.schema, c.err
+	}
+	s, err := schema.Compile(plugin, raw, formats())
+	if l.compiled == nil {
+		l.compiled = map[string]compiled{}
+	}
+	l.compiled[key] = compiled{s, err}
+	return s, err
+}
+
 func (l *loader) checkTree(n *tree.Node, path string, raw []byte, plugin string, at Position) {
 	if len(raw) == 0 {
 		raw = []byte(`{"additionalProperties": false}`)
 	}
-	s, err := schema.Compile(plugin, raw, formats())
+	s, err := l.compile(plugin, raw)
 	if err != nil {
 		l.errorAt(at, 1, path, "E-CFG-PLUGIN-SCHEMA", "%s cannot be checked: the schema of plugin %s is broken", path, plugin)
 		l.faults[len(l.faults)-1].Warning = true
@@ -200,7 +214,7 @@ func (l *loader) checkCamera(id string, n *tree.Node, plugins map[string]*tree.N
 		return
 	}
 	own, ok := l.schemaOf(name, builtinOf(plugins[name], name))
-	if ok && plugin.IsSet() && !own.serves("camera") {
+	if ok && plugin.IsSet() && !own.Serves("camera") {
 		l.errorAt(plugin.Pos, plugin.Width(), path+".plugin", "E-CFG-VALUE", "%s: the plugin %s has no cameras", path, name)
 		return
 	}
@@ -251,7 +265,7 @@ func (l *loader) checkChime(id string, n *tree.Node, plugins map[string]*tree.No
 	switch {
 	case builtin.IsSet() && plugin.IsSet():
 		l.errorAt(n.Entry("plugin").Pos, len("plugin"), path, "E-CFG-CONFLICT", "%s has both builtin and plugin; keep one", path)
-	case builtin.IsText() && builtin.Text == webhook:
+	case builtin.IsText() && builtin.Text == Webhook:
 		l.checkPluginChime(builtin, n, path, plugins)
 	case builtin.IsSet():
 		l.refuseExtra(n, path)
@@ -269,7 +283,7 @@ func (l *loader) checkChime(id string, n *tree.Node, plugins map[string]*tree.No
 func (l *loader) checkPluginChime(name, n *tree.Node, path string, plugins map[string]*tree.Node) {
 	if l.checkPluginName(name, path, plugins) {
 		own, ok := l.schemaOf(name.Text, builtinOf(plugins[name.Text], name.Text))
-		if ok && !own.serves("chime") {
+		if ok && !own.Serves("chime") {
 			l.errorAt(name.Pos, name.Width(), path+".plugin", "E-CFG-VALUE", "%s: the plugin %s has no chimes", path, name.Text)
 			return
 		}
@@ -308,7 +322,7 @@ func (l *loader) checkChimeKeys(n *tree.Node, path string, raw []byte, plugin st
 		l.refuseExtra(n, path)
 		return
 	}
-	s, err := schema.Compile(plugin, raw, formats())
+	s, err := l.compile(plugin, raw)
 	if err != nil {
 		l.checkTree(n, path, raw, plugin, n.Pos)
 		return

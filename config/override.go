@@ -38,8 +38,8 @@ type PluginSchema struct {
 	Offers []string        // "camera", "chime" and others; empty: not known
 }
 
-// serves tells whether devices of a kind may name the plugin.
-func (s PluginSchema) serves(kind string) bool {
+// Serves tells whether devices of a kind may name the plugin.
+func (s PluginSchema) Serves(kind string) bool {
 	return len(s.Offers) == 0 || slices.Contains(s.Offers, kind)
 }
 

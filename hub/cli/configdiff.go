@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/config/editor"
 	"github.com/porchlight-hub/porchlight/hub/web/api/client"
 )
 
@@ -111,7 +112,7 @@ func configSchema() *cobra.Command {
 			schema := []byte(config.Schema())
 			if withPlugins {
 				var err error
-				if schema, err = config.EditorSchema(loadOptions()); err != nil {
+				if schema, err = editor.Schema(loadOptions()); err != nil {
 					return err
 				}
 			}
@@ -160,7 +161,7 @@ func configExplain(g *globals) *cobra.Command {
 		Short: "Say what a key of the file means, as cameras.front_door.pull or only pull",
 		Args:  argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, suggestion, err := config.ExplainKey(args[0], loadOptions())
+			found, suggestion, err := editor.Explain(args[0], loadOptions())
 			if err != nil {
 				return err
 			}

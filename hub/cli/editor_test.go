@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/config/editor"
 )
 
 // said is what a language server says of a file.
@@ -42,7 +43,7 @@ func inEditor(t *testing.T, text string, places ...string) said {
 		missing("yaml-language-server", "npm ci in hub/web/browser")
 	}
 	dir := t.TempDir()
-	schema, err := config.EditorSchema(loadOptions())
+	schema, err := editor.Schema(loadOptions())
 	if err != nil {
 		t.Fatal(err)
 	}

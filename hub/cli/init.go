@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/config/editor"
 )
 
 func initCommand() *cobra.Command {
@@ -20,7 +21,7 @@ func initCommand() *cobra.Command {
 		Short: "Write a first porchlight.yaml to go on with, its schema for editors, and secrets.yaml",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			schema, err := config.EditorSchema(loadOptions())
+			schema, err := editor.Schema(loadOptions())
 			if err != nil {
 				return err
 			}

@@ -1,21 +1,23 @@
-package config
+package editor
 
 import (
 	"encoding/json"
+	"os"
 	"testing"
 
+	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/config/schema"
 	"github.com/porchlight-hub/porchlight/config/tree"
 )
 
-// TestEditorSchemaIsAsStrictAsTheHub: what an editor is given takes what the hub takes
+// TestSchemaIsAsStrictAsTheHub: what an editor is given takes what the hub takes
 // and refuses what a plugin would.
-func TestEditorSchemaIsAsStrictAsTheHub(t *testing.T) {
-	raw, err := EditorSchema(testOptions())
+func TestSchemaIsAsStrictAsTheHub(t *testing.T) {
+	raw, err := Schema(testOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := schema.Compile("editor", raw, formats())
+	s, err := schema.Compile("editor", raw, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +26,7 @@ func TestEditorSchemaIsAsStrictAsTheHub(t *testing.T) {
 		good bool
 	}{
 		{string(example(t)), true},
-		{DemoYAML(), true},
+		{config.DemoYAML(), true},
 		{"cameras: {a: {source: {url: \"rtsp://x/\"}}}", true},
 		{"cameras: {a: {plugin: rtsp, source: {url: secret://x}}}", true},
 		{"cameras: {a: {source: {url: \"rtsp://x/\", nme: 1}}}", false},
@@ -54,15 +56,15 @@ func TestEditorSchemaIsAsStrictAsTheHub(t *testing.T) {
 }
 
 // A plugin's own references still lead to its own parts.
-func TestEditorSchemaEmbedsReferences(t *testing.T) {
-	opts := Options{Builtins: []string{"x"}, Schemas: map[string]PluginSchema{"x": {
+func TestSchemaEmbedsReferences(t *testing.T) {
+	opts := config.Options{Builtins: []string{"x"}, Schemas: map[string]config.PluginSchema{"x": {
 		Config: json.RawMessage(`{"$id": "https://x/", "$defs": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/n"}, "self": {"$ref": "#"}}, "additionalProperties": false}`),
 	}}}
-	raw, err := EditorSchema(opts)
+	raw, err := Schema(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := schema.Compile("editor", raw, formats())
+	s, err := schema.Compile("editor", raw, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +79,38 @@ func TestEditorSchemaEmbedsReferences(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"{", "[]", "7"} {
-		opts.Schemas["x"] = PluginSchema{Device: json.RawMessage(bad)}
-		if _, err := EditorSchema(opts); err == nil {
+		opts.Schemas["x"] = config.PluginSchema{Device: json.RawMessage(bad)}
+		if _, err := Schema(opts); err == nil {
 			t.Errorf("%q was merged", bad)
 		}
+	}
+}
+
+func example(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// testOptions are those of a hub with plugins of each kind.
+func testOptions() config.Options {
+	return config.Options{
+		Builtins: []string{"demo", "rtsp", "speaker", "webhook"},
+		Schemas: map[string]config.PluginSchema{
+			"demo": {
+				Offers: []string{"camera"},
+				Config: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {"visitors": {"type": "integer", "minimum": 1}}}`),
+				Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {"url": {"type": "string"}}}`),
+			},
+			"rtsp": {Offers: []string{"camera"}, Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
+				"url": {"type": "string", "pattern": "^(rtsp|rtsps|http|https)://"}, "username": {"type": "string"}}}`)},
+			"webhook": {Offers: []string{"chime"}, Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "required": ["url"], "properties": {
+				"url": {"type": "string", "format": "uri"}}}`)},
+			"speaker": {Offers: []string{"chime"}, Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
+				"sound": {"enum": ["ding_dong", "westminster"]}, "device": {"type": "string"}}}`)},
+		},
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package editor
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestExplainKey(t *testing.T) {
+func TestExplain(t *testing.T) {
 	for _, c := range []struct {
 		path  string
 		paths string   // what is found
@@ -24,7 +24,7 @@ func TestExplainKey(t *testing.T) {
 		{"include", "include", []string{"a list"}},
 		{"nothing.at.all", "", nil},
 	} {
-		found, _, err := ExplainKey(c.path, testOptions())
+		found, _, err := Explain(c.path, testOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestExplainKey(t *testing.T) {
 			}
 		}
 	}
-	if _, near, _ := ExplainKey("cameras.porch.rotat", testOptions()); near != "rotate" {
+	if _, near, _ := Explain("cameras.porch.rotat", testOptions()); near != "rotate" {
 		t.Errorf("did you mean %q", near)
 	}
 }

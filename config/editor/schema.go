@@ -1,4 +1,4 @@
-package config
+package editor
 
 import (
 	"bytes"
@@ -7,16 +7,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/porchlight-hub/porchlight/config"
 )
 
 // object is a piece of a JSON schema.
 type object = map[string]any
 
-// EditorSchema is the schema of the format with the plugins' own merged in, for
+// Schema is the schema of the format with the plugins' own merged in, for
 // editors: with it a YAML language server completes and checks a plugin's keys where
 // the entry names the plugin. It is kept to words that such servers know.
-func EditorSchema(opts Options) (json.RawMessage, error) {
-	doc, err := schemaObject(Schema())
+func Schema(opts config.Options) (json.RawMessage, error) {
+	doc, err := schemaObject(config.Schema())
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +68,8 @@ func when(key, value string, then object) object {
 }
 
 // plugin adds one plugin's schemas.
-func (m *merger) plugin(name string, s PluginSchema) error {
-	config, err := m.define("plugin_"+name+"_config", s.Config)
+func (m *merger) plugin(name string, s config.PluginSchema) error {
+	own, err := m.define("plugin_"+name+"_config", s.Config)
 	if err != nil {
 		return err
 	}
@@ -75,28 +77,28 @@ func (m *merger) plugin(name string, s PluginSchema) error {
 	if err != nil {
 		return err
 	}
-	settings := object{"properties": object{"config": config}}
+	settings := object{"properties": object{"config": own}}
 	m.plugins = append(m.plugins, when("builtin", name, settings))
 	m.named[name] = object{"allOf": []any{ref("Plugin"), object{
 		"if":   object{"anyOf": []any{object{"required": []any{"builtin"}}, object{"required": []any{"path"}}}},
 		"else": settings,
 	}}}
 	source := object{"properties": object{"source": device}}
-	if s.serves("camera") {
+	if s.Serves("camera") {
 		m.cameras = append(m.cameras, when("plugin", name, source))
 		m.offer("Camera", name)
 	}
-	if name == rtsp {
+	if name == config.RTSP {
 		m.cameras = append(m.cameras, object{
 			"if": object{"required": []any{"source"}, "not": object{"required": []any{"plugin"}}}, "then": source,
 		})
 	}
 	chime := m.chime(name)
-	if s.serves("chime") {
+	if s.Serves("chime") {
 		m.chimes = append(m.chimes, when("plugin", name, chime))
 		m.offer("Chime", name)
 	}
-	if name == webhook {
+	if name == config.Webhook {
 		m.chimes = append(m.chimes, when("builtin", name, chime))
 	}
 	return nil

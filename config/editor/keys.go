@@ -1,4 +1,4 @@
-package config
+package editor
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/config/schema"
 )
 
@@ -49,10 +50,10 @@ func (k Key) String() string {
 // maxKeyDepth ends the walk through schemas that refer to themselves.
 const maxKeyDepth = 8
 
-// ExplainKey finds what a path such as cameras.porch.pull, or a key alone such as
+// Explain finds what a path such as cameras.porch.pull, or a key alone such as
 // pull, may mean; ids in it may be any. Without any it gives a likely word.
-func ExplainKey(path string, opts Options) (found []Key, suggestion string, err error) {
-	raw, err := EditorSchema(opts)
+func Explain(path string, opts config.Options) (found []Key, suggestion string, err error) {
+	raw, err := Schema(opts)
 	if err != nil {
 		return nil, "", err
 	}
