@@ -276,7 +276,7 @@ func (s *session) answered(m *dialog.Message) error {
 // that ends the moment it is sent GET_PARAMETER does not know it, one that ends as its
 // session runs out did not count OPTIONS.
 func (s *session) learnFromEnd(err error) {
-	if s.without("keepalive") || !s.play.begunNow() {
+	if s.without("keepalive") || !s.play.begunNow() || errors.Is(err, dialog.ErrInterrupted) {
 		return
 	}
 	now := s.o.Now()

@@ -125,7 +125,8 @@ func readLine(br *bufio.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return string(bytes.TrimRight(b, "\r\n")), nil
+	b = bytes.TrimRight(b, "\r\n")
+	return string(bytes.ReplaceAll(b, []byte{'\r'}, []byte{' '})), nil // parts of it may be sent back
 }
 
 // readBody reads as much as Content-Length says, or as much as came of it. Lines of a
