@@ -83,8 +83,8 @@ func (s *Store) frame(ctx context.Context, name string, key filmKey) (Image, err
 		return f.img, f.err
 	}
 	done := s.films.DoChan(fmt.Sprint(name, "/", key), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTime)
-		defer cancel()
+		ctx, landed := s.fly(ctx)
+		defer landed()
 		img, err := s.develop(ctx, u, t, at, key)
 		if err == nil || !passes(err) {
 			s.keepFilm(name, key, film{u, img, err})

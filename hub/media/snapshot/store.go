@@ -100,6 +100,34 @@ type Store struct {
 
 	mu      sync.Mutex
 	cameras map[string]*camera
+	closed  bool
+	ends    map[*flight]context.CancelFunc
+	flown   sync.WaitGroup
+}
+
+// flight is one way to a picture that is being gone, whoever waits for it.
+type flight struct{ _ byte }
+
+// fly gives what is done in the background its time. Others may wait for it who are still
+// there when the caller of ctx has gone, but the store's end ends it.
+func (s *Store) fly(ctx context.Context) (_ context.Context, landed func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTime)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		cancel()
+		return ctx, func() {}
+	}
+	f := &flight{}
+	s.ends[f] = cancel
+	s.flown.Add(1)
+	return ctx, func() {
+		cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.ends, f)
+		s.flown.Done()
+	}
 }
 
 // camera is what is known of one.
@@ -126,7 +154,7 @@ func New(o Options) *Store {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{o: o, log: o.Log.With("part", "snapshot"), work: semaphore.NewWeighted(maxDecoded),
-		cameras: make(map[string]*camera)}
+		cameras: make(map[string]*camera), ends: make(map[*flight]context.CancelFunc)}
 	if o.Dir != "" {
 		var err error
 		if s.disk, err = openDisk(o.Dir); err != nil {
@@ -152,7 +180,7 @@ func (s *Store) put(name string, p media.Picture, way Way) (Image, error) {
 		return img, nil // a newer one came meanwhile
 	}
 	c.image, c.smaller = img, nil
-	save := s.disk != nil && img.Received.Sub(c.saved) >= saveEvery
+	save := s.disk != nil && !s.closed && img.Received.Sub(c.saved) >= saveEvery
 	if save {
 		c.saved = img.Received
 	}
@@ -186,7 +214,7 @@ func (s *Store) Latest(name string) (Image, bool) {
 	s.lookAtPushed(name)
 	s.mu.Lock()
 	c := s.camera(name)
-	load := !c.loaded && s.disk != nil
+	load := !c.loaded && s.disk != nil && !s.closed
 	c.loaded = true
 	if c.image.JPEG != nil || !load {
 		defer s.mu.Unlock()
@@ -228,9 +256,8 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 // refresh gets a new picture, once for all who ask for one at the same time.
 func (s *Store) refresh(ctx context.Context, name string, r Want) error {
 	done := s.flight.DoChan(name, func() (any, error) {
-		// Others may wait for it who are still there when this caller has gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTime)
-		defer cancel()
+		ctx, landed := s.fly(ctx)
+		defer landed()
 		return nil, s.fetch(ctx, name, r)
 	})
 	select {
@@ -274,8 +301,15 @@ func (s *Store) Forget(name string) {
 	}
 }
 
-// Close writes the last pictures to the disk. The store is not to be used afterwards.
+// Close ends what is being asked for and writes the last pictures to the disk.
 func (s *Store) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for _, end := range s.ends {
+		end()
+	}
+	s.mu.Unlock()
+	s.flown.Wait()
 	s.mu.Lock()
 	todo := make(map[string]Image)
 	for name, c := range s.cameras {

@@ -240,11 +240,13 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 		"cut": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9999")
 			w.Write(picture(t, 8, 8))
-		}, "E-SNAP-URL"}, //nolint:errcheck // it is to be cut
-		"a loop":         {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", 302) }, "E-SNAP-URL"},
-		"another host":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/x", 302) }, "E-SNAP-URL"},
-		"by another way": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "file:///etc/passwd", 302) }, "E-SNAP-URL"},
-		"nowhere":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) }, "E-SNAP-URL"},
+		}, "E-SNAP-URL"},
+		"a loop":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) }, "E-SNAP-URL"},
+		"another host": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/x", http.StatusFound) }, "E-SNAP-URL"},
+		"by another way": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
+		}, "E-SNAP-URL"},
+		"nowhere": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) }, "E-SNAP-URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -364,3 +364,23 @@ func TestMovingPicturesOfKeyFrames(t *testing.T) {
 		t.Error("small pictures of the sub stream count as snapshots")
 	}
 }
+
+// What is being asked for ends with the store, and costs its end no time.
+func TestClose(t *testing.T) {
+	asked := make(chan struct{})
+	s := New(Options{Core: media.New(media.Limits{}), Plugin: func(ctx context.Context, _ string, _, _ int) (media.Picture, error) {
+		close(asked)
+		<-ctx.Done()
+		return media.Picture{}, ctx.Err()
+	}})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Get(t.Context(), "door", Want{})
+		done <- err
+	}()
+	<-asked
+	s.Close()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,129 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+// await waits for a condition that others bring about.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal(what)
+		}
+	}
+}
+
+// gone reports whether no such process is left; a dead one that nobody has looked after
+// yet still is.
+func gone(pid int) bool {
+	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// What a wrapper has started ends with it.
+func TestNothingIsLeft(t *testing.T) {
+	u, tr := film(t, av.H264, "color=red:s=320x240")
+	real, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := stills(t, Options{FFmpeg: script(t, `sleep 1000 </dev/null >/dev/null 2>&1 &
+echo $! >&2
+`+real+` "$@"`)})
+	if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Sscan(s.worker.process.said(), &child); err != nil {
+		t.Fatal(err)
+	}
+	pid := s.Stats().PID
+	s.Close()
+	if !gone(pid) {
+		t.Error("the wrapper is left")
+	}
+	await(t, "its child is left", func() bool { return gone(child) || zombie(child) })
+}
+
+// zombie: dead, but its new parent has not looked after it.
+func zombie(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(b), ") Z ")
+}
+
+// ffmpeg ends with a hub that was killed: this test runs itself as that hub.
+func TestNothingOutlivesTheHub(t *testing.T) {
+	if os.Getenv("CONVERT_AS_HUB") != "" {
+		s := New(Options{})
+		u, tr := film(t, av.H264, "color=red:s=320x240")
+		if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("pid=%d\n", s.Stats().PID)
+		<-t.Context().Done()
+		return
+	}
+	film(t, av.H264, "color=red:s=320x240") // or it is skipped
+	hub := exec.Command(os.Args[0], "-test.run=TestNothingOutlivesTheHub")
+	hub.Env = append(os.Environ(), "CONVERT_AS_HUB=1")
+	out, err := hub.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer hub.Wait() //nolint:errcheck // it was killed
+	defer hub.Process.Kill()
+	var pid int
+	if _, err := fmt.Fscanf(out, "pid=%d\n", &pid); err != nil {
+		t.Fatal(err)
+	}
+	if gone(pid) {
+		t.Fatal("there is no ffmpeg")
+	}
+	if err := hub.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "ffmpeg is left", func() bool { return gone(pid) || zombie(pid) })
+}
+
+func TestWhatFFmpegHas(t *testing.T) {
+	t.Setenv("PORCHLIGHT_SECRET", "hunter2")
+	s := stills(t, Options{})
+	u, tr := film(t, av.H264, "color=red:s=320x240")
+	if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	proc := fmt.Sprintf("/proc/%d/", s.Stats().PID)
+	if env, err := os.ReadFile(proc + "environ"); err != nil || len(env) != 0 {
+		t.Errorf("environment: %q %v", env, err)
+	}
+	fds, err := os.ReadDir(proc + "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		to, _ := os.Readlink(proc + "fd/" + fd.Name())
+		if !strings.HasPrefix(to, "pipe:") && to != os.DevNull { // what a library of its own opened
+			t.Errorf("descriptor %s is %s", fd.Name(), to)
+		}
+	}
+	limits, err := os.ReadFile(proc + "limits")
+	if err != nil || !strings.Contains(string(limits), fmt.Sprint(uint64(maxMemory))) {
+		t.Errorf("limits: %s %v", limits, err)
+	}
+}
