@@ -28,6 +28,9 @@ func (h *Hub) watchDevices(ctx context.Context) error {
 		case <-tick.C:
 		}
 		for _, d := range h.registry.Devices() {
+			if d.Plugin == "" {
+				continue // a bare button does not come and go
+			}
 			online, reason := h.reachable(d)
 			h.registry.SetOnline(ctx, d.ID, online, reason)
 		}
@@ -35,9 +38,6 @@ func (h *Hub) watchDevices(ctx context.Context) error {
 }
 
 func (h *Hub) reachable(d registry.Device) (online bool, reason string) {
-	if d.Plugin == "" {
-		return true, "" // a bare button has nothing that could be away
-	}
 	if online, reason, known := h.reached(d.ID); known {
 		return online, reason // by the hub itself, whether the plugin runs or not
 	}

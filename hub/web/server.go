@@ -229,7 +229,8 @@ func (s *Server) build() http.Handler {
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, assets.URL("icon.svg"), http.StatusFound)
 	})
-	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log, Zone: s.deps.Zone, Now: s.deps.Now})
+	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log, Zone: s.deps.Zone, Now: s.deps.Now,
+		Tokens: s.deps.Access})
 	mux.Handle("/", s.setup(p))
 	return s.guard(mux)
 }

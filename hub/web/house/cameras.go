@@ -87,11 +87,13 @@ func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 		switch {
 		case i >= 0:
 			out.Sources = append(out.Sources, source(pulled[i], stream))
-		case ok && !out.Button:
+		case ok && !out.Button && len(pulled) == 0 && (name == "main" || len(stream.Tracks()) > 0):
 			out.Sources = append(out.Sources, source(pushed(d, name, stream.Live()), stream))
 		}
 	}
-	if !out.Button {
+	if out.Button {
+		out.Online, out.Known = true, true // there is nothing of it that could be away
+	} else {
 		out.Sources = c.explained(d, out.Sources)
 	}
 	if c.Described != nil {
