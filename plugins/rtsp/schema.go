@@ -24,6 +24,13 @@ const presetsOutput = `{"type":"array","title":"Presets","items":{"type":"object
 // deviceSchema is that of cameras.<id>.source.
 func deviceSchema() json.RawMessage {
 	names, _ := json.Marshal(presetNames()) // strings always marshal
+	var named []string
+	for _, p := range presets() {
+		if p.Alias != "" {
+			named = append(named, p.Name)
+		}
+	}
+	aliases, _ := json.Marshal(named)
 	var brands strings.Builder
 	for i, p := range presets() {
 		if i > 0 {
@@ -39,9 +46,9 @@ func deviceSchema() json.RawMessage {
   "type": "object",
   "additionalProperties": false,
   "properties": {
-    "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^(rtsps?|https?|secret)://", "title": "Address of the stream",
+    "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": %s, "patternErrorMessage": %s, "title": "Address of the stream",
       "description": "rtsp:// or rtsps:// of a stream; http:// or https:// of a JPEG or an MJPEG stream. User name and password are keys of their own.", "examples": ["rtsp://192.168.1.40/stream1"]},
-    "sub": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^(/|(rtsps?|https?|secret)://)", "title": "Address of the small stream",
+    "sub": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": %s, "patternErrorMessage": %s, "title": "Address of the small stream",
       "description": "A second, smaller stream of the same camera, for grids and motion. A path alone is one on the same device.", "examples": ["/stream2"]},
     "address": {"type": "string", "minLength": 1, "maxLength": 255, "title": "Address of the camera",
       "description": "Its IP address or name, with preset. A port behind a colon is that of the streams.", "examples": ["192.168.1.40"]},
@@ -55,14 +62,35 @@ func deviceSchema() json.RawMessage {
       "description": "How RTSP brings the pictures. tcp loses nothing; udp only where a camera cannot do it."},
     "fingerprint": {"type": "string", "maxLength": 128, "pattern": "^[sS][hH][aA]256:[0-9a-fA-F:]+$", "title": "Fingerprint of the certificate",
       "description": "For rtsps:// and https:// with a certificate of the device's own: sha256: and 64 hex digits. A refused certificate's message names it."},
-    "snapshot_url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^(/|(https?|secret)://)", "title": "Address of a picture",
+    "snapshot_url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": %s, "patternErrorMessage": %s, "title": "Address of a picture",
       "description": "Where the camera gives a JPEG. It is fetched with the same user name and password. A path alone is one on the same device.", "examples": ["/snapshot.jpg"]},
     "pull": {"type": "string", "enum": ["always", "on_demand", "battery"], "title": "When the camera can be pulled",
       "description": "What the camera bears: always, only while somebody looks, or for moments because it runs on a battery. The camera's own key pull is above it."},
     "every": {"type": "string", "format": "duration-with-unit", "default": "1s", "title": "How often a JPEG is fetched",
       "description": "Of a camera by http:// that gives single JPEGs: 100ms to 1h.", "examples": ["1s"]}
-  }
-}`, names, about, maxChannel))
+  },
+  "anyOf": [{"required": ["url"]}, {"required": ["address"]}],
+  "dependentSchemas": {"url": {"properties": {"address": false}}, "address": {"required": ["preset"]}, "password": {"required": ["username"]}},
+  "if": {"required": ["address", "preset"], "properties": {"preset": {"title": "Brand", "enum": %s}}},
+  "then": {"required": ["channel"]},
+  "else": {"properties": {"channel": {"title": "Channel", "pattern": "^[0-9]+$", "patternErrorMessage": "write a number from 1 on; only with unifi and go2rtc it is a name"}}}
+}`, where("rtsps?|https?", false), wrongWhere, where("rtsps?|https?", true), wrongWhere, names, about, maxChannel,
+		where("https?", true), wrongWhere, aliases))
+}
+
+// wrongWhere is what editors say of an address that has not the form of where.
+const wrongWhere = `"write an address such as rtsp://192.168.1.40/path; user name and password are keys of their own, username and password, where any characters may stand"`
+
+// where is the form of an address, as a JSON text: a scheme and a host without a login, or a
+// secret, or a path alone. It has to find a login that nobody escaped, so what
+// stands before the path can be nothing but a host and a port.
+func where(schemes string, path bool) string {
+	form := `^secret://.|^(` + schemes + `)://(\[[0-9A-Za-z:.%]+\]|[^/?#@:\[\]\s]+)(:[0-9]{1,5})?([/?][^#]*)?$`
+	if path {
+		form = "^/|" + form
+	}
+	b, _ := json.Marshal(form) // a text marshals
+	return string(b)
 }
 
 // Manifest says what the plugin is and what it may do.

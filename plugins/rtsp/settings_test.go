@@ -132,6 +132,7 @@ func fromSource(t *testing.T, s string) (sdk.Source, error) { return source(deco
 // TestLoginsInURLsAreTakenApart: whatever stands in the password, the rest is told and
 // the password is not.
 func TestLoginsInURLsAreTakenApart(t *testing.T) {
+	schema := schema(t)
 	for _, password := range []string{"geheim", "p@:/#geheim", "geheim@192.168.1.1/x", "ge:heim", "geheim?", "#geheim", "ge/heim", "geheim%41", "ge heim", "@@geheim@", "ge[heim]", "\\geheim\"'"} {
 		for _, tail := range []string{"192.168.1.40/stream1", "192.168.1.40:554/a/b?c=geheim", "cam.lan", "[fd00::1]:8554/x"} {
 			raw := "rtsp://admin:" + password + "@" + tail
@@ -139,6 +140,10 @@ func TestLoginsInURLsAreTakenApart(t *testing.T) {
 			want, _, _ := strings.Cut("rtsp://"+tail, "?")
 			if !found || clean != want {
 				t.Errorf("%s: found %v, %q, want %q", raw, found, clean, want)
+			}
+			b, _ := json.Marshal(map[string]string{"url": raw})
+			if schema.Validate(plain(t, string(b))) == nil {
+				t.Errorf("%s: the schema takes it, and the file would be taken", raw)
 			}
 			_, bad := settings{URL: raw}.plan()
 			if len(bad) != 1 || bad[0].key != "url" || strings.Contains(fmt.Sprint(bad), "heim") {
@@ -263,7 +268,10 @@ func TestTheSchemaIsTheSettings(t *testing.T) {
 		t.Errorf("nobody reads %v", s.Properties)
 	}
 	for source, good := range map[string]bool{
-		`{"url": "rtsp://h/", "channel": "a"}`: true, `{"url": "secret://x"}`: true, `{"url": "h/x"}`: false, `{"urls": "rtsp://h/"}`: false,
+		`{"address": "h", "preset": "go2rtc", "channel": "a"}`: true, `{"address": "h", "preset": "go2rtc"}`: false, `{"address": "h", "preset": "dahua", "channel": "a"}`: false,
+		`{"address": "h", "preset": "dahua", "channel": "2"}`: true, `{}`: false, `{"address": "h"}`: false, `{"url": "rtsp://h/", "address": "h"}`: false,
+		`{"url": "rtsp://h/", "password": "x"}`: false, `{"url": "rtsp://[fd00::1%25eth0]:554/a@b?c"}`: true, `{"url": "rtsps://h:322"}`: true, `{"url": "rtsp://h/a#b"}`: false,
+		`{"url": "rtsp://h/", "sub": "/x", "snapshot_url": "https://h/"}`: true, `{"url": "rtsp://h/", "snapshot_url": "rtsp://h/"}`: false, `{"url": "secret://x"}`: true, `{"url": "h/x"}`: false, `{"urls": "rtsp://h/"}`: false,
 		`{"address": "h", "preset": "nikon"}`: false, `{"channel": 0}`: false, `{"transport": "sctp"}`: false,
 	} {
 		if err := schema(t).Validate(plain(t, source)); (err == nil) != good {

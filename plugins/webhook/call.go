@@ -50,7 +50,8 @@ func newCaller(s settings) (*caller, error) {
 		login = httpcam.Login{Username: s.Username, Password: s.Password}
 	}
 	// Once: a kept connection that had gone would have a GET sent again by itself.
-	client, err := httpcam.Client(httpcam.Options{URL: plainWords().ReplaceAllString(s.URL, "x"), Login: login, Fingerprint: s.Fingerprint, Answer: s.timeout(), Once: true})
+	// Answer is longer than any timeout, which each ring keeps by its context.
+	client, err := httpcam.Client(httpcam.Options{URL: plainWords().ReplaceAllString(s.URL, "x"), Login: login, Fingerprint: s.Fingerprint, Answer: 2 * longestTimeout, Once: true})
 	if err != nil {
 		return nil, err
 	}

@@ -206,7 +206,8 @@ const deviceSchema = `{
   "additionalProperties": false,
   "required": ["url"],
   "properties": {
-    "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^(https?|secret)://", "title": "URL", "examples": ["http://192.168.1.60/ring"],
+    "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^secret://.|^https?://(\\[[0-9A-Za-z:.%]+\\]|[^/?#@:{\\[\\]\\s]+)(:[0-9]{1,5})?([/?].*)?$",
+      "patternErrorMessage": "write an address such as http://192.168.1.60/ring; user name and password are keys of their own, username and password, where any characters may stand", "title": "URL", "examples": ["http://192.168.1.60/ring"],
       "description": "What is called at each ring. It may hold {{camera}}, {{camera_name}}, {{event_id}}, {{test}}, {{time}}, {{chime}}, {{chime_name}}, {{sound}}, {{volume}} and {{house}}."},
     "method": {"type": "string", "enum": ["POST", "GET", "PUT"], "default": "POST", "title": "Method"},
     "headers": {"type": "object", "maxProperties": 32, "title": "Headers", "description": "More headers; a value may be secret://name.",
@@ -221,7 +222,8 @@ const deviceSchema = `{
     "fingerprint": {"type": "string", "maxLength": 128, "pattern": "^[sS][hH][aA]256:[0-9a-fA-F:]+$", "title": "Fingerprint of the certificate", "description": "For https:// with a certificate of the receiver's own."},
     "sound": {"type": "string", "minLength": 1, "maxLength": 64, "title": "Sound", "description": "Handed on as {{sound}}."},
     "volume": {"type": "integer", "minimum": 0, "maximum": 100, "title": "Volume", "description": "Handed on as {{volume}}."}
-  }
+  },
+  "dependentSchemas": {"password": {"required": ["username"]}}
 }`
 
 // Manifest says what the plugin is and what it may do.

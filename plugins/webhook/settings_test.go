@@ -151,7 +151,8 @@ func TestTheSchemaIsTheSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for source, good := range map[string]bool{
-		`{"url": "http://h/", "headers": {"A": "b"}}`: true, `{"url": "secret://x", "volume": 3}`: true, `{}`: false, `{"url": "http://h/", "headers": {"A": 1}}`: false,
+		`{"url": "http://h/", "headers": {"A": "b"}}`: true, `{"url": "secret://x", "volume": 3}`: true, `{"url": "http://[fd00::1]:80?a={{camera}}"}`: true, `{"url": "http://u:p@h/"}`: false, `{"url": "http://{{camera}}.x/"}`: false, `{"url": "http://u:p/x@h/"}`: false,
+		`{"url": "http://h/", "password": "x"}`: false, `{}`: false, `{"url": "http://h/", "headers": {"A": 1}}`: false,
 		`{"url": "http://h/", "header": {}}`: false, `{"url": "h/"}`: false, `{"url": "http://h/", "method": "PATCH"}`: false,
 	} {
 		v, err := jsonschema.UnmarshalJSON(strings.NewReader(source))
