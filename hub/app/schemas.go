@@ -49,12 +49,12 @@ func (h *Hub) checkPath(entry string, d *pb.Description) error {
 	own.learn(entry, d)
 	h.schemas.learn(entry, d)
 	running, _ := h.state.running()
-	_, problems := config.Parse(running.File(), running.Source(), own.options(h.opts.LoadOptions))
+	_, problems := running.Again(own.options(h.opts.LoadOptions))
 	err := config.AsError(problems)
 	if err == nil {
 		return nil
 	}
-	_, problems = config.Parse(running.File(), running.Source(), h.schemas.options(h.opts.LoadOptions))
+	_, problems = running.Again(h.schemas.options(h.opts.LoadOptions))
 	h.state.keep(problems)
 	h.tellProblems(problems, "Plugin "+entry+" is not started with these settings.")
 	h.web.Changed()

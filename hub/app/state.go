@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -80,7 +81,7 @@ func (s *configState) Source(file string) (string, bool) {
 
 // Validate checks a text as a save would, and changes nothing.
 func (s *configState) Validate(_ context.Context, yaml []byte) []api.ConfigProblem {
-	_, problems := config.Parse("porchlight.yaml", yaml, s.options())
+	_, problems := config.Parse(cmp.Or(s.file, "porchlight.yaml"), yaml, s.options())
 	return shapes(problems)
 }
 
