@@ -269,13 +269,13 @@ func (s *session) find(m *dialog.Message) error {
 	if from == "" {
 		from = m.Header.Get("content-location")
 	}
-	b, err := contentBase(&u, from, s.without)
+	b, err := dialog.ContentBase(&u, from, s.without)
 	if err != nil {
 		return s.fault(Protocol, "describe", err.Error(), err)
 	}
 	s.base = b
 	if c := s.desc.Control; c != "" && c != "*" {
-		s.base = controlURL(&u, b, c, false)
+		s.base = dialog.ControlURL(&u, b, c, false)
 	}
 	return nil
 }
@@ -397,7 +397,7 @@ func (s *session) setupOne(st *stream, i int) error {
 	if m.Status != 200 {
 		return s.refused("setup", m)
 	}
-	got, err := transportAnswer(m.Header["transport"], asked, s.without)
+	got, err := dialog.TransportAnswer(m.Header["transport"], asked, s.without)
 	if err != nil {
 		return s.fault(Protocol, "setup", err.Error(), err)
 	}
@@ -447,7 +447,7 @@ func (s *session) transport(i int) (headers.Transport, *dialog.Pair, error) {
 func (s *session) ask(st *stream, t headers.Transport) (*dialog.Message, error) {
 	h := dialog.Header{"Transport": t.Marshal()}
 	u := s.at.url
-	first := controlURL(u, s.base, st.media.Control, s.mem.TrackFirst)
+	first := dialog.ControlURL(u, s.base, st.media.Control, s.mem.TrackFirst)
 	m, err := s.conn.Do("SETUP", first, h)
 	if err != nil || !slices.Contains([]int{400, 404, 454, 500}, m.Status) || s.without("control_query") {
 		return m, err
@@ -456,7 +456,7 @@ func (s *session) ask(st *stream, t headers.Transport) (*dialog.Message, error) 
 		from  string
 		first bool
 	}{{s.base, !s.mem.TrackFirst}, {u.String(), false}, {u.String(), true}} {
-		to := controlURL(u, other.from, st.media.Control, other.first)
+		to := dialog.ControlURL(u, other.from, st.media.Control, other.first)
 		if to == first {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/md5"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,4 +144,41 @@ func FuzzMessage(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestControlURL(t *testing.T) {
+	asked, err := url.Parse("rtsp://192.0.2.7:8554/cam/realmonitor?channel=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from, control string
+		first         bool
+		want          string
+	}{
+		{"rtsp://192.0.2.7:8554/live/", "track1", false, "/live/track1"},
+		{"rtsp://192.0.2.7:8554/live", "track1", false, "/live/track1"},
+		{"rtsp://192.0.2.7:8554/live", "*", false, "/live"},
+		{"rtsp://192.0.2.7:8554/live", "", false, "/live"},
+		{"rtsp://192.0.2.7:8554/live", "?ctype=video", false, "/live?ctype=video"},
+		{"rtsp://192.0.2.7:8554/live/", "/live/track1", false, "/live/track1"},
+		{"rtsp://192.0.2.7:8554/live/", "/track1", false, "/live/track1"},
+		{"rtsp://192.0.2.7:8554/live?a=1", "track1", false, "/live?a=1/track1"},
+		{"rtsp://192.0.2.7:8554/live?a=1", "track1", true, "/live/track1?a=1"},
+		{"rtsp://192.0.2.7:8554/live", "rtsp://10.0.0.1/other/track1?x=y", false, "/other/track1?x=y"},
+		{"rtsp://192.0.2.7:8554/live", "rtsp://rtsp://0.0.0.0:554/x", false, "/x"},
+	} {
+		if got := ControlURL(asked, c.from, c.control, c.first); got != "rtsp://192.0.2.7:8554"+c.want {
+			t.Errorf("%s and %q (%v): %s, want %s", c.from, c.control, c.first, got, c.want)
+		}
+	}
+	none := func(string) bool { return false }
+	for header, want := range map[string]string{
+		"": "/cam/realmonitor?channel=1", "rtsp://rtsp://x:554/stream0/": "/stream0/", "192.168.253.220:1935/": "/", "/media/": "/media/",
+		"rtsp://::ffff:192.0.2.1:554/x/": "/x/", "rtsp://0.0.0.0/a?b=rtsp://c/d": "/a?b=rtsp://c/d",
+	} {
+		if got, err := ContentBase(asked, header, none); err != nil || got != "rtsp://192.0.2.7:8554"+want {
+			t.Errorf("content base %q: %s %v", header, got, err)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package rtsp
+package dialog
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 )
 
-// contentBase is what the tracks' addresses are relative to (RFC 2326 C.1.1). Cameras write
+// ContentBase is what the tracks' addresses are relative to (RFC 2326 C.1.1). Cameras write
 // it with the scheme twice or left out, IPv6 without brackets, their address behind a
 // router or 0.0.0.0: only its path counts, the host is the one that was dialled.
-func contentBase(asked *url.URL, header string, without func(string) bool) (string, error) {
+func ContentBase(asked *url.URL, header string, without func(string) bool) (string, error) {
 	if header = strings.Trim(header, ` "`); header == "" {
 		return asked.String(), nil
 	}
@@ -46,9 +46,9 @@ func onHost(asked *url.URL, path string) string {
 	return asked.Scheme + "://" + asked.Host + path
 }
 
-// controlURL is the address of a track. A control that is no address goes to the end, also
+// ControlURL is the address of a track. A control that is no address goes to the end, also
 // behind a query, as nearly all servers want it (first); some want it before the query.
-func controlURL(asked *url.URL, from, control string, trackFirst bool) string {
+func ControlURL(asked *url.URL, from, control string, trackFirst bool) string {
 	switch lower := strings.ToLower(control); {
 	case control == "" || control == "*":
 		return from
@@ -71,8 +71,8 @@ func controlURL(asked *url.URL, from, control string, trackFirst bool) string {
 	return onHost(asked, path+control+query)
 }
 
-// transportAnswer reads what a server answers to SETUP; asked is what it was asked for.
-func transportAnswer(header []string, asked headers.Transport, without func(string) bool) (headers.Transport, error) {
+// TransportAnswer reads what a server answers to SETUP; asked is what it was asked for.
+func TransportAnswer(header []string, asked headers.Transport, without func(string) bool) (headers.Transport, error) {
 	var t headers.Transport
 	if len(header) == 0 || strings.TrimSpace(header[0]) == "" {
 		if without("transport_missing") {
