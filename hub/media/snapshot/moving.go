@@ -154,6 +154,7 @@ func (s *Store) ServeMJPEG(w http.ResponseWriter, r *http.Request, camera string
 	}
 	if st, ok := s.o.Core.Lookup(camera, stream); ok && s.decodable(st.Tracks()) == nil {
 		defer st.Ask("moving pictures")()
+		s.begin(r.Context(), camera, st)
 	}
 	m := &moving{s: s, name: camera, key: filmKey{stream, want.Width, want.Height}, every: time.Second / time.Duration(max(1, fps))}
 	img, err := m.next(r.Context())
@@ -162,6 +163,17 @@ func (s *Store) ServeMJPEG(w http.ResponseWriter, r *http.Request, camera string
 		return
 	}
 	m.serve(w, r, img)
+}
+
+// begin waits for a stream that was not live before somebody looked, also of a camera that
+// sleeps: a person is there.
+func (s *Store) begin(ctx context.Context, camera string, st *media.Stream) {
+	if s.live(camera, st.Name()) != nil || s.o.Trouble != nil && s.o.Trouble(camera) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, awaitTime)
+	defer cancel()
+	_, _, _, _ = st.Key(ctx, awaitTime) // where none comes the ways are gone through, and say why
 }
 
 func (m *moving) serve(w http.ResponseWriter, r *http.Request, img Image) {

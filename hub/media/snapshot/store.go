@@ -84,6 +84,9 @@ type Options struct {
 	// Sleeps: this camera is not to be woken for a picture, only its last one is shown
 	// (battery).
 	Sleeps func(camera string) bool
+	// Trouble says why no stream of the camera can come at present, if that is known. It is
+	// then not waited for, and where there is no picture at all its code and hint are told.
+	Trouble func(camera string) error
 	// Dir keeps the last picture of each camera over a restart.
 	Dir string
 	Log *slog.Logger

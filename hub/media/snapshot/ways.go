@@ -18,6 +18,8 @@ const (
 	// awaitTime is what a stream that nobody pulls gets for its first key frame: a dial, a
 	// login, and a GOP of 2 s.
 	awaitTime = 5 * time.Second
+	// awaitOld is what it gets where there is a last picture to show meanwhile.
+	awaitOld = 2 * time.Second
 	// awaitRest: one that sent nothing in that time is not waited for again so soon.
 	awaitRest = 30 * time.Second
 )
@@ -174,17 +176,26 @@ func (s *Store) wake(ctx context.Context, name string) (*media.Stream, error) {
 	if err := s.decodable(st.Tracks()); err != nil {
 		return nil, err
 	}
+	if s.o.Trouble != nil {
+		if err := s.o.Trouble(name); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoStream, err)
+		}
+	}
 	if s.o.Sleeps != nil && s.o.Sleeps(name) {
 		return nil, errSleeps
 	}
 	s.mu.Lock()
 	c := s.camera(name)
 	since, err := time.Since(c.awaited), c.awaitErr
+	patient := awaitTime
+	if c.image.JPEG != nil {
+		patient = awaitOld
+	}
 	s.mu.Unlock()
 	if err != nil && since < awaitRest {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, awaitTime)
+	ctx, cancel := context.WithTimeout(ctx, patient)
 	defer cancel()
 	_, _, _, err = st.Key(ctx, 0)
 	if err != nil {

@@ -243,6 +243,32 @@ func TestStreamThatIsWoken(t *testing.T) {
 	}
 }
 
+// locked is why a stream does not come.
+type locked struct{ error }
+
+func (locked) Code() string { return "E-RTSP-LOGIN" }
+func (locked) Hint() string { return "check the password" }
+
+func TestStreamThatCannotCome(t *testing.T) {
+	core := media.New(media.Limits{})
+	st := core.Stream("door", "main")
+	stop := core.OnDemand(func(media.Demand) { t.Error("it was waited for") })
+	s := New(Options{Core: core, Trouble: func(string) error { return locked{errors.New("the camera refused the login")} }})
+	var none *NoPicture
+	if _, err := s.Get(t.Context(), "door", Want{}); !errors.As(err, &none) || none.Code() != "E-RTSP-LOGIN" || none.Hint() != "check the password" {
+		t.Error(err)
+	}
+	stop()
+	rec := httptest.NewRecorder()
+	s.ServeMJPEG(rec, httptest.NewRequest(http.MethodGet, "/", nil), "door")
+	if rec.Code != 503 || !strings.Contains(rec.Body.String(), "E-RTSP-LOGIN") {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	if st.Demand() != 0 {
+		t.Error("still wanted")
+	}
+}
+
 func TestWithoutDecoder(t *testing.T) {
 	units, track := video(t, av.H265, 1)
 	t.Setenv("PATH", t.TempDir())
