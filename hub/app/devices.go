@@ -59,7 +59,21 @@ func (h *Hub) reachable(d registry.Device) (online bool, reason string) {
 			reason = "no picture comes from it"
 		}
 	}
+	for _, p := range st.Parts {
+		if p.Name == "camera "+d.ID && p.State != "ok" && p.Reason != "" {
+			return false, p.Reason // its plugin knows better
+		}
+	}
+	if h.idle(d.ID) {
+		return true, ""
+	}
 	return reason == "", reason
+}
+
+// idle: its plugin pushes on demand, and nobody wants it.
+func (h *Hub) idle(camera string) bool {
+	c, ok := h.sources.Camera(camera)
+	return ok && c.Push && c.Policy != "always" && h.media.Stream(camera, "main").Demand() == 0
 }
 
 // reached tells of a camera that the hub pulls: it is there while one of its streams

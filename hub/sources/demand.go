@@ -127,6 +127,25 @@ func (s *Sources) tell(ctx context.Context, w *want, d Demand) {
 	}
 }
 
+// unwanted has a plugin told of streams that nobody wants: until it hears of it, it
+// pushes what it likes, and the owner's word may be above its own.
+func (s *Sources) unwanted(c *camera) {
+	if !c.made.Push || c.made.Policy == "always" {
+		return
+	}
+	for _, stream := range []string{"main", "sub"} {
+		key := [2]string{c.wish.Camera, stream}
+		w := s.wants[key]
+		if w == nil {
+			w = &want{}
+			s.wants[key] = w
+		}
+		if w.n == 0 {
+			w.told, w.emptyAt = true, s.o.Now().Add(-linger)
+		}
+	}
+}
+
 // forgotten: a plugin that was started anew knows nothing of what it was told.
 func (s *Sources) forgotten(plugin string) {
 	for key, w := range s.wants {

@@ -334,5 +334,6 @@ func (s *Sources) take(c *camera, d *pb.SourceDescriptor) {
 		return
 	}
 	c.made = &made
+	s.unwanted(c)
 	s.o.Taker.Take(made)
 }
