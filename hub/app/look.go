@@ -95,12 +95,29 @@ func (h *Hub) pulled(camera, stream string) (pull.Status, bool) {
 	return all[i], true
 }
 
-// refused is what the puller knows of a camera that it may not try now.
+// refused is what the puller knows of a camera that does not let the hub in.
 type refused struct{ st pull.Status }
 
 func (r *refused) Error() string { return r.st.Reason }
 func (r *refused) Code() string  { return r.st.Code }
 func (r *refused) Hint() string  { return r.st.Fix }
+
+// trouble is why no stream of a camera can come now; nil where one comes, or may.
+func (h *Hub) trouble(camera string) error {
+	var err error
+	for _, st := range h.puller.Status() {
+		if st.Camera != camera {
+			continue
+		}
+		if st.State == "live" || st.State == "connecting" || st.State == "pushed" || st.Code == "" {
+			return nil
+		}
+		if err == nil {
+			err = &refused{st}
+		}
+	}
+	return err
+}
 
 // doctor looks at the house and this machine.
 func (h *Hub) doctor(ctx context.Context, areas []string) []doctor.Finding {

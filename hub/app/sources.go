@@ -93,6 +93,7 @@ func (t taker) Retry(camera string) { t.h.puller.Retry(camera) }
 func (t taker) Remove(camera string) {
 	t.h.puller.Remove(camera)
 	t.h.media.Remove(camera, "the camera is no longer in the config")
+	t.h.pictures.Forget(camera)
 }
 
 // memory keeps what worked with a camera.

@@ -193,10 +193,10 @@ func statusOf(code string) int {
 		return http.StatusTooManyRequests
 	case access.ErrWeak.Code(), "E-TOKEN-INVALID":
 		return http.StatusUnprocessableEntity
-	case "E-SNAP-NO-DECODER":
-		return http.StatusServiceUnavailable
 	}
 	switch {
+	case strings.HasPrefix(code, "E-SNAP-"), strings.HasPrefix(code, "E-CONV-"):
+		return http.StatusServiceUnavailable
 	case strings.HasSuffix(code, "-NOT-FOUND"), strings.HasSuffix(code, "-UNKNOWN"):
 		return http.StatusNotFound
 	case strings.HasSuffix(code, "-TIMEOUT"):
