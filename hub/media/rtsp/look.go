@@ -30,7 +30,7 @@ type Report struct {
 // lookSpan is how long a look measures at least, where it may.
 const lookSpan = 2 * time.Second
 
-var ErrSeen = errors.New("enough was seen")
+var errSeen = errors.New("enough was seen")
 
 // Look connects, logs in and asks for the description; with o.Play it watches for as long,
 // or until it has seen two key frames. What it has learned is in the Report also beside an
@@ -51,7 +51,7 @@ func Look(ctx context.Context, t Target, o Options) (Report, error) {
 	err := s.run(looking)
 	r := s.report(w)
 	switch {
-	case errors.Is(err, ErrSeen), err != nil && ctx.Err() == nil && looking.Err() != nil && r.FirstKey > 0:
+	case errors.Is(err, errSeen), err != nil && ctx.Err() == nil && looking.Err() != nil && r.FirstKey > 0:
 		err = nil
 	case ctx.Err() != nil:
 		err = ctx.Err()
@@ -137,7 +137,7 @@ func (w *watcher) Put(u *av.Unit) error {
 		}
 	}
 	if enough := len(w.keys) == 2 || w.video == 0; enough && now.Sub(w.first) >= lookSpan {
-		return ErrSeen
+		return errSeen
 	}
 	return nil
 }

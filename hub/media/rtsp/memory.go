@@ -61,10 +61,7 @@ func (m Memory) with(quirks []string) Memory {
 }
 
 func (m Memory) equal(o Memory) bool {
-	a, b := m.SDP, o.SDP
-	m.SDP, o.SDP = nil, nil
-	same := m.Version == o.Version && m.NoRange == o.NoRange && m.NoTalk == o.NoTalk && m.NoOptions == o.NoOptions &&
+	return m.Version == o.Version && m.NoRange == o.NoRange && m.NoTalk == o.NoTalk && m.NoOptions == o.NoOptions &&
 		m.Keepalive == o.Keepalive && m.Transport == o.Transport && m.TrackFirst == o.TrackFirst &&
-		m.AnnexB == o.AnnexB && m.Slices == o.Slices && m.Path == o.Path && m.Auth == o.Auth
-	return same && slices.Equal(a, b)
+		m.AnnexB == o.AnnexB && m.Slices == o.Slices && m.Path == o.Path && m.Auth == o.Auth && slices.Equal(m.SDP, o.SDP)
 }

@@ -221,6 +221,17 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestSilentUDP: by UDP nobody tells that a camera is gone but the packets that do not come.
+func TestSilentUDP(t *testing.T) {
+	cam := start(t, badcam.Options{Play: func(p *badcam.Player) {
+		for i := range 3 {
+			p.Send(0, false, badcam.RTP(96, uint16(i), uint32(i*badcam.Ticks), true, badcam.H264().Pictures[i][0]))
+		}
+		<-p.Done
+	}})
+	fault(t, Timeout, Target{URL: cam.URL(), Transport: "udp"}, Options{ReadTimeout: 400 * time.Millisecond})
+}
+
 // TestCancel: the pull ends with its context, and the camera is told.
 func TestCancel(t *testing.T) {
 	for _, transport := range []string{"tcp", "udp"} {
@@ -462,7 +473,7 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// TestRangesOfHostilePackets: whatever packets hold, the pull goes on or ends, in bounds.
+// TestHostilePackets: whatever packets hold, the pull goes on or ends, in bounds.
 func TestHostilePackets(t *testing.T) {
 	cam := start(t, badcam.Options{Play: func(p *badcam.Player) {
 		x := uint32(1)

@@ -174,13 +174,13 @@ func answerQuirks() []quirk {
 				a.Fail(461, "Unsupported Transport")
 			}
 		})}},
-		{name: "PLAY without an answer", repair: "play_answer", slow: true, until: forAWhile, check: any, cam: badcam.Options{Answer: answers("PLAY", func(_ *badcam.Request, a *badcam.Answer) { a.Silent = true })}},
+		{name: "PLAY without an answer", repair: "play_answer", slow: true, until: forAWhile, check: anything, cam: badcam.Options{Answer: answers("PLAY", func(_ *badcam.Request, a *badcam.Answer) { a.Silent = true })}},
 		{name: "a nonce for each request", repair: "nonce", target: Target{Username: "u", Password: "p@:/#"},
 			cam: badcam.Options{Auth: "md5", Username: "u", Password: "p@:/#", FreshNonce: true}},
 		{name: "realm with quotes", why: "a quoted value ends at a quote that a comma follows", target: Target{Username: `do"m\ain`, Password: `"`},
 			cam: badcam.Options{Auth: "md5", Username: `do"m\ain`, Password: `"`, Realm: `Login to "front, door"`}},
-		{name: "life by GET_PARAMETER alone", repair: "keepalive", slow: true, until: forAWhile, check: any, cam: badcam.Options{Timeout: time.Second, Keeps: []string{"GET_PARAMETER"}}},
-		{name: "life by OPTIONS alone", why: "both are sent in turn", slow: true, until: forAWhile, check: any, cam: badcam.Options{Timeout: time.Second, Keeps: []string{"OPTIONS"}}},
+		{name: "life by GET_PARAMETER alone", repair: "keepalive", slow: true, until: forAWhile, check: anything, cam: badcam.Options{Timeout: time.Second, Keeps: []string{"GET_PARAMETER"}}},
+		{name: "life by OPTIONS alone", why: "both are sent in turn", slow: true, until: forAWhile, check: anything, cam: badcam.Options{Timeout: time.Second, Keeps: []string{"OPTIONS"}}},
 	}
 }
 
@@ -189,7 +189,7 @@ func forAWhile(s *screen) bool {
 	return s.units[len(s.units)-1].Wall.Sub(s.units[0].Wall) > 2500*time.Millisecond
 }
 
-func any(*screen) error { return nil }
+func anything(*screen) error { return nil }
 
 // packetQuirks are about RTP.
 func packetQuirks() []quirk {
@@ -238,7 +238,7 @@ func packetQuirks() []quirk {
 		{name: "UDP packets of 10 kB", repair: "large_packets", target: Target{Transport: "udp"}, check: large, cam: badcam.Options{Play: func(p *badcam.Player) {
 			p.Packets(func(i int) [][]byte { return [][]byte{badcam.Slice(0x65, i, 10_000)} }, nil)
 		}}},
-		{name: "RTP time that jumps hours back and forth", why: "it is handed on; the ring that has all tracks repairs it", check: any, cam: badcam.Options{Play: jumping},
+		{name: "RTP time that jumps hours back and forth", why: "it is handed on; the ring that has all tracks repairs it", check: anything, cam: badcam.Options{Play: jumping},
 			until: func(s *screen) bool { return len(s.units) >= 40 }},
 		{name: "packets of another payload type", why: "one stream is one channel, whatever number its packets bear",
 			cam: badcam.Options{Play: func(p *badcam.Player) {

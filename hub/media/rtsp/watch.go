@@ -114,6 +114,9 @@ func (s *session) watch(ctx context.Context) error {
 	life.Go(func() { s.keepAlive(ctx, methods) })
 	defer life.Wait()
 	defer cancel()
+	if s.udp() { // what counts comes elsewhere; here is when to look at it
+		s.conn.Idle(s.o.ReadTimeout / 4)
+	}
 	looked := time.Time{}
 	for {
 		m, err := s.conn.Next()

@@ -121,12 +121,7 @@ func (p *Player) Wait() bool {
 // Film plays pictures over and over on the first track, each NAL unit in a packet.
 func (p *Player) Film(f Film) {
 	p.Packets(func(i int) [][]byte {
-		nals := f.Pictures[i%len(f.Pictures)]
-		out := make([][]byte, len(nals))
-		for j, nal := range nals {
-			out[j] = nal
-		}
-		return out
+		return f.Pictures[i%len(f.Pictures)]
 	}, nil)
 }
 

@@ -45,6 +45,7 @@ type Conn struct {
 	nc net.Conn
 	br *bufio.Reader
 
+	idle  time.Duration
 	until time.Time    // of the answer that is waited for; zero: none is
 	heard atomic.Int64 // when bytes came last, in ns of Unix time
 	stop  atomic.Bool  // reads end at once
@@ -85,7 +86,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		}
 		nc = s
 	}
-	c := &Conn{o: o, nc: nc}
+	c := &Conn{o: o, nc: nc, idle: o.Timeout}
 	c.heard.Store(time.Now().UnixNano())
 	c.br = bufio.NewReaderSize(patient{c}, frameBuffer)
 	return c, nil
@@ -96,7 +97,7 @@ type patient struct{ c *Conn }
 
 func (p patient) Read(b []byte) (int, error) {
 	c := p.c
-	limit := time.Now().Add(c.o.Timeout)
+	limit := time.Now().Add(c.idle)
 	if !c.until.IsZero() && c.until.Before(limit) {
 		limit = c.until
 	}
@@ -115,6 +116,9 @@ func (p patient) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Idle says how long a read waits from now on; whoever reads calls it.
+func (c *Conn) Idle(d time.Duration) { c.idle = d }
 
 // Interrupt makes a read that waits, and each one after it, end at once. Goodbye can still
 // be said.
@@ -161,8 +165,10 @@ func (c *Conn) Way() string {
 	return c.auth.way
 }
 
-// Tried reports that a login was sent and refused, Withheld that one was wanted and kept back.
-func (c *Conn) Tried() bool    { return c.tried }
+// Tried reports that a login was sent and refused.
+func (c *Conn) Tried() bool { return c.tried }
+
+// Withheld reports that a login was wanted and kept back.
 func (c *Conn) Withheld() bool { return c.withheld }
 
 // Do asks and waits for the answer. It logs in when asked to, once: a second refusal is
