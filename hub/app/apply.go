@@ -37,11 +37,11 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 	h.registry.Apply(cameras(c))
 	h.chimes.Apply(chimeList(c))
 	h.host.Apply(entries(c))
+	h.sources.Apply(wishes(c)) // before the plugins: what is remembered is dialled at once
 	if err := h.super.Apply(ctx, specs(c, h.bundled)); err != nil {
 		h.log.Error("plugins not applied", "err", err)
 		return
 	}
-	h.sources.Apply(wishes(c))
 	if err := h.notes.Forget(ctx, func(camera string) bool { _, there := c.Cameras[camera]; return there }); err != nil {
 		h.log.Warn("what was learned of cameras that are gone is still kept", "err", err)
 	}

@@ -27,6 +27,7 @@ func (h *Hub) openSources() {
 	h.puller = pull.New(pull.Options{Core: h.media, Pull: rtsp.Pull, Memory: memory{h}, Log: h.log,
 		Redescribe: func(camera, why string) { h.sources.Again(camera) }})
 	h.sources = sources.New(sources.Options{Ask: h.askSource, Tell: h.tellDemand, Secret: houseSecrets{h}.Get, Taker: taker{h},
+		Remember: h.rememberSource, Recall: h.recallSource,
 		Log: h.log.With("part", "sources"), Now: time.Now})
 	h.media.OnDemand(func(d media.Demand) { h.sources.Heard(d.Camera, d.Stream, d.N, d.Why) })
 }
@@ -110,6 +111,19 @@ func (m memory) Save(camera, stream string, v rtsp.Memory) {
 	if err := m.h.notes.Put(ctx, camera, "rtsp/"+stream, v); err != nil {
 		m.h.log.Warn("what worked with a camera is not kept; it is found out again at the next start", "camera", camera, "err", err)
 	}
+}
+
+func (h *Hub) rememberSource(camera string, r sources.Remembered) {
+	ctx, cancel := context.WithTimeout(context.Background(), noteTime)
+	defer cancel()
+	if err := h.notes.Put(ctx, camera, "source", r); err != nil {
+		h.log.Warn("where a camera is was not kept; its plugin is asked at the next start", "camera", camera, "err", err)
+	}
+}
+
+func (h *Hub) recallSource(camera string) (r sources.Remembered, ok bool) {
+	ok = h.notes.Get(camera, "source", &r)
+	return r, ok
 }
 
 // noteTime bounds the writing of a note.

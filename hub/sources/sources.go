@@ -48,8 +48,12 @@ type Options struct {
 	// Tell tells a plugin that pushes on demand; nil: none is told.
 	Tell  func(ctx context.Context, d Demand) error
 	Taker Taker
-	Log   *slog.Logger
-	Now   func() time.Time
+	// Remember and Recall keep descriptions over restarts; nil: each start asks first.
+	// Remember may write, and is called from a goroutine that may wait.
+	Remember func(camera string, r Remembered)
+	Recall   func(camera string) (Remembered, bool)
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Refused is a plugin's own answer that it has no source now.
@@ -136,7 +140,8 @@ func (s *Sources) Apply(wishes []Wish) {
 			if c != nil {
 				s.o.Taker.Remove(w.Camera)
 			}
-			c = &camera{due: s.o.Now()}
+			// Its plugin hears of it at the same time; Configured asks.
+			c = &camera{due: s.o.Now().Add(rest), said: s.recall(w)}
 		case c.wish.Settings != w.Settings:
 			// The plugin hears of them at the same time, and Configured tells when it has
 			// taken them. One that does not take them is asked all the same.
@@ -283,6 +288,9 @@ func (s *Sources) ask(ctx context.Context, c *camera) {
 	timed, cancel := context.WithTimeout(ctx, askTime)
 	d, err := s.o.Ask(timed, w.Plugin, w.Camera)
 	cancel()
+	if err == nil {
+		defer s.remember(w, d) // last: it may write, and needs no lock
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.wake()

@@ -104,6 +104,7 @@ func TestTheLastGoodSourceStays(t *testing.T) {
 	h := &house{secrets: map[string]string{"yard": "p@:/#"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
 	run(t, h, func(s *Sources) {
 		s.Apply([]Wish{yard()})
+		s.Configured("rtsp")
 		synctest.Wait()
 		c := h.last()
 		if len(c.Streams) != 2 || c.Streams[0].URL.Password != "p@:/#" || c.Streams[0].Policy != "always" || c.Streams[1].Policy != "on_demand" || c.Streams[0].Transport != "tcp" {
@@ -145,6 +146,7 @@ func TestSecretsAreLookedUpAgain(t *testing.T) {
 	h := &house{secrets: map[string]string{}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
 	run(t, h, func(s *Sources) {
 		s.Apply([]Wish{yard()})
+		s.Configured("rtsp")
 		synctest.Wait()
 		var f *Fault
 		if st := s.State("yard"); !errors.As(st.Err, &f) || f.Code() != codeSecret || !strings.Contains(f.Hint(), "porchlight secrets set yard") {
@@ -173,6 +175,7 @@ func TestOwnersWordIsAbove(t *testing.T) {
 	run(t, h, func(s *Sources) {
 		w := yard()
 		s.Apply([]Wish{w})
+		s.Configured("rtsp")
 		synctest.Wait()
 		if got := h.last(); got.Streams[0].Policy != "battery" || got.Streams[1].Policy != "battery" || got.Limit != time.Minute {
 			t.Errorf("plugin's word: %+v", got)
@@ -198,6 +201,7 @@ func TestAgainIsNotTooOften(t *testing.T) {
 	h := &house{secrets: map[string]string{"yard": "x"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
 	run(t, h, func(s *Sources) {
 		s.Apply([]Wish{yard()})
+		s.Configured("rtsp")
 		synctest.Wait()
 		for range 100 {
 			s.Again("yard")
@@ -273,6 +277,7 @@ func TestPushOnDemand(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(ctx) }()
 		s.Apply([]Wish{yard()})
+		s.Configured("rtsp")
 		synctest.Wait()
 		if got := said(); got != "yard/main false viewer, yard/sub false viewer" && got != "yard/sub false viewer, yard/main false viewer" {
 			t.Errorf("at first: told %q", got)
@@ -327,6 +332,7 @@ func TestAnOwnersEditIsATryMore(t *testing.T) {
 	run(t, h, func(s *Sources) {
 		w := yard()
 		s.Apply([]Wish{w})
+		s.Configured("rtsp")
 		synctest.Wait()
 		s.Apply([]Wish{w})
 		s.Configured("rtsp")
@@ -356,4 +362,61 @@ func TestAnOwnersEditIsATryMore(t *testing.T) {
 			t.Errorf("retried %v after the second change", h.retried)
 		}
 	})
+}
+
+func TestWhatWasSaidOutlivesTheHub(t *testing.T) {
+	kept := map[string]Remembered{}
+	h := &house{secrets: map[string]string{"yard": "x"}, answer: func(string, string) (*pb.SourceDescriptor, error) { return good("rtsp://10.0.0.9/a"), nil }}
+	life := func(plugin bool, wish Wish, want string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			h.taken = nil
+			var mu sync.Mutex
+			s := New(Options{Ask: h.ask, Secret: h.secret, Taker: h, Remember: func(camera string, r Remembered) {
+				mu.Lock()
+				defer mu.Unlock()
+				kept[camera] = r
+			}, Recall: func(camera string) (Remembered, bool) {
+				mu.Lock()
+				defer mu.Unlock()
+				r, ok := kept[camera]
+				return r, ok
+			}})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Serve(ctx) }()
+			s.Apply([]Wish{wish})
+			if plugin {
+				s.Configured("rtsp")
+			}
+			synctest.Wait()
+			got := ""
+			if c := h.last(); len(c.Streams) > 0 {
+				got = c.Streams[0].URL.URL
+			}
+			if got != want {
+				t.Errorf("taken %q, want %q", got, want)
+			}
+			cancel()
+			<-done
+		})
+	}
+	other := yard()
+	other.Settings = "2"
+	life(false, yard(), "")                  // nothing is known yet
+	life(true, yard(), "rtsp://10.0.0.9/a")  // its plugin says it
+	life(false, yard(), "rtsp://10.0.0.9/a") // before the plugin is up
+	life(false, other, "")                   // that was said of other settings
+	other.Plugin, other.Settings = "onvif", "1"
+	life(false, other, "") // and by another plugin
+	h.answer = func(string, string) (*pb.SourceDescriptor, error) {
+		d := good("rtsp://10.0.0.10/b")
+		d.Streams[0].Credential = &pb.Credential{Username: "viewer", Password: "hunter2"}
+		return d, nil
+	}
+	delete(kept, "yard")
+	life(true, yard(), "rtsp://10.0.0.10/b")
+	if len(kept) != 0 {
+		t.Errorf("a password was written down: %q", kept["yard"].Source)
+	}
 }
