@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,10 +51,7 @@ type Fault struct {
 }
 
 func (f *Fault) Error() string {
-	if f.Where == "" {
-		return fmt.Sprintf("rtsp: %s: %s", f.Act, f.Why)
-	}
-	return fmt.Sprintf("rtsp %s: %s: %s", f.Where, f.Act, f.Why)
+	return fmt.Sprintf("%s: %s", cmp.Or(f.Where, "rtsp"), f.Why)
 }
 
 // Unwrap gives the cause, for errors.Is.
@@ -160,7 +158,7 @@ func (s *session) cause(act string, err error) error {
 	case errors.As(err, &al), errors.As(err, &x509Host):
 		return s.fault(Certificate, act, err.Error(), err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return s.fault(Refused, act, "connection refused", err)
+		return s.fault(Refused, act, "nobody answers at this port: connection refused", err)
 	case errors.As(err, &dns):
 		return s.fault(Unreachable, act, "no host of that name is known", err)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTDOWN):
@@ -173,8 +171,8 @@ func (s *session) cause(act string, err error) error {
 		return s.fault(Protocol, act, err.Error(), err)
 	case errors.Is(err, dialog.ErrEnded):
 		return s.fault(Ended, act, "the camera ended the session", err)
-	case ended(err) && act == "dial" && s.at.tls:
-		f := s.fault(Ended, act, "the camera closed the connection before TLS was agreed on", err)
+	case errors.Is(err, dialog.ErrNoTLS), ended(err) && act == "dial" && s.at.tls:
+		f := s.fault(Ended, act, "the port is open, but does not speak TLS", err)
 		f.hint = "check that the port speaks TLS: rtsp:// and rtsps:// have different ports"
 		return f
 	case ended(err):
@@ -200,11 +198,12 @@ func timeout(err error) bool {
 // refused makes a Fault of an answer that is none.
 func (s *session) refused(act string, m *dialog.Message) error {
 	why := fmt.Sprintf("%d %s", m.Status, m.Reason)
-	f := s.fault(Protocol, act, why, nil)
+	f := s.fault(Protocol, act, "the camera refuses to "+act+" ("+why+")", nil)
 	f.Status = m.Status
 	switch m.Status {
 	case 401:
 		f.Kind, f.Tried = Login, s.conn.Tried()
+		f.Why = "the camera refuses this user name or password (401)"
 		switch {
 		case s.conn.Withheld():
 			f.Why = "it redirects to another host without TLS, where the login is not sent"
@@ -217,10 +216,11 @@ func (s *session) refused(act string, m *dialog.Message) error {
 		}
 	case 403:
 		f.Kind, f.Tried = Login, s.conn.Way() != "none"
+		f.Why = "this user may not see the stream (403)"
 	case 404, 410:
-		f.Kind = NotFound
+		f.Kind, f.Why = NotFound, "the camera knows no stream of this path ("+why+")"
 	case 453, 503:
-		f.Kind = Busy
+		f.Kind, f.Why = Busy, "the camera serves nobody more ("+why+")"
 	case 461:
 		f.hint = "try transport: udp, or tcp if udp is set"
 	}

@@ -30,7 +30,7 @@ const secret = `p@:/#"%\ü§`
 func fault(t *testing.T, want Kind, target Target, o Options) *Fault {
 	t.Helper()
 	if o.ReadTimeout == 0 {
-		o.ReadTimeout = time.Second
+		o.ReadTimeout = 5 * time.Second
 	}
 	err := Pull(within(t, 20*time.Second), target, &screen{want: 1 << 30}, o)
 	var f *Fault

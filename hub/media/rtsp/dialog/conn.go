@@ -82,6 +82,9 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		s, err := secure(ctx, nc, o.Host, o.Pin)
 		if err != nil {
 			nc.Close()
+			if ctx.Err() != nil {
+				err = fmt.Errorf("%w: %w", ErrNoTLS, err)
+			}
 			return nil, err
 		}
 		nc = s

@@ -21,6 +21,7 @@ const (
 // What a reader may meet.
 var (
 	ErrNotRTSP = errors.New("the answer is not RTSP")
+	ErrNoTLS   = errors.New("the port is open, but does not answer TLS")
 	ErrTooBig  = errors.New("the answer is larger than any should be")
 )
 
