@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,10 +42,41 @@ func Reference(s string) (scheme, rest string, ok bool) {
 	return "", "", false
 }
 
-// MaskLogins hides user and password inside addresses such as rtsp://u:p@host/.
-// It hides up to the last @, since an unescaped password may hold any sign.
+// parameter is a name and a value in an address: of its query, or of a path such as
+// /user=admin_password=x_channel=1.sdp, which whole families of cameras want. A value
+// behind an underscore goes on to the end, since it may hold one itself.
+var (
+	parameter = regexp.MustCompile(`([?&;/])([^\s"'=&?#;/]+)=([^\s"'&;#]*)`)
+	inPath    = regexp.MustCompile(`(_)([A-Za-z]+)=([^\s"'&;#]*)`)
+)
+
+// MaskLogins hides what lets somebody in from addresses: user and password of
+// rtsp://u:p@host/, and of /a.cgi?user=u&pwd=p what its name says is secret. Of a login it hides
+// up to the last @, since an unescaped password may hold any sign.
 func MaskLogins(s string) string {
-	return login.ReplaceAllString(s, "${1}"+Mask+"@")
+	s = login.ReplaceAllString(s, "${1}"+Mask+"@")
+	if !strings.Contains(s, "=") {
+		return s
+	}
+	for _, form := range []*regexp.Regexp{parameter, inPath} {
+		s = form.ReplaceAllStringFunc(s, func(all string) string {
+			m := form.FindStringSubmatch(all)
+			if m[3] == "" || !secretParameter(m[2]) || !strings.Contains(s, "/") {
+				return all
+			}
+			return m[1] + m[2] + "=" + Mask
+		})
+	}
+	return s
+}
+
+// secretParameter is SecretKey of a name as a query writes it.
+func secretParameter(name string) bool {
+	if plain, err := url.QueryUnescape(name); err == nil {
+		name = plain
+	}
+	name = strings.ToLower(name)
+	return SecretKey(name) || slices.Contains([]string{"p", "pas", "psw", "sig", "signature", "session", "sid", "jwt"}, name)
 }
 
 // password is what stands for one inside an address.
@@ -66,6 +98,11 @@ func (n *Node) Secrets() []string {
 		}
 		for _, m := range password.FindAllStringSubmatch(n.Text, -1) {
 			out = append(out, m[1])
+		}
+		for _, m := range slices.Concat(parameter.FindAllStringSubmatch(n.Text, -1), inPath.FindAllStringSubmatch(n.Text, -1)) {
+			if m[3] != "" && secretParameter(m[2]) && strings.Contains(n.Text, "/") {
+				out = append(out, m[3])
+			}
 		}
 	})
 	return out
