@@ -512,3 +512,16 @@ func TestNothingToBeginWith(t *testing.T) {
 	}
 	fault(t, NoMedia, Target{URL: cam.URL()}, Options{Now: clock, ReadTimeout: 10 * time.Second})
 }
+
+func TestAddressesAreShownWithoutValues(t *testing.T) {
+	for in, want := range map[string]string{
+		"rtsp://192.0.2.1/s?pwd=hunter2":                             "rtsp://192.0.2.1/s",
+		"rtsp://192.0.2.1/user=admin_password=hunter2_channel=1.sdp": "rtsp://192.0.2.1/user=***",
+		"rtsp://192.0.2.1/user=admin&password=hunter2&channel=1.sdp": "rtsp://192.0.2.1/user=***",
+	} {
+		a, fault := Target{URL: in}.check()
+		if fault != nil || a.shown() != want {
+			t.Errorf("%s is shown as %s, want %s (%v)", in, a.shown(), want, fault)
+		}
+	}
+}

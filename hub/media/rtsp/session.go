@@ -293,8 +293,8 @@ func (s *session) redirect(m *dialog.Message) error {
 	if s.redirects++; s.redirects > maxRedirects {
 		return s.fault(Protocol, "describe", "it redirects in circles", nil)
 	}
-	// 301 says for ever; a query may hold a secret of the moment.
-	if m.Status == 301 && next.url.Host == s.home.url.Host && next.tls == s.home.tls && to.RawQuery == "" {
+	// 301 says for ever; what is kept holds no values, which may be secrets.
+	if m.Status == 301 && next.url.Host == s.home.url.Host && next.tls == s.home.tls && to.RawQuery == "" && !strings.Contains(to.Path, "=") {
 		s.mem.Path = to.EscapedPath()
 	}
 	s.at = next

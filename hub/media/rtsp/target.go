@@ -110,10 +110,15 @@ func (t Target) check() (address, *Fault) {
 	return address{url: u, tls: u.Scheme == "rtsps"}, nil
 }
 
-// shown is the address without its query, which may hold secrets.
+// shown is the address without its query, which may hold secrets, and of the path what
+// stands before a value: some cameras want /user=admin_password=x_channel=1.
 func (a address) shown() string {
 	if a.url == nil {
 		return ""
 	}
-	return a.url.Scheme + "://" + a.url.Host + a.url.EscapedPath()
+	path, _, values := strings.Cut(a.url.EscapedPath(), "=")
+	if values {
+		path += "=***"
+	}
+	return a.url.Scheme + "://" + a.url.Host + path
 }

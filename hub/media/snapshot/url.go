@@ -53,6 +53,7 @@ type link struct {
 
 	mu        sync.Mutex
 	challenge *challenge // that worked
+	digests   bool       // the camera has taken a digest: it does not need the password itself
 	asked     time.Time
 	rest      time.Duration // from asked on
 	err       error         // of the last answer
@@ -123,7 +124,9 @@ func (l *link) fetch(ctx context.Context) ([]byte, error) {
 		case res.StatusCode == http.StatusUnauthorized:
 			c, err := pick(res.Header)
 			drain(res)
-			if err != nil || l.url.Username == "" || tried {
+			// Who took a digest does not get the password itself, whatever it asks for now.
+			weaker := err == nil && c.digest == nil && l.digests
+			if err != nil || l.url.Username == "" || tried || weaker {
 				l.challenge = nil
 				return nil, l.refused(err)
 			}
@@ -136,6 +139,7 @@ func (l *link) fetch(ctx context.Context) ([]byte, error) {
 			}
 			u = to
 		default:
+			l.digests = l.digests || res.StatusCode == http.StatusOK && l.challenge != nil && l.challenge.digest != nil
 			return body(res)
 		}
 	}

@@ -216,6 +216,43 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// A camera that took a digest does not get the password itself, whoever answers for it.
+func TestNoBasicAfterDigest(t *testing.T) {
+	var digests, basics int
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		auth := r.Header.Get("Authorization")
+		switch {
+		case strings.HasPrefix(auth, "Basic"):
+			basics++
+		case strings.HasPrefix(auth, "Digest") && digests == 0:
+			digests++
+			_, _ = w.Write([]byte("a picture"))
+			return
+		case digests > 0:
+			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Digest realm="x", nonce="1", qop="auth"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer srv.Close()
+	l := newLink(URL{URL: srv.URL, Username: "viewer", Password: "hunter2"})
+	defer l.close()
+	if _, err := l.fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var f *Fault
+		if _, err := l.fetch(t.Context()); !errors.As(err, &f) || f.Code() != "E-SNAP-LOGIN" {
+			t.Error(err)
+		}
+	}
+	if digests != 1 || basics != 0 {
+		t.Errorf("%d digests, the password itself %d times", digests, basics)
+	}
+}
+
 func TestAnswersThatAreNoPicture(t *testing.T) {
 	other := newDoor(t)
 	var leaked atomic.Int32

@@ -210,6 +210,10 @@ func (c *Conn) again(m *Message, sent *challenge, try int) bool {
 	case !ok:
 		c.offered = clean(strings.Join(m.Header["www-authenticate"], ", "))
 		return false
+	case offer.way == Basic && c.auth != nil && c.auth.way != Basic:
+		// Who knows no digest any more is another, or wants the password itself.
+		c.tried = true
+		return false
 	case sent != nil && (try > 1 || c.o.StrictNonce || offer.nonce == sent.nonce || !offer.stale && !c.proved):
 		c.tried = true
 		return false

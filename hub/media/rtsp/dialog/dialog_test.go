@@ -3,7 +3,10 @@ package dialog
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/md5"
+	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -179,6 +182,53 @@ func TestControlURL(t *testing.T) {
 	} {
 		if got, err := ContentBase(asked, header, none); err != nil || got != "rtsp://192.0.2.7:8554"+want {
 			t.Errorf("content base %q: %s %v", header, got, err)
+		}
+	}
+}
+
+// A server that took a digest does not get the password itself, whatever it asks for then.
+func TestNoBasicAfterDigest(t *testing.T) {
+	ours, theirs := net.Pipe()
+	asked := make(chan []string, 1) // of the server: what it was sent, once
+	go func() {
+		defer theirs.Close()
+		br := bufio.NewReader(theirs)
+		var logins []string
+		for _, answer := range []string{
+			"401 x\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\n", "200 OK\r\n",
+			"401 x\r\nWWW-Authenticate: Basic realm=\"r\"\r\n", "401 x\r\nWWW-Authenticate: Basic realm=\"r\"\r\n",
+		} {
+			m, err := readMessage(br)
+			if err != nil {
+				break
+			}
+			logins = append(logins, m.Header.Get("authorization"))
+			fmt.Fprintf(theirs, "RTSP/1.0 %sCSeq: %s\r\n\r\n", answer, m.Header.Get("cseq"))
+		}
+		asked <- logins
+	}()
+	c, err := Dial(t.Context(), Options{Username: "viewer", Password: "hunter2", Timeout: 5 * time.Second,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{200, 401} {
+		m, err := c.Do("DESCRIBE", "rtsp://h/s", nil)
+		if err != nil || m.Status != want {
+			t.Fatalf("%d: %+v %v", i, m, err)
+		}
+		c.Renew(m) // as a refused sign of life does
+	}
+	if !c.Tried() || !strings.HasPrefix(c.Way(), "digest") {
+		t.Errorf("tried %v, by %s", c.Tried(), c.Way())
+	}
+	if _, err := c.Send("OPTIONS", "rtsp://h/s", nil); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	for _, l := range <-asked {
+		if strings.HasPrefix(l, "Basic") {
+			t.Errorf("the password was sent: %s", l)
 		}
 	}
 }
