@@ -3,6 +3,7 @@ package sources
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,13 +18,17 @@ type Remembered struct {
 	Source   []byte `json:"source"`   // SourceDescriptor
 }
 
+// reference in settings, which are JSON, to what stands elsewhere; the name of a secret in it.
+var reference = regexp.MustCompile(`"(?:secret://([^"]+)|(?:env|file)://[^"]*)"`)
+
 func settingsDigest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
 // remember keeps what the plugin has said. A description with a password in it is not
-// kept: the disk is not the place for it.
+// kept, nor one that the plugin may have filled with another secret, such as an address out
+// of secrets.yaml: the disk is not the place for it.
 func (s *Sources) remember(w Wish, d *pb.SourceDescriptor) {
 	if s.o.Remember == nil || d.GetPush() || len(d.GetStreams()) == 0 {
 		return
@@ -32,8 +37,15 @@ func (s *Sources) remember(w Wish, d *pb.SourceDescriptor) {
 	for _, st := range d.GetStreams() {
 		creds = append(creds, st.GetCredential())
 	}
+	named := map[string]bool{}
 	for _, c := range creds {
 		if c.GetPassword() != "" {
+			return
+		}
+		named[c.GetSecret()] = true
+	}
+	for _, m := range reference.FindAllStringSubmatch(w.Settings, -1) {
+		if m[1] == "" || !named[m[1]] {
 			return
 		}
 	}

@@ -409,6 +409,20 @@ func TestWhatWasSaidOutlivesTheHub(t *testing.T) {
 	life(false, other, "")                   // that was said of other settings
 	other.Plugin, other.Settings = "onvif", "1"
 	life(false, other, "") // and by another plugin
+	delete(kept, "yard")
+	other = yard()
+	for _, where := range []string{"secret://where", "env://WHERE", "file:///run/where"} {
+		other.Settings = `{"url":"` + where + `","password":"secret://yard"}`
+		life(true, other, "rtsp://10.0.0.9/a")
+		if len(kept) != 0 {
+			t.Errorf("an address out of %s was written down: %q", where, kept["yard"].Source)
+		}
+	}
+	other.Settings = `{"url":"rtsp://10.0.0.9/a","password":"secret://yard"}`
+	life(true, other, "rtsp://10.0.0.9/a")
+	if len(kept) != 1 {
+		t.Error("what holds no secret was not kept")
+	}
 	h.answer = func(string, string) (*pb.SourceDescriptor, error) {
 		d := good("rtsp://10.0.0.10/b")
 		d.Streams[0].Credential = &pb.Credential{Username: "viewer", Password: "hunter2"}
