@@ -206,9 +206,9 @@ const deviceSchema = `{
   "additionalProperties": false,
   "required": ["url"],
   "properties": {
-    "url": {"type": "string", "minLength": 1, "maxLength": 2048, "pattern": "^secret://.|^https?://(\\[[0-9A-Za-z:.%]+\\]|[^/?#@:{\\[\\]\\s]+)(:[0-9]{1,5})?([/?].*)?$",
+    "url": {"type": "string", "minLength": 1, "maxLength": 2048, "writeOnly": true, "pattern": "^secret://.|^https?://(\\[[0-9A-Za-z:.%]+\\]|[^/?#@:{\\[\\]\\s]+)(:[0-9]{1,5})?([/?].*)?$",
       "patternErrorMessage": "write an address such as http://192.168.1.60/ring; user name and password are keys of their own, username and password, where any characters may stand", "title": "URL", "examples": ["http://192.168.1.60/ring"],
-      "description": "What is called at each ring. It may hold {{camera}}, {{camera_name}}, {{event_id}}, {{test}}, {{time}}, {{chime}}, {{chime_name}}, {{sound}}, {{volume}} and {{house}}."},
+      "description": "What is called at each ring. It is not shown, since many receivers know who calls by their address alone. It may hold {{camera}}, {{camera_name}}, {{event_id}}, {{test}}, {{time}}, {{chime}}, {{chime_name}}, {{sound}}, {{volume}} and {{house}}."},
     "method": {"type": "string", "enum": ["POST", "GET", "PUT"], "default": "POST", "title": "Method"},
     "headers": {"type": "object", "maxProperties": 32, "title": "Headers", "description": "More headers; a value may be secret://name.",
       "propertyNames": {"pattern": "^[A-Za-z0-9-]{1,64}$"}, "additionalProperties": {"type": "string", "maxLength": 4096, "writeOnly": true}, "examples": [{"Authorization": "secret://gong"}]},

@@ -191,3 +191,27 @@ func FuzzFill(f *testing.F) {
 		settings{URL: "http://h/" + template, Body: &template}.check()
 	})
 }
+
+// What lets somebody call the receiver is shown by no page: an address such as
+// https://chat.example/hooks/T0/B1/key is all that many of them ask for.
+func TestWhatIsNeverShown(t *testing.T) {
+	var schema struct {
+		Properties map[string]struct {
+			WriteOnly            bool `json:"writeOnly"`
+			AdditionalProperties struct {
+				WriteOnly bool `json:"writeOnly"`
+			} `json:"additionalProperties"`
+		} `json:"properties"`
+	}
+	if err := json.Unmarshal([]byte(deviceSchema), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"url", "password", "sign_with"} {
+		if !schema.Properties[key].WriteOnly {
+			t.Errorf("%s is shown", key)
+		}
+	}
+	if !schema.Properties["headers"].AdditionalProperties.WriteOnly {
+		t.Error("headers are shown")
+	}
+}
