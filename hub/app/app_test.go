@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -281,5 +282,36 @@ cameras:
 		return p.Code == "E-CFG-DEVICE" && p.Path == "cameras.bad.source.every" && p.Line > 0
 	}) {
 		t.Errorf("%v %+v", err, got.Problems)
+	}
+}
+
+// TestEffectiveIsWhatRuns: the terminal and the API say the same of a config in several
+// files, and neither says a secret.
+func TestEffectiveIsWhatRuns(t *testing.T) {
+	dir, c := inProcess(t, porch)
+	for name, text := range map[string]string{
+		"more.yaml":    "cameras:\n  yard: {rotate: 90, source: {url: \"rtsp://127.0.0.1:1/a\", username: v, password: secret://yard}}\n",
+		"secrets.yaml": "yard: swordfish\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(t, dir, hubtest.Config("include: [more.yaml]\n"+porch))
+	var running api.Config
+	hubtest.Eventually(t, "the second file is in force", func() bool {
+		var err error
+		running, err = c.Config(t.Context())
+		return err == nil && running.Valid && strings.Contains(running.YAML, "yard")
+	})
+	shown, err := exec.Command(hubtest.Binary(t), "config", "show", "--effective", filepath.Join(dir, "porchlight.yaml")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(shown) != running.YAML {
+		t.Errorf("the terminal:\n%s\nthe API:\n%s", shown, running.YAML)
+	}
+	if strings.Contains(running.YAML, "swordfish") || !strings.Contains(running.YAML, "rotate: 90") {
+		t.Errorf("effective:\n%s", running.YAML)
 	}
 }
