@@ -20,6 +20,19 @@ for (const select of all("[data-submit]")) {
   select.addEventListener("change", () => /** @type {HTMLSelectElement} */ (select).form?.requestSubmit());
 }
 
+// A menu closes as menus do: by Escape, and by a touch elsewhere.
+const menus = () => /** @type {HTMLDetailsElement[]} */ (all("details.menu[open]"));
+document.addEventListener("keydown", (e) => {
+  if (e.key !== "Escape") return;
+  for (const menu of menus()) {
+    menu.open = false;
+    /** @type {HTMLElement | null} */ (menu.querySelector("summary"))?.focus();
+  }
+});
+document.addEventListener("click", (e) => {
+  for (const menu of menus()) if (!menu.contains(/** @type {Node} */ (e.target))) menu.open = false;
+});
+
 feed.addEventListener("link", (e) => {
   const up = /** @type {CustomEvent} */ (e).detail.up;
   document.documentElement.dataset.link = up ? "up" : "down";

@@ -64,6 +64,8 @@ async function redraw(part) {
   const address = new URL(location.href);
   address.searchParams.set("part", part);
   const answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" } });
+  // What the page is about has gone: nothing old is shown as if it held.
+  for (const el of all(`[data-part="${part}"]`)) el.hidden = answer.status === 404;
   if (!answer.ok || answer.redirected) return;
   const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = doc.body;

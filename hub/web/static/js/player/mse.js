@@ -167,9 +167,11 @@ export class Mse {
     }
     if (m.type === "offline") {
       this.#offline = true;
+      this.#edge = undefined; // the film has no hole where nothing came: the clock went on alone
       this.#told.offline(m.reason || "the camera does not answer");
     } else if (m.type === "live") {
       this.#offline = false;
+      this.#edge = undefined;
     } else if (m.type === "cannot") {
       this.#told.cannot(m.reason || "the hub has no live video of it");
     } else if (m.type === "init") {

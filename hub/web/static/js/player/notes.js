@@ -39,6 +39,7 @@ export function note(state, { name, small, seen, why, cannot }) {
       if (why.reason === "tap") return { icon: "play", title: "Press pause and play to begin", text: "This browser waits for a touch before it shows video." };
       return { icon: "refresh", title: "Reconnecting", text: reason };
     case "offline":
+      if (/no longer in the config/.test(reason)) return { icon: "camera-off", title: small ? "Removed" : `${name} was removed`, text: reason };
       return { icon: "camera-off", title: small ? "Offline" : `${name} is offline`, text: `${reason}${last}${more.fix ? "" : " It comes back by itself."}`, ...more };
     case "failed":
       if (cannot.length > 0) {
