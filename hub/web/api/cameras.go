@@ -89,7 +89,7 @@ func (h *house) sources() {
 }
 
 func noSource(c Camera) *Problem {
-	return NewProblem(http.StatusConflict, "E-API-BUTTON", c.ID+" is a bare button: it has no source", "Ring it by its hook.")
+	return NewProblem(http.StatusConflict, "E-API-BUTTON", c.ID+" is a bare button: it has no source", "Ring it by its hook: porchlight cameras hook "+c.ID+" prints the address.")
 }
 
 // hooks give away a secret that outlives the token of who asked, so they are for admins.

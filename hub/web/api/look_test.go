@@ -166,3 +166,22 @@ func TestRoomsThatAreNotThere(t *testing.T) {
 		t.Errorf("hook: %d", w.Code)
 	}
 }
+
+// buttonHouse has one bare button.
+type buttonHouse struct{ *liveHouse }
+
+func (buttonHouse) Camera(id string) (Camera, bool) {
+	return Camera{ID: id, Button: true}, id == "side_gate"
+}
+
+// TestABareButtonHasNoPicture: the answer is that it is a button, not that its stream is away.
+func TestABareButtonHasNoPicture(t *testing.T) {
+	a := New(Options{Rooms: Rooms{Cameras: buttonHouse{&liveHouse{}}, Config: calmHouse{}}})
+	for _, path := range []string{"/cameras/side_gate/snapshot.jpg", "/cameras/side_gate/stream.mjpeg", "/ws?camera=side_gate"} {
+		w := httptest.NewRecorder()
+		a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(asOwner(t.Context()), http.MethodGet, Prefix+path, nil))
+		if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "E-API-BUTTON") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}

@@ -50,7 +50,11 @@ func (a *API) picture(f pictureFunc) http.HandlerFunc {
 		if id == "" {
 			id = r.URL.Query().Get("camera")
 		}
-		if _, err := a.camera(r.Context(), id); err != nil {
+		c, err := a.camera(r.Context(), id)
+		if err == nil && c.Button {
+			err = noSource(c)
+		}
+		if err != nil {
 			Describe(err).Write(w)
 			return
 		}

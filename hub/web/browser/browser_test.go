@@ -296,6 +296,11 @@ func TestTypo(t *testing.T) {
 	h.see(t, "typo")
 }
 
+func TestEmpty(t *testing.T) {
+	h := start(t, "version: 1\nchimes:\n  browser: {builtin: browser}\n")
+	h.see(t, "empty")
+}
+
 // A house with several cameras, one of them hung on its side, and a bare button; the
 // second file is one that the first includes.
 func TestSeveral(t *testing.T) {

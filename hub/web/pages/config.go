@@ -16,6 +16,7 @@ type configBody struct {
 	State     api.ConfigState
 	Errors    int
 	Warnings  int
+	Bad       int // how many files have errors
 	Problems  []problemView
 	Files     []sourceFile
 	Effective string
@@ -62,14 +63,17 @@ type sourceLine struct {
 func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 	state := p.rooms.Config.State()
 	body := configBody{State: state, Effective: string(p.rooms.Config.Effective()), Name: filepath.Base(state.File)}
+	bad := map[string]bool{}
 	for _, pr := range state.Problems {
 		if pr.Severity == "error" {
 			body.Errors++
+			bad[pr.File] = true
 		} else {
 			body.Warnings++
 		}
 		body.Problems = append(body.Problems, problemView{ConfigProblem: pr, Place: place(pr, state.File)})
 	}
+	body.Bad = len(bad)
 	if state.Demo {
 		body.Demo = config.DemoYAML()
 	}

@@ -321,6 +321,13 @@ func troubledHouse() *house {
 	return h
 }
 
+// twoBadFiles has errors in an included file too.
+func twoBadFiles() *house {
+	h := troubledHouse()
+	h.state.Problems = append(h.state.Problems, api.ConfigProblem{File: "/home/elm/conf.d/garden.yaml", Line: 4, Column: 5, Severity: "error", Code: "E-CFG-VALUE", Message: `cameras.garden.rotate: "45" is not one of: 0, 90, 180, 270`})
+	return h
+}
+
 // manyHouse has several cameras, each in another state.
 func manyHouse() *house {
 	h := demoHouse()

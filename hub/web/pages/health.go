@@ -91,7 +91,7 @@ func cameraRowsOf(c api.Camera) []cameraHealth {
 		row := row
 		row.Stream = s.Stream
 		row.Tone, row.Word = words.State(s)
-		row.Picture, row.Rate = words.Picture(s), words.Bitrate(s.BitrateKbps)
+		row.Picture, row.Rate = words.Picture(s), words.Bitrate(s)
 		row.Fix = s.Fix
 		row.FPS, row.Last = words.FPS(s), words.Last(s)
 		if s.State != "pushed" { // its plugin connects, not the hub

@@ -4,7 +4,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Person, must, note, run, until } from "./lib.mjs";
+import { Person, badge, frames, must, note, run, until } from "./lib.mjs";
 
 const garden = join(dirname(process.env.PORCHLIGHT_FILE), "conf.d/garden.yaml");
 
@@ -43,10 +43,28 @@ await run({
       await until(`${id} goes on`, () => live(id));
     }
     await own.bringToFront();
+    const gone = Date.now();
     await until("its own page says so", async () => /no longer in the config/.test(await own.locator("[data-note]").textContent()));
+    await until("nothing says that it is online", async () => !(await own.getByText("Online", { exact: true }).first().isVisible()));
+    const said = await own.locator("[data-note]").textContent();
+    must(!/by itself/.test(said), `it promises what nobody knows: ${said}`);
     const config = await person.open("/config");
     await until("the plan tells", async () => /Stopped\s*camera garden/.test(await config.locator(".plan").textContent()));
     note((await config.locator(".plan").textContent()).replace(/\s+/g, " ").trim());
+    await config.close();
+    await own.bringToFront();
+    const at = await frames(own);
+    const apart = 5_000; // ms; well over what a picture may lag on a busy machine
+    await until("it was away for so long", () => Date.now() - gone > apart);
+    writeFileSync(garden, good);
+    await until("it is back", async () => /^MSE · \d/.test(await badge(own)) && (await frames(own)) > at + 30);
+    must(await own.getByText("Online", { exact: true }).first().isVisible(), "and the page says so");
+    // How long nothing came is no delay of what comes now.
+    const lag = await own.evaluate(() => {
+      const v = document.querySelector("main [data-player] video");
+      return { held: v.buffered.end(v.buffered.length - 1) - v.currentTime, said: Number(/([\d.]+) s$/.exec(document.querySelector("main [data-badge]").textContent)?.[1]) };
+    });
+    must(lag.said < lag.held + 1.5, `the delay is told as ${lag.said} s, and ${lag.held.toFixed(1)} s are held`);
     await person.leave();
   },
 });

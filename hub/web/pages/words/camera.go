@@ -66,7 +66,7 @@ func Facts(s api.Source) []Fact {
 	}
 	add("Picture", Picture(s))
 	add("Pictures a second", FPS(s))
-	add("Bitrate", Bitrate(s.BitrateKbps))
+	add("Bitrate", Bitrate(s))
 	if s.GOPMS > 0 {
 		add("Key frame", "every "+Short(time.Duration(s.GOPMS)*time.Millisecond))
 	}
@@ -86,7 +86,7 @@ func Facts(s api.Source) []Fact {
 		add("Reconnects", fmt.Sprint(s.Reconnects))
 	}
 	if s.Repairs > 0 {
-		add("Times repaired", fmt.Sprint(s.Repairs))
+		add("Clock repaired", fmt.Sprint(s.Repairs))
 	}
 	if s.SkippedGOPs > 0 {
 		add("Left out for slow readers", Count(int(s.SkippedGOPs), "key frame interval"))
@@ -97,7 +97,7 @@ func Facts(s api.Source) []Fact {
 
 // FPS is how many pictures come a second; empty: not known.
 func FPS(s api.Source) string {
-	if s.FPS <= 0 {
+	if s.FPS <= 0 || !flows(s) {
 		return ""
 	}
 	return fmt.Sprintf("%.1f", s.FPS)
@@ -133,10 +133,14 @@ func soundNames(codecs []string) []string {
 	return out
 }
 
+// flows: pictures come. What came before they stopped is nothing of now.
+func flows(s api.Source) bool { return s.State == "live" || s.State == "pushed" }
+
 // Bitrate in the unit that reads best; empty: not known.
-func Bitrate(kbps int) string {
+func Bitrate(s api.Source) string {
+	kbps := s.BitrateKbps
 	switch {
-	case kbps <= 0:
+	case kbps <= 0 || !flows(s):
 		return ""
 	case kbps < 1000:
 		return fmt.Sprintf("%d kb/s", kbps)

@@ -46,6 +46,25 @@ func TestAReasonNeedsNoAddress(t *testing.T) {
 	}
 }
 
+// What came before the pictures stopped is not told as if it came now.
+func TestNoFiguresOfAStreamThatStandsStill(t *testing.T) {
+	s := api.Source{State: "live", Codec: "h264", FPS: 10, BitrateKbps: 59}
+	if FPS(s) != "10.0" || Bitrate(s) != "59 kb/s" {
+		t.Errorf("live: %q, %q", FPS(s), Bitrate(s))
+	}
+	for _, state := range []string{"locked", "waiting", "connecting", "off", ""} {
+		s.State = state
+		if FPS(s) != "" || Bitrate(s) != "" {
+			t.Errorf("%s: %q, %q", state, FPS(s), Bitrate(s))
+		}
+		for _, f := range Facts(s) {
+			if f.Name == "Bitrate" || f.Name == "Pictures a second" {
+				t.Errorf("%s: %v", state, f)
+			}
+		}
+	}
+}
+
 // What is not known is never shown as well.
 func TestAToneForEachState(t *testing.T) {
 	for _, c := range []struct {
