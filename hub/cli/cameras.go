@@ -95,10 +95,11 @@ func pictures(s api.Source) string {
 	if s.Width > 0 {
 		parts = append(parts, fmt.Sprintf("%dx%d", s.Width, s.Height))
 	}
-	if s.FPS > 0 {
+	flows := s.State == "live" || s.State == "pushed" // what came before it stopped is nothing of now
+	if flows && s.FPS > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f/s", s.FPS))
 	}
-	if s.BitrateKbps > 0 {
+	if flows && s.BitrateKbps > 0 {
 		parts = append(parts, fmt.Sprintf("%d kb/s", s.BitrateKbps))
 	}
 	if len(s.Sound) > 0 {

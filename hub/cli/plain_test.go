@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/porchlight-hub/porchlight/hub/web/api"
 )
 
 func TestTerminalsAreNotCommanded(t *testing.T) {
@@ -20,5 +22,16 @@ func TestTerminalsAreNotCommanded(t *testing.T) {
 	explainError(&b, errors.New("plugin said \x1b[31mno"))
 	if strings.Contains(b.String(), "\x1b") {
 		t.Errorf("%q", b.String())
+	}
+}
+
+func TestWhatStandsStillHasNoFigures(t *testing.T) {
+	s := api.Source{State: "live", Codec: "h264", Width: 640, Height: 360, FPS: 10, BitrateKbps: 59, Sound: []string{"aac"}}
+	if got := pictures(s); got != "live h264 640x360 10/s 59 kb/s + aac" {
+		t.Errorf("%q", got)
+	}
+	s.State = "locked"
+	if got := pictures(s); got != "locked h264 640x360 + aac" {
+		t.Errorf("%q", got)
 	}
 }
