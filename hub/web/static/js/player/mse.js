@@ -121,6 +121,9 @@ export class Mse {
     this.#ws = ws;
     this.#next = "init";
     this.#heard = performance.now();
+    ws.onopen = () => {
+      if (ws === this.#ws) this.#offline = false; // where it still is, the hub says so before all else
+    };
     ws.onmessage = (e) => {
       if (ws !== this.#ws) return;
       this.#heard = performance.now();
@@ -138,7 +141,7 @@ export class Mse {
     const ws = this.#ws;
     this.#ws = undefined;
     if (!ws) return;
-    ws.onmessage = ws.onclose = ws.onerror = null;
+    ws.onopen = ws.onmessage = ws.onclose = ws.onerror = null;
     ws.close();
   }
 
@@ -175,7 +178,7 @@ export class Mse {
     } else if (m.type === "cannot") {
       this.#told.cannot(m.reason || "the hub has no live video of it");
     } else if (m.type === "init") {
-      this.#offline = false;
+      // An offline camera's last pictures come with one too; "live" says that it is back.
       this.#generation(m.mime ?? m.codecs ?? "");
     }
   }
