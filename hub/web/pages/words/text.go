@@ -120,9 +120,13 @@ func Count(n int, what string) string {
 
 // Bare is a reason without the address that the page names anyway.
 func Bare(reason string) string {
-	scheme, rest, ok := strings.Cut(reason, " ")
+	rest := reason
+	for _, scheme := range []string{"rtsp ", "http "} { // some name the way before the address
+		rest = strings.TrimPrefix(rest, scheme)
+	}
 	address, cause, more := strings.Cut(rest, ": ")
-	if ok && more && strings.HasPrefix(address, scheme) && strings.Contains(address, "://") && !strings.Contains(address, " ") {
+	scheme, host, ok := strings.Cut(address, "://")
+	if more && ok && host != "" && !strings.ContainsAny(scheme+host, " \"") {
 		return cause
 	}
 	return reason

@@ -37,6 +37,8 @@ func TestAReasonNeedsNoAddress(t *testing.T) {
 		"rtsp rtsps://192.0.2.1/a: dial: no route to host": "dial: no route to host",
 		"the camera did not answer for 10 s":               "the camera did not answer for 10 s",
 		"http http://cam/x.jpg: 404 Not Found":             "404 Not Found",
+		"rtsp://192.0.2.1:554/a: the camera refuses":       "the camera refuses",
+		"rtsps://[2001:db8::1]/a: the camera refuses":      "the camera refuses",
 		"it wrote: \"rtsp://\" and no more":                "it wrote: \"rtsp://\" and no more",
 		"":                                                 "",
 	} {

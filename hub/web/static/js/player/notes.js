@@ -101,11 +101,11 @@ function lower(text) {
 }
 
 /**
- * A reason without the address that it begins with, as "rtsp rtsp://…: dial: refused" has it.
+ * A reason without the address that it begins with, as "rtsp://…: the camera refuses" has it.
  * @param {string} reason
  */
 export function bare(reason) {
-  return reason.replace(/^(rtsp|http) \1s?:\/\/\S+: /, "");
+  return reason.replace(/^((rtsp|http) )?(rtsp|http)s?:\/\/\S+: /, "");
 }
 
 /** @type {Map<string, Promise<string | undefined>>} */
