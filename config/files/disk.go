@@ -39,7 +39,7 @@ func (OS) Read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	if !info.Mode().IsRegular() || made(f) {
 		return nil, errNoFile
 	}
 	return io.ReadAll(io.LimitReader(f, tree.MaxFile+1))

@@ -120,7 +120,7 @@ func TestValuesOfFiles(t *testing.T) {
 			t.Errorf("%s: %q %v", name, got.Text, s.Refs)
 		}
 	}
-	for _, special := range []string{dir, "/dev/zero", "/dev/stdin"} {
+	for _, special := range []string{dir, "/dev/zero", "/dev/stdin", "/proc/self/environ", "/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"} {
 		if s := Read(OS{}, "m.yaml", []byte("hub: {name: file://"+special+"}\n")); len(s.Refs) != 1 {
 			t.Errorf("%s was read", special)
 		}
