@@ -47,11 +47,13 @@ func TestBoundsOfIncludes(t *testing.T) {
 	for i := range 30 { // each of them names all
 		all[fmt.Sprintf("/h/%d.yaml", i)] = "include: [\"*.yaml\"]\n"
 	}
+	lines := map[string]string{"/h/main.yaml": "include:\n" + strings.Repeat("- \"no*thing\"\n", maxFiles+1)}
 	for name, c := range map[string]struct {
 		texts map[string]string
 		want  string
 		files int
 	}{
+		"many lines":      {lines, "E-CFG-INCLUDE", 2},
 		"many":            {many, "E-CFG-INCLUDE", maxFiles},
 		"a long chain":    {chain, "E-CFG-INCLUDE", maxDepth + 1},
 		"everybody's all": {all, "", 31},

@@ -160,6 +160,10 @@ func (s *Set) includes(root *tree.Node, path string, chain []string) {
 		f.Hint = "write include: [conf.d/*.yaml]"
 		return
 	}
+	if len(list.Items) > maxFiles { // each may be a pattern that is looked for in thousands of folders
+		s.fault(list.Pos, list.Width(), "include", "E-CFG-INCLUDE", "include has more than %d lines", maxFiles)
+		return
+	}
 	if len(chain) > maxDepth {
 		s.fault(list.Pos, list.Width(), "include", "E-CFG-INCLUDE", "files include each other more than %d deep", maxDepth)
 		return
@@ -274,10 +278,18 @@ func (s *Set) version(root, part *tree.Node) {
 // error: which of them was meant cannot be known.
 func (s *Set) merge(into, from *tree.Node, path string) {
 	into.Twice = append(into.Twice, from.Twice...)
+	at := make(map[string]int, len(into.Entries)) // of a hundred thousand keys none is looked for one by one
+	for i, e := range slices.Backward(into.Entries) {
+		at[e.Key] = i
+	}
 	for _, e := range from.Entries {
-		have := into.Entry(e.Key)
+		var have *tree.Entry
+		if i, ok := at[e.Key]; ok {
+			have = &into.Entries[i]
+		}
 		switch {
 		case have == nil:
+			at[e.Key] = len(into.Entries)
 			into.Entries = append(into.Entries, e)
 		case e.Value.Kind == tree.Null:
 			into.Twice = append(into.Twice, e)
