@@ -122,12 +122,7 @@ func secretsList(g *globals) *cobra.Command {
 			if err != nil {
 				return secretError(err)
 			}
-			used := map[string][]string{}
-			if file, ok := g.configFile(); ok {
-				if c, _ := config.Load(file, loadOptions()); c != nil {
-					used = c.SecretUse()
-				}
-			}
+			used := g.secretUse()
 			list := []secret{}
 			for _, name := range names {
 				list = append(list, secret{name, append([]string{}, used[name]...)})
@@ -160,11 +155,26 @@ func secretsRemove(g *globals) *cobra.Command {
 			if bytes.Equal(next, src) {
 				return usageError{fmt.Errorf("no secret is called %q; porchlight secrets ls lists them", args[0])}
 			}
+			used := g.secretUse()[args[0]] // before it is gone
 			if err := config.ReplaceFile(path, next); err != nil {
 				return fmt.Errorf("secrets: %w", err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: forgotten\n", args[0])
+			if len(used) > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s still names it: until that is mended the config is not valid, and the hub goes on with the last one that was\n", strings.Join(used, ", "))
+			}
 			return nil
 		},
 	}
+}
+
+// secretUse tells by secret which entries of the config name it, as far as the file can
+// be read.
+func (g *globals) secretUse() map[string][]string {
+	if file, ok := g.configFile(); ok {
+		if c, _ := config.Load(file, loadOptions()); c != nil {
+			return c.SecretUse()
+		}
+	}
+	return nil
 }

@@ -95,14 +95,17 @@ func (b *homeBody) place(p *pages, cameras []api.Camera, want string, grid bool)
 	for i, c := range cameras {
 		b.IDs = append(b.IDs, c.ID)
 		score := 0
-		if !c.Button {
-			score += 2
-		}
-		if c.Kind == "doorbell" {
-			score++
-		}
-		if c.ID == want {
+		switch { // a door before a camera, and one that has a picture before one that has none
+		case c.ID == want:
+			score = 10
+		case c.Button:
+		case c.Kind == "doorbell":
 			score = 4
+		default:
+			score = 2
+		}
+		if c.Online && !c.Button {
+			score++
 		}
 		if score > best {
 			large, best = i, score
