@@ -17,8 +17,9 @@ import (
 type Disk interface {
 	// Read gives a file's bytes, at most one more than tree.MaxFile.
 	Read(path string) ([]byte, error)
-	// Glob lists the files that a pattern means, in order.
-	Glob(pattern string) ([]string, error)
+	// Glob lists the files that a pattern means, in order, and counts the names that it
+	// looked at; past most of them it ends with errManyNames.
+	Glob(pattern string, most int) (found []string, looked int, err error)
 	Mode(path string) (fs.FileMode, error)
 	Env(name string) (string, bool)
 }
@@ -44,9 +45,6 @@ func (OS) Read(path string) ([]byte, error) {
 	}
 	return io.ReadAll(io.LimitReader(f, tree.MaxFile+1))
 }
-
-// Glob is that of the standard library.
-func (OS) Glob(pattern string) ([]string, error) { return filepath.Glob(pattern) }
 
 // Mode follows links.
 func (OS) Mode(path string) (fs.FileMode, error) {
@@ -76,18 +74,18 @@ func (k Kept) Read(path string) ([]byte, error) {
 }
 
 // Glob looks among what was kept.
-func (k Kept) Glob(pattern string) ([]string, error) {
+func (k Kept) Glob(pattern string, _ int) ([]string, int, error) {
 	var out []string
 	for _, path := range slices.Sorted(maps.Keys(k.Files)) {
 		ok, err := filepath.Match(pattern, path)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if ok {
 			out = append(out, path)
 		}
 	}
-	return out, nil
+	return out, 0, nil // these few cost nothing
 }
 
 // Mode is its owner's only.

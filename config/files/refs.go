@@ -129,11 +129,11 @@ func (s *Set) reference(path string, n *tree.Node) {
 		}
 		n.Ref, n.Written = written, written
 		value, known := s.secrets[rest]
-		if known {
-			n.Text = value
+		if !known {
+			s.unknownSecret(path, rest, miss)
 			return
 		}
-		s.unknownSecret(path, rest, miss)
+		s.put(path, n, value, miss)
 	case "env":
 		if !envName.MatchString(rest) {
 			miss("E-CFG-REF", "%s: env:// needs the name of a variable behind it", path).Hint = "write env://NAME"
@@ -145,7 +145,8 @@ func (s *Set) reference(path string, n *tree.Node) {
 			miss("E-CFG-REF", "%s: the variable %s is not set", path, rest).Hint = "set it where the hub is started, or write the value here"
 			return
 		}
-		n.Text, s.Vars[rest] = value, value
+		s.Vars[rest] = value
+		s.put(path, n, value, miss)
 	case "file":
 		if !filepath.IsAbs(rest) || strings.ContainsRune(rest, 0) {
 			miss("E-CFG-REF", "%s: file:// needs a whole path behind it", path).Hint = "write file:///run/credentials/porchlight/name, with three slashes"
@@ -155,9 +156,19 @@ func (s *Set) reference(path string, n *tree.Node) {
 		if value, err := s.value(filepath.Clean(rest)); err != nil {
 			miss("E-CFG-REF", "%s: %s cannot be read: %s", path, tree.Clip(rest), Cause(err))
 		} else {
-			n.Text = value
+			s.put(path, n, value, miss)
 		}
 	}
+}
+
+// put sets a value in the place of its reference: one long text that is named a thousand
+// times counts a thousand times.
+func (s *Set) put(path string, n *tree.Node, value string, miss func(string, string, ...any) *tree.Fault) {
+	if !s.room.Text(len(value)) {
+		miss("E-CFG-REF", "%s: the text that this stands for is too much, together with all others", path)
+		return
+	}
+	n.Text = value
 }
 
 func (s *Set) unknownSecret(path, name string, miss func(string, string, ...any) *tree.Fault) {

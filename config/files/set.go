@@ -16,6 +16,10 @@ import (
 const (
 	maxFiles = 200
 	maxDepth = 8
+	maxBytes = 2 << 20 // of the main file and all that it includes
+
+	maxLooked    = 5_000  // names of folders that one pattern may look at
+	maxLookedAll = 20_000 // and all patterns together
 )
 
 // SecretsName is the file of secrets, beside the main file.
@@ -58,6 +62,9 @@ type Set struct {
 	Vars   map[string]string // the variables that were asked for and were there
 
 	disk    Disk
+	room    *tree.Room
+	bytes   int // of the main file and all that it includes
+	looked  int // names that patterns have looked at
 	secrets map[string]string
 	names   bool // secrets.yaml is there
 }
@@ -65,7 +72,7 @@ type Set struct {
 // Read reads the main file's includes and secrets. src are the main file's bytes,
 // path its name: what is relative in it begins at its folder.
 func Read(disk Disk, path string, src []byte) *Set {
-	s := &Set{disk: disk, Vars: map[string]string{}, secrets: map[string]string{}}
+	s := &Set{disk: disk, room: tree.NewRoom(), bytes: len(src), Vars: map[string]string{}, secrets: map[string]string{}}
 	s.Watch = append(s.Watch, path)
 	s.Root = s.take(path, src, Main, nil)
 	if s.Root != nil {
@@ -116,7 +123,7 @@ func (s *Set) take(path string, src []byte, kind Kind, chain []string) *tree.Nod
 	s.Files[at].Normal = normal
 	var root *tree.Node
 	if len(faults) == 0 {
-		root, faults = tree.Read(path, normal)
+		root, faults = tree.ReadInto(s.room, path, normal)
 	}
 	if root == nil && kind == Include && isComments(faults, normal) {
 		root, faults = &tree.Node{Kind: tree.Map, Pos: tree.Position{File: path, Line: 1, Column: 1}}, nil
@@ -199,7 +206,14 @@ func (s *Set) named(item *tree.Node, from, where string, chain []string) []strin
 		f.Hint = "name each folder, as [conf.d/*.yaml, conf.d/cameras/*.yaml]"
 		return nil
 	}
-	found, err := s.disk.Glob(full)
+	found, looked, err := s.disk.Glob(full, min(maxLooked, maxLookedAll-s.looked))
+	s.looked += looked
+	if errors.Is(err, errManyNames) {
+		f := s.fault(item.Pos, item.Width(), where, "E-CFG-INCLUDE", "include: %s looks at too many files and folders (at most %d, and %d for all patterns)", tree.Clip(item.Text), maxLooked, maxLookedAll)
+		f.Hint = "name the folders, and leave the pattern to the last part, as [conf.d/*.yaml]"
+		s.Broken = true
+		return nil
+	}
 	if err != nil {
 		s.fault(item.Pos, item.Width(), where, "E-CFG-INCLUDE", "include: %s is not a pattern: a [ is never closed", tree.Clip(item.Text))
 		return nil
@@ -224,6 +238,9 @@ func (s *Set) include(root *tree.Node, file string, item *tree.Node, where strin
 	if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == file }) {
 		return // named twice, or by a pattern and by name
 	}
+	if s.room.Full() || s.bytes > maxBytes { // it has been told
+		return
+	}
 	if len(s.Files) == maxFiles {
 		s.fault(item.Pos, item.Width(), where, "E-CFG-INCLUDE", "more than %d files are included", maxFiles)
 		s.Broken = true
@@ -237,6 +254,11 @@ func (s *Set) include(root *tree.Node, file string, item *tree.Node, where strin
 		} else if errors.Is(err, errNoFile) {
 			f.Hint = "for all files of a folder write conf.d/*.yaml"
 		}
+		s.Broken = true
+		return
+	}
+	if s.bytes += len(src); s.bytes > maxBytes {
+		s.fault(item.Pos, item.Width(), where, "E-CFG-TOO-LARGE", "with %s the included files have more than %d bytes together", filepath.Base(file), maxBytes)
 		s.Broken = true
 		return
 	}

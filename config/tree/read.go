@@ -21,7 +21,6 @@ import (
 const (
 	MaxFile  = 1 << 20 // bytes; a house of 200 cameras needs a tenth of it
 	MaxDepth = 64      // levels; the format itself has six, the rest is a plugin's
-	maxNodes = 100_000 // values after aliases were followed
 
 	// The YAML parser's time grows with the square of a block's keys: 10,000 take
 	// half a second, 80,000 more than a minute. A house of 200 cameras has 4,000.
@@ -84,15 +83,19 @@ type reader struct {
 	lines   []string
 	anchors map[string]ast.Node
 	within  map[string]bool // anchors being followed, against circles
-	nodes   int
+	via     *token.Token    // the outermost alias being followed
+	room    *Room
 	faults  []Fault
 }
 
 var errStop = errors.New("stop") // ends the walk; the fault is noted
 
 // Read parses normalised text; the tree is nil if a fault stands in the way.
-func Read(file, src string) (*Node, []Fault) {
-	r := &reader{file: file, lines: strings.Split(src, "\n"), anchors: map[string]ast.Node{}, within: map[string]bool{}}
+func Read(file, src string) (*Node, []Fault) { return ReadInto(NewRoom(), file, src) }
+
+// ReadInto is Read for one of several files that share a room.
+func ReadInto(room *Room, file, src string) (*Node, []Fault) {
+	r := &reader{file: file, lines: strings.Split(src, "\n"), anchors: map[string]ast.Node{}, within: map[string]bool{}, room: room}
 	root, err := r.parse(src)
 	if err != nil {
 		if len(r.faults) == 0 {
@@ -248,13 +251,12 @@ func swallowed(tokens token.Tokens, stop *token.Token) *token.Token {
 
 // value turns one AST node into ours.
 func (r *reader) value(n ast.Node, depth int) (*Node, error) {
-	if r.nodes++; r.nodes > maxNodes || depth > MaxDepth {
-		what := fmt.Sprintf("this is nested more than %d levels deep", MaxDepth)
-		if r.nodes > maxNodes {
-			what = fmt.Sprintf("aliases and values add up to more than %d", maxNodes)
-		}
-		r.add(r.at(n.GetToken()), 1, "E-CFG-TOO-DEEP", "%s", what)
+	if depth > MaxDepth {
+		r.add(r.at(n.GetToken()), 1, "E-CFG-TOO-DEEP", "this is nested more than %d levels deep", MaxDepth)
 		return nil, errStop
+	}
+	if r.room.values--; r.room.values < 0 {
+		return nil, r.full(n.GetToken(), "E-CFG-TOO-DEEP", "up to here, aliases and values of all files add up to more than %d", maxValues)
 	}
 	out := &Node{Pos: r.at(n.GetToken())}
 	switch v := n.(type) {
@@ -301,7 +303,24 @@ func (r *reader) value(n ast.Node, depth int) (*Node, error) {
 		r.add(out.Pos, 1, "E-CFG-SYNTAX", "YAML does not allow this here")
 		return nil, errStop
 	}
-	return out, nil
+	return out, r.text(n.GetToken(), out.Text)
+}
+
+// text takes the room of a key or a text.
+func (r *reader) text(t *token.Token, text string) error {
+	if r.room.text -= len(text); r.room.text < 0 {
+		return r.full(t, "E-CFG-TOO-LARGE", "up to here, the keys and texts of all files, aliases followed, add up to more than %d bytes", maxText)
+	}
+	return nil
+}
+
+// full tells of what found no room, where an alias stands in the place of that alias.
+func (r *reader) full(t *token.Token, code, format string, args ...any) error {
+	if r.via != nil {
+		t = r.via
+	}
+	r.add(r.at(t), 1, code, format, args...)
+	return errStop
 }
 
 // start is the place where a text of several lines begins: the scanner sometimes
@@ -346,8 +365,11 @@ func (r *reader) alias(v *ast.AliasNode, depth int) (*Node, error) {
 	}
 	r.within[name] = true
 	defer delete(r.within, name)
-	out, err := r.value(target, depth)
-	return out, err
+	if r.via == nil {
+		r.via = v.Start
+		defer func() { r.via = nil }()
+	}
+	return r.value(target, depth)
 }
 
 func (r *reader) tag(v *ast.TagNode, depth int) (*Node, error) {
@@ -387,6 +409,9 @@ func (r *reader) block(out *Node, values []*ast.MappingValueNode, depth int) err
 		if !ok {
 			r.add(r.at(key), 1, "E-CFG-SYNTAX", "a key must be plain text")
 			return errStop
+		}
+		if err := r.text(key, name); err != nil {
+			return err
 		}
 		child, err := r.value(v.Value, depth+1)
 		if err != nil {
