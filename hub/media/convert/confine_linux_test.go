@@ -103,6 +103,7 @@ func TestNothingOutlivesTheHub(t *testing.T) {
 
 func TestWhatFFmpegHas(t *testing.T) {
 	t.Setenv("PORCHLIGHT_SECRET", "hunter2")
+	left := leftOpen(t)
 	s := stills(t, Options{})
 	u, tr := film(t, av.H264, "color=red:s=320x240")
 	if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
@@ -121,9 +122,84 @@ func TestWhatFFmpegHas(t *testing.T) {
 		if !strings.HasPrefix(to, "pipe:") && to != os.DevNull { // what a library of its own opened
 			t.Errorf("descriptor %s is %s", fd.Name(), to)
 		}
+		if left[to] {
+			t.Errorf("descriptor %s is %s, which the hub was started with", fd.Name(), to)
+		}
 	}
 	limits, err := os.ReadFile(proc + "limits")
 	if err != nil || !strings.Contains(string(limits), fmt.Sprint(uint64(maxMemory))) {
 		t.Errorf("limits: %s %v", limits, err)
 	}
+}
+
+// leftOpen opens a file and a pipe as they are in a hub whose starter did not close them,
+// and gives what /proc calls them.
+func leftOpen(t *testing.T) map[string]bool {
+	t.Helper()
+	var pipe [2]int
+	if err := syscall.Pipe2(pipe[:], 0); err != nil {
+		t.Fatal(err)
+	}
+	file, err := syscall.Open(os.Args[0], syscall.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := make(map[string]bool)
+	for _, fd := range []int{pipe[0], pipe[1], file} {
+		t.Cleanup(func() { _ = syscall.Close(fd) })
+		to, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[to] = true
+	}
+	return left
+}
+
+// ffmpeg gains no rights by a set-uid program, and what is done to the thread that starts
+// it for that is not done to the rest of the hub.
+func TestNoNewPrivileges(t *testing.T) {
+	u, tr := film(t, av.H264, "color=red:s=320x240")
+	var all []*Stills
+	for range 3 { // at the same time, so that not all are started by the first thread
+		s := stills(t, Options{})
+		if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := noNewPrivs(t, fmt.Sprintf("/proc/%d/status", s.Stats().PID)); got != "1" {
+			t.Errorf("no_new_privs of ffmpeg is %q", got)
+		}
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.Close()
+	}
+	if noNewPrivs(t, fmt.Sprintf("/proc/%d/status", os.Getppid())) == "1" {
+		return // all that runs here was started with it
+	}
+	await(t, "a thread is left that has it", func() bool {
+		threads, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range threads {
+			// The first one never ends; if it was one of them, Go does not use it again.
+			if id.Name() != fmt.Sprint(os.Getpid()) && noNewPrivs(t, "/proc/self/task/"+id.Name()+"/status") == "1" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// noNewPrivs is what a status file of /proc says; empty where the thread has ended.
+func noNewPrivs(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(b), "NoNewPrivs:")
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
 }

@@ -192,7 +192,8 @@ type process struct {
 }
 
 // run starts cmd in a process group of its own. The thread that starts it stays for as
-// long as it runs, since the kernel ends a child with the thread that made it.
+// long as it runs, since the kernel ends a child with the thread that made it. Then it ends
+// too, because what seal has done to it is not for others.
 func run(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, text: &tail{}, done: make(chan struct{})}
 	cmd.Stderr = p.text
@@ -201,9 +202,11 @@ func run(cmd *exec.Cmd) (*process, error) {
 	started := make(chan error, 1) // one answer, which may come after nobody waits
 	go func() {
 		defer close(p.done)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		err := seal()
+		if err == nil {
+			err = cmd.Start()
+		}
 		if err == nil {
 			limit(cmd.Process.Pid)
 		}
