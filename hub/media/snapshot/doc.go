@@ -3,6 +3,7 @@
 // frame made into one (by hub/media/convert, handed in), else the last one there was, with
 // its age; that one is on disk too and outlives a restart. Where none of the ways leads to
 // a picture it says which fault to mend. It asks nobody more often than it must, never
-// twice within five minutes where a login was refused, and looks at each picture before it
-// keeps it. Read store.go first, then ways.go and http.go.
+// twice within five minutes where a login was refused, gives a stream of broken key frames
+// a rest, and looks at each picture before it keeps it. Read store.go first, then ways.go
+// and http.go.
 package snapshot

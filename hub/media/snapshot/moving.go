@@ -85,7 +85,7 @@ func (s *Store) frame(ctx context.Context, name string, key filmKey) (Image, err
 	done := s.films.DoChan(fmt.Sprint(name, "/", key), func() (any, error) {
 		ctx, landed := s.fly(ctx)
 		defer landed()
-		img, err := s.develop(ctx, u, t, at, key)
+		img, err := s.develop(ctx, name, st.Name(), u, t, at, key)
 		if err == nil || !passes(err) {
 			s.keepFilm(name, key, film{u, img, err})
 		}
@@ -100,10 +100,10 @@ func (s *Store) frame(ctx context.Context, name string, key filmKey) (Image, err
 	}
 }
 
-func (s *Store) develop(ctx context.Context, u *av.Unit, t av.Track, at time.Time, key filmKey) (Image, error) {
+func (s *Store) develop(ctx context.Context, name, stream string, u *av.Unit, t av.Track, at time.Time, key filmKey) (Image, error) {
 	p, way := media.Picture{JPEG: u.Data, Taken: u.Wall, Received: at}, FromFrame
 	if t.Codec != av.MJPEG {
-		b, err := s.still(ctx, u, t, key.width, key.height)
+		b, err := s.still(ctx, name, stream, u, t, key.width, key.height)
 		if err != nil {
 			return Image{}, err
 		}

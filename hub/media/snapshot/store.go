@@ -141,8 +141,9 @@ type camera struct {
 	keyErr  error
 	smaller map[[2]int]Image
 	films   map[filmKey]film
-	loaded  bool      // it was looked for on the disk
-	saved   time.Time // Received of the picture on the disk
+	rests   map[string]*rest // of streams whose last key frame was bad
+	loaded  bool             // it was looked for on the disk
+	saved   time.Time        // Received of the picture on the disk
 
 	link     *link     // to its snapshot URL
 	asked    time.Time // when the plugin was asked last

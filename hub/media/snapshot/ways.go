@@ -122,7 +122,7 @@ func (s *Store) fromStream(ctx context.Context, name string) error {
 	way := FromFrame
 	if t.Codec != av.MJPEG {
 		way = FromKey
-		p.JPEG, err = s.still(ctx, u, t, 0, 0)
+		p.JPEG, err = s.still(ctx, name, st.Name(), u, t, 0, 0)
 	}
 	if err == nil {
 		_, err = s.put(name, p, way)
@@ -138,15 +138,9 @@ func (s *Store) fromStream(ctx context.Context, name string) error {
 // passes tells of an error that says nothing of the picture, so that it may be tried again.
 func passes(err error) bool {
 	var c coded
+	var r *resting
 	return errors.Is(err, errNoDecoder) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.As(err, &c) && c.Code() != "E-CONV-PICTURE" && c.Code() != "E-CONV-SLOW"
-}
-
-func (s *Store) still(ctx context.Context, u *av.Unit, t av.Track, width, height int) ([]byte, error) {
-	if s.o.Stills == nil {
-		return nil, errNoDecoder
-	}
-	return s.o.Stills.Still(ctx, u, t, width, height)
+		errors.As(err, &r) || errors.As(err, &c) && !badKey(err)
 }
 
 // live is the stream of that name, else the other one, if it is live; nil: none is.
