@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +19,8 @@ import (
 
 func configCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show the YAML", Args: noArgs}
+	// A signal ends these at once: they only read, and reading a file asks no context.
+	cmd.PersistentPreRun = func(*cobra.Command, []string) { signal.Reset(os.Interrupt, syscall.SIGTERM) }
 	cmd.AddCommand(configValidate(g), configShow(g), configStatus(g), configDiff(g), configSchema(), configMigrate(g), configExplain(g))
 	return cmd
 }
