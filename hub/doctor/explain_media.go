@@ -65,7 +65,7 @@ func mediaTexts() map[string]Text {
 		},
 		"E-CONV-PICTURE": {
 			"A key frame could not be decoded",
-			"What the camera sent as a whole picture is broken, of a kind that ffmpeg does not know, or larger than 20 megapixels. It was left out; the next one is tried when it comes.",
+			"What the camera sent as a whole picture is broken, of a kind that ffmpeg does not know, or larger than 20 megapixels. It was left out; the stream's next ones are tried after a rest of 2 to 60 seconds.",
 			"A few of these are lost packets: use transport tcp, or look at the camera's Wi-Fi. If no picture ever comes, choose H.264 without smart codec (H.264+, Smart) in the camera's settings.",
 		},
 		"E-CONV-SLOW": {
