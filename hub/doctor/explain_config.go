@@ -10,7 +10,7 @@ func configTexts() map[string]Text {
 		},
 		"E-CFG-TOO-LARGE": {
 			"The configuration file is too large",
-			"A file of more than 1 MiB, or of more than 10,000 keys, is not read; a large house needs a tenth of it. Most often the wrong file was named.",
+			"A file of more than 1 MiB, or of more than 10,000 keys, is not read, nor are files of more than 2 MiB together; a large house needs a tenth of it. Most often the wrong file was named.",
 			"Look at what the file holds. Pictures, keys and lists of addresses belong in files of their own.",
 		},
 		"E-CFG-ENCODING": {
@@ -35,7 +35,7 @@ func configTexts() map[string]Text {
 		},
 		"E-CFG-TOO-DEEP": {
 			"The file is nested too deeply",
-			"Blocks within blocks are read down to 64 levels, and values, repeated aliases included, up to 100,000. Nothing that is meant needs more; a text that blows up like this is refused before it eats memory.",
+			"Blocks within blocks are read down to 64 levels, and values, repeated aliases included, up to 50,000 in all files together. Nothing that is meant needs more; a text that blows up like this is refused before it eats memory.",
 			"Look at the named place for brackets that are never closed, or for aliases (*name) that repeat each other.",
 		},
 		"E-CFG-ALIAS": {
@@ -90,7 +90,7 @@ func configTexts() map[string]Text {
 		},
 		"E-CFG-INCLUDE": {
 			"An included file cannot be taken",
-			"A file that include names is not there, is a folder, may not be read, or is one too many (two hundred files, eight deep). A pattern such as conf.d/*.yaml may match nothing; a plain name may not. Names begin at the folder of the file that includes.",
+			"A file that include names is not there, is a folder, may not be read, or is one too many (two hundred files, eight deep), or a pattern would look at more than 5,000 names. A pattern such as conf.d/*.yaml may match nothing; a plain name may not. Names begin at the folder of the file that includes.",
 			"Correct the name, or write a pattern. Remove the line if the file is gone for good.",
 		},
 		"E-CFG-INCLUDE-CYCLE": {
