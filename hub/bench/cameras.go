@@ -218,10 +218,10 @@ func (b *bench) launches(f *farm, bin string) error {
 	b.page.section("Launch with cameras", fmt.Sprintf("%d RTSP cameras of 4 Mb/s that begin with a key frame; medians. Ours pulls all of them from its start on, through a plugin that tells where they are; "+
 		"%s pulls what somebody watches: its row of one camera is one page on one camera. Memory is the proportional set size of the whole process tree.", many, rivalName))
 	b.page.add(row{what: "launch to the first picture of one camera, ours with all hot", peerName: rivalName + ", one camera", peer: ms(peer.p50()), floor: none, ours: ms(first.p50()), unit: "ms", goal: 5,
-		miss: "Ours starts a plugin, asks it, and only then dials."})
+		miss: "Ours opens its journal and its pages first, and dials what the plugin said at the last start."})
 	b.page.add(row{what: "launch until all have shown a picture", peerName: rivalName + ", a page on each", peer: ms(peerAll.p50()), floor: none, ours: ms(all.p50()), unit: "ms", goal: none})
 	b.page.add(row{what: "memory with all hot, nobody watching", peerName: rivalName + ", cold", peer: median(peerCold), floor: none, ours: median(memory), unit: "MB", goal: 5,
-		miss: "Each ring holds the last 10 s from a key frame on, 5 to 7 MB at 4 Mb/s, and the garbage collector lets the heap grow to twice what is in use."})
+		miss: "Each ring holds the last 10 s from a key frame on, 5 to 7 MB at 4 Mb/s, and up to 48 MiB of garbage may wait beside them."})
 	b.page.add(row{what: "the same", peerName: rivalName + ", a page on each", peer: median(peerHot), floor: none, ours: median(memory), unit: "MB", goal: none})
 	return nil
 }
