@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -29,7 +28,7 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 			h.secrets.Know(v)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.SecretUse())) {
+	for name := range c.SecretUse() {
 		if v, ok := c.Secret(name); ok {
 			h.secrets.Know(v)
 		}

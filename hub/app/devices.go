@@ -79,10 +79,7 @@ func (h *Hub) idle(camera string) bool {
 // reached tells of a camera that the hub pulls: it is there while one of its streams
 // comes, or while nobody wants one and nothing has failed.
 func (h *Hub) reached(camera string) (online bool, reason string, known bool) {
-	for _, st := range h.puller.Status() {
-		if st.Camera != camera {
-			continue
-		}
+	for _, st := range h.puller.Of(camera) {
 		switch {
 		case st.State == "live":
 			return true, "", true

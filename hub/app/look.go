@@ -87,8 +87,8 @@ func (h *Hub) pushed(camera string) []doctor.Stream {
 }
 
 func (h *Hub) pulled(camera, stream string) (pull.Status, bool) {
-	all := h.puller.Status()
-	i := slices.IndexFunc(all, func(st pull.Status) bool { return st.Camera == camera && st.Stream == stream })
+	all := h.puller.Of(camera)
+	i := slices.IndexFunc(all, func(st pull.Status) bool { return st.Stream == stream })
 	if i < 0 {
 		return pull.Status{}, false
 	}
@@ -105,10 +105,7 @@ func (r *refused) Hint() string  { return r.st.Fix }
 // trouble is why no stream of a camera can come now; nil where one comes, or may.
 func (h *Hub) trouble(camera string) error {
 	var err error
-	for _, st := range h.puller.Status() {
-		if st.Camera != camera {
-			continue
-		}
+	for _, st := range h.puller.Of(camera) {
 		if st.State == "live" || st.State == "connecting" || st.State == "pushed" || st.Code == "" {
 			return nil
 		}

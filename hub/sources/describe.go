@@ -41,12 +41,11 @@ type Camera struct {
 
 // Stream is one quality, main or sub.
 type Stream struct {
-	Name        string
-	URL         URL
-	Transport   string // tcp, udp
-	Policy      string // always, on_demand, battery
-	Quirks      []string
-	Description string // of the address, without anything secret
+	Name      string
+	URL       URL
+	Transport string // tcp, udp
+	Policy    string // always, on_demand, battery
+	Quirks    []string
 }
 
 // URL with the credential that belongs to it.
@@ -136,7 +135,7 @@ func describe(w Wish, d *pb.SourceDescriptor, secret func(plugin, name string) (
 			return Camera{}, bad(w, "%d quirks, at most %d", len(d.GetQuirks()), maxQuirks)
 		}
 		c.Streams = append(c.Streams, Stream{Name: s.GetName(), URL: u, Transport: transport, Policy: policy(w.Pull, said, s.GetName()),
-			Quirks: d.GetQuirks(), Description: u.String()})
+			Quirks: d.GetQuirks()})
 	}
 	if !c.Push && len(seen) == 0 {
 		return Camera{}, bad(w, "it names no stream, and does not push either")

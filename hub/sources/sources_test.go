@@ -110,7 +110,7 @@ func TestTheLastGoodSourceStays(t *testing.T) {
 		if len(c.Streams) != 2 || c.Streams[0].URL.Password != "p@:/#" || c.Streams[0].Policy != "always" || c.Streams[1].Policy != "on_demand" || c.Streams[0].Transport != "tcp" {
 			t.Fatalf("taken %+v", c)
 		}
-		if text := fmt.Sprintf("%v %+v %#v %s", c.Streams[0].URL, c.Streams[0].URL, c.Streams[0].URL, c.Streams[0].Description); strings.Contains(text, "p@:/#") {
+		if text := fmt.Sprintf("%v %+v %#v %s", c.Streams[0].URL, c.Streams[0].URL, c.Streams[0].URL, c.Streams[0].URL.String()); strings.Contains(text, "p@:/#") {
 			t.Error("printed with its password:", text)
 		}
 		// The plugin is killed: it answers no more, and nothing is taken away.

@@ -131,7 +131,7 @@ func TestHoursOfChaos(t *testing.T) {
 					readers = readers[:n-1]
 				}
 			case 7:
-				release := h.p.Demand(id, "main", "clip")
+				release := h.core.Stream(id, "main").Ask("clip")
 				time.Sleep(time.Duration(rnd.Int64N(int64(20 * time.Second))))
 				release()
 			}

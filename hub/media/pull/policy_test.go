@@ -33,7 +33,7 @@ func TestOnDemandLingers(t *testing.T) {
 		if n := len(h.times("rtsp://192.0.2.1/door")); n != 1 {
 			t.Errorf("%d dials", n)
 		}
-		release := h.p.Demand("door", "main", "ring")
+		release := h.core.Stream("door", "main").Ask("ring")
 		time.Sleep(time.Second)
 		h.state("door", Live)
 		release()
@@ -96,7 +96,7 @@ func TestBatteryIsNeverKeptAwake(t *testing.T) {
 		h.state("door", Off)
 		c.Limit = 20 * time.Second
 		h.p.Apply(c)
-		h.p.Demand("door", "main", "clip")
+		h.core.Stream("door", "main").Ask("clip")
 		time.Sleep(2 * time.Minute)
 		h.state("door", Off)
 		if longest > time.Minute {
@@ -111,7 +111,7 @@ func TestBatteryThatDoesNotAnswer(t *testing.T) {
 		c := h.camera("door", nil)
 		c.Policy = Battery
 		h.p.Apply(c)
-		h.p.Demand("door", "main", "ring")
+		h.core.Stream("door", "main").Ask("ring")
 		sleepUntil(h, time.Hour)
 		times := h.times("rtsp://192.0.2.1/door")
 		if last := times[len(times)-1]; last > time.Minute || len(times) > 8 {

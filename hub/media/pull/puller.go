@@ -211,12 +211,6 @@ func (p *Puller) Retry(camera string) {
 	}
 }
 
-// Demand says that somebody wants the stream until release is called. Readers of the
-// stream need not say so.
-func (p *Puller) Demand(camera, stream, reason string) (release func()) {
-	return p.o.Core.Stream(camera, stream).Ask(reason)
-}
-
 // Wake has the camera's main stream come for half a minute, since something happens there.
 func (p *Puller) Wake(camera string) {
 	p.mu.Lock()
@@ -280,17 +274,32 @@ func (p *Puller) Status() []Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []Status
-	for _, c := range p.cameras {
-		for _, s := range c.sources {
-			st := s.status
-			st.Policy, st.Failures = s.policy, s.failures
-			st.Worked = slices.Clone(st.Worked)
-			out = append(out, st)
-		}
+	for _, id := range slices.Sorted(maps.Keys(p.cameras)) {
+		out = append(out, p.cameras[id].statuses()...)
 	}
-	slices.SortFunc(out, func(a, b Status) int {
-		return cmp.Or(cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Stream, b.Stream)) // "main" < "sub"
-	})
+	return out
+}
+
+// Of is the status of one camera's streams, main first.
+func (p *Puller) Of(camera string) []Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.cameras[camera]; c != nil {
+		return c.statuses()
+	}
+	return nil
+}
+
+// statuses are copies, main before sub. The puller is locked.
+func (c *camera) statuses() []Status {
+	var out []Status
+	for _, name := range slices.Sorted(maps.Keys(c.sources)) { // "main" < "sub"
+		s := c.sources[name]
+		st := s.status
+		st.Policy, st.Failures = s.policy, s.failures
+		st.Worked = slices.Clone(st.Worked)
+		out = append(out, st)
+	}
 	return out
 }
 

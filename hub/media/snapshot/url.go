@@ -2,10 +2,8 @@ package snapshot
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/sdk/av"
+	"github.com/porchlight-hub/porchlight/sdk/httpcam"
 )
 
 const (
@@ -185,7 +184,7 @@ func unreachable(err error) error {
 	var ne net.Error
 	switch {
 	case errors.As(err, &cert) && len(cert.UnverifiedCertificates) > 0:
-		print := fingerprint(cert.UnverifiedCertificates[0].Raw)
+		print := httpcam.Fingerprint(cert.UnverifiedCertificates[0].Raw)
 		return fault("E-SNAP-CERT", "nobody vouches for the camera's certificate", "if it is the camera's own, add fingerprint: "+print, cert.Err)
 	case errors.As(err, &pin):
 		return fault("E-SNAP-CERT", "the camera has another certificate than the one pinned", "if the camera was reset or renewed its own, set fingerprint: "+pin.got, nil)
@@ -247,11 +246,6 @@ type pinError struct{ got string }
 
 func (e *pinError) Error() string { return "the certificate is not the pinned one" }
 
-func fingerprint(der []byte) string {
-	sum := sha256.Sum256(der)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
 // pinned trusts one certificate only, or, without one, those that the system trusts.
 func pinned(pin string) *tls.Config {
 	if pin == "" {
@@ -262,7 +256,7 @@ func pinned(pin string) *tls.Config {
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: true, // VerifyConnection is stricter than a chain
 		VerifyConnection: func(cs tls.ConnectionState) error {
-			got := fingerprint(cs.PeerCertificates[0].Raw)
+			got := httpcam.Fingerprint(cs.PeerCertificates[0].Raw)
 			if subtle.ConstantTimeCompare([]byte(got), []byte("sha256:"+want)) != 1 {
 				return &pinError{got}
 			}

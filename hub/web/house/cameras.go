@@ -40,9 +40,6 @@ type Devices struct {
 	Snapshot func(camera string) bool
 }
 
-// Cameras shows the registry and the media core of a house that pulls nothing.
-func Cameras(r *registry.Registry, m *media.Core) api.Cameras { return Devices{Registry: r, Media: m} }
-
 // Cameras lists them by id.
 func (c Devices) Cameras() []api.Camera {
 	devices := c.Registry.Devices()

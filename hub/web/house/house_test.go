@@ -42,7 +42,7 @@ func TestCameras(t *testing.T) {
 	m := media.New(media.Limits{})
 	r := registry.New(openBus(t), slog.New(slog.DiscardHandler), time.Now)
 	r.Apply([]registry.Device{{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "demo", Talk: true}})
-	cameras := house.Cameras(r, m)
+	cameras := house.Devices{Registry: r, Media: m}
 	c, ok := cameras.Camera("front_door")
 	if !ok || c.Known || c.Online || c.Streams == nil || c.Snapshot || !c.Talk || c.Kind != "doorbell" {
 		t.Errorf("at first: %+v", c)
