@@ -24,7 +24,7 @@ func (h *Hub) openWeb(ctx context.Context) error {
 	cameras := house.Devices{Registry: h.registry, Media: h.media, Puller: h.puller, Described: h.sources, Rotate: h.rotate, Snapshot: h.hasSnapshot}
 	h.web, err = web.New(web.Deps{
 		Rooms: api.Rooms{
-			Cameras: cameras, Hooks: house.Hooks(h.hooks, cameras, hookRinger{h}), Sources: house.Sources(h.puller, h.look), Doctor: house.Doctor(h.doctor), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
+			Cameras: cameras, Hooks: house.Hooks(h.hooks, cameras, hookRinger{h}), Sources: house.Sources(h.puller, h.looker().Look), Doctor: house.Doctor(h.doctor), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
 			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs(), h.host.Permissions}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
 			Explain:  house.Explain(), Ready: h.ready, Cards: h.ownCards,
