@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,7 @@ const (
 )
 
 // Client makes an HTTP client for one device: it logs in, pins the certificate, and
-// follows redirects only to the same host and never from https to http. Its
+// follows redirects only to the same host and port, or to its https. Its
 // CloseIdleConnections is to be called at the end.
 func Client(o Options) (*http.Client, error) {
 	o = o.settled()
@@ -74,12 +75,24 @@ func pin(c *tls.Config, want [32]byte) {
 func sameHost(r *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	switch {
-	case r.URL.Hostname() != first.Hostname(), via[len(via)-1].URL.Scheme == "https" && r.URL.Scheme != "https", r.URL.User != nil:
+	case !sameDevice(via[len(via)-1].URL, r.URL) || r.URL.Hostname() != first.Hostname():
 		return &Fault{Kind: Redirected, Reason: "it sends on to " + r.URL.Scheme + "://" + r.URL.Host, Fix: "if that is right, give that address itself"}
 	case len(via) > maxRedirects:
 		return &Fault{Kind: Redirected, Reason: "it sends on again and again", Fix: "look whether the path is right"}
 	}
 	return nil
+}
+
+// sameDevice: what answers at another port of the same host may be somebody else's.
+func sameDevice(from, to *url.URL) bool {
+	port := func(u *url.URL) string {
+		if p := u.Port(); p != "" {
+			return p
+		}
+		return u.Scheme
+	}
+	up := from.Scheme == "http" && to.Scheme == "https"
+	return to.User == nil && strings.EqualFold(from.Hostname(), to.Hostname()) && (up || from.Scheme == to.Scheme && port(from) == port(to))
 }
 
 // get asks for the URL; a status other than 200 is a Fault. Cancelling ctx with a cause

@@ -11,8 +11,12 @@ import (
 	"github.com/icholy/digest"
 )
 
-// maxRefusal is how much of a refusal's body is read before its connection is used again.
-const maxRefusal = 64 << 10
+const (
+	// maxRefusal is how much of a refusal's body is read before its connection is used again.
+	maxRefusal = 64 << 10
+	// maxChallenges of one answer are looked at.
+	maxChallenges = 8
+)
 
 // loginTransport logs in as the peer asks. The first request goes without credentials,
 // so that they are only ever given to who asked, in the strongest form that was offered.
@@ -97,7 +101,13 @@ func (t *loginTransport) learn(headers []string, used string) bool {
 			basic = true
 		case "digest":
 			c, err := digest.ParseChallenge(digest.Prefix + strings.TrimSpace(rest))
-			if err == nil && digest.CanDigest(c) && (best == nil || strength(c) > strength(best)) {
+			if err != nil {
+				continue
+			}
+			for i := range c.QOP { // some write "auth, auth-int"
+				c.QOP[i] = strings.TrimSpace(c.QOP[i])
+			}
+			if digest.CanDigest(c) && (best == nil || strength(c) > strength(best)) {
 				best = c
 			}
 		}
@@ -122,13 +132,13 @@ func strength(c *digest.Challenge) int {
 	return slices.Index([]string{"", "MD5", "SHA-256", "SHA-512-256", "SHA-512"}, strings.ToUpper(c.Algorithm))
 }
 
-// challenges takes headers apart that hold several, as RFC 9110 11.6.1 allows: a word,
-// a blank and then a parameter begins a new one.
+// challenges takes headers apart that hold several, as RFC 9110 11.6.1 allows: each
+// begins with a scheme, and a comma outside of quotes stands between them.
 func challenges(headers []string) []string {
 	var out []string
 	for _, h := range headers {
 		begin, quoted := 0, false
-		for i := 0; i < len(h); i++ {
+		for i := 0; i < len(h) && len(out) < maxChallenges; i++ {
 			switch {
 			case h[i] == '\\' && quoted:
 				i++
@@ -144,7 +154,9 @@ func challenges(headers []string) []string {
 	return out
 }
 
+// beginsChallenge: a word that is no parameter; some schemes stand alone (Negotiate).
 func beginsChallenge(s string) bool {
-	word, rest, ok := strings.Cut(strings.TrimLeft(s, " \t"), " ")
-	return ok && word != "" && !strings.ContainsAny(word, "=\",") && rest != ""
+	s, _, _ = strings.Cut(s, ",")
+	word, _, _ := strings.Cut(strings.TrimSpace(s), " ")
+	return word != "" && !strings.ContainsAny(word, `="`)
 }
