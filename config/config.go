@@ -45,6 +45,9 @@ type Hub struct {
 	PluginPath []string `json:"plugin_path" jsonschema_description:"More folders to look for plugin binaries."`
 	Log        Log      `json:"log"`
 	Metrics    Metrics  `json:"metrics"`
+	TLS        TLS      `json:"tls" jsonschema_description:"How the pages are encrypted; needed where other machines may reach them."`
+	WebRTC     WebRTC   `json:"webrtc" jsonschema_description:"Live pictures with the least delay."`
+	Restream   Restream `json:"rtsp" jsonschema_description:"The cameras handed on by RTSP, to players and recorders with a stream password."`
 	Telemetry  bool     `json:"telemetry" jsonschema_description:"There is none; false is the only value."`
 }
 
@@ -66,5 +69,8 @@ func defaultHub() Hub {
 		PluginPath: []string{},
 		Log:        Log{Level: "info", Format: "auto"},
 		Metrics:    Metrics{Enabled: true, Allow: []string{"127.0.0.1/32", "::1/128"}},
+		TLS:        TLS{Mode: TLSOff},
+		WebRTC:     WebRTC{Enabled: true, Port: 8555, TCP: true, Interfaces: []string{}, STUN: []string{}},
+		Restream:   Restream{Port: 8554},
 	}
 }

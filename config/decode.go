@@ -71,6 +71,11 @@ func (l *loader) decode() (*Config, error) {
 		c.imply(ch.Plugin)
 	}
 	c.Hub.DataDir = l.resolve(c.Hub.DataDir, l.root.Get("hub", "data_dir"))
+	for key, path := range map[string]*string{"cert": &c.Hub.TLS.Cert, "key": &c.Hub.TLS.Key} {
+		if *path != "" {
+			*path = l.resolve(*path, l.root.Get("hub", "tls", key))
+		}
+	}
 	for i, p := range c.Hub.PluginPath {
 		c.Hub.PluginPath[i] = l.resolve(p, l.root.Get("hub", "plugin_path"))
 	}

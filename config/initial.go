@@ -12,7 +12,8 @@ version: 1
 
 hub:
   name: Porchlight
-  # listen: 127.0.0.1:8480 # 0.0.0.0:8480 to reach it from other machines, with insecure: true
+  # listen: 0.0.0.0:8480 # to reach it from other machines; only this one otherwise
+  # tls: {mode: local-ca} # needed for that; /trust on its pages shows phones how to take it
   # timezone: Europe/Berlin # default: the system's
   # data_dir: ./data
 

@@ -17,7 +17,7 @@ func laterWords() []laterWord {
 		}
 	}
 	add("Config", nil, "recording", "presence", "schedules", "rules", "notifications")
-	add("Hub", []string{"hub"}, "tls", "updates")
+	add("Hub", []string{"hub"}, "updates")
 	add("Plugin", []string{"plugins", "*"}, "source", "version")
 	add("Camera", []string{"cameras", "*"}, "zones", "privacy_mask", "motion")
 	return out
@@ -32,9 +32,6 @@ func (l *loader) warnLater() {
 		for path, block := range l.blocks(w.path) {
 			e := block.Entry(w.key)
 			if e == nil || e.Value.Kind == tree.Null {
-				continue
-			}
-			if w.key == "tls" && e.Value.Get("mode").IsText() && e.Value.Get("mode").Text == "off" && len(e.Value.Entries) == 1 {
 				continue
 			}
 			l.later = append(l.later, tree.Join(path, w.key))

@@ -71,7 +71,7 @@ func (l *loader) run(src []byte) (*Config, []Problem) {
 	if l.root == nil {
 		return nil, l.finish()
 	}
-	l.root.HideSecrets()
+	hideSecrets(l.root)
 	l.override()
 	l.check(l.own, l.root, "")
 	l.checkMeaning()
@@ -170,7 +170,7 @@ func (l *loader) finish() []Problem {
 // known tells whether the format has such a key anywhere.
 func (l *loader) known(key string) bool {
 	for _, path := range [][]string{
-		nil, {"hub"}, {"hub", "log"}, {"hub", "metrics"}, {"cameras", "x"}, {"cameras", "x", "ring"}, {"cameras", "x", "streams"}, {"chimes", "x"},
+		nil, {"hub"}, {"hub", "log"}, {"hub", "metrics"}, {"hub", "tls"}, {"hub", "webrtc"}, {"hub", "rtsp"}, {"cameras", "x"}, {"cameras", "x", "ring"}, {"cameras", "x", "streams"}, {"chimes", "x"},
 		{"plugins", "x"}, {"plugins", "x", "limits"}, {"plugins", "x", "limits", "restart"}, {"plugins", "x", "limits", "health"},
 	} {
 		if slices.Contains(l.own.Keys(path...), key) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -30,24 +29,6 @@ func (l *loader) checkMeaning() {
 	}
 	for _, id := range IDs(chimes) {
 		l.checkChime(id, chimes[id], plugins)
-	}
-}
-
-func (l *loader) checkHub(hub *tree.Node) {
-	if n := hub.Get("listen"); n.IsText() {
-		if _, err := listenHost(n.Text); err == nil && !Loopback(n.Text) && !hub.Get("insecure").IsTrue() {
-			l.errorAt(n.Pos, n.Width(), "hub.listen", "E-CFG-INSECURE",
-				"hub.listen %s can be reached from other machines, and without TLS everything would be readable on the way", tree.Clip(n.Text))
-			l.hint("write hub.insecure: true if you accept that")
-		}
-	}
-	if allow := hub.Get("metrics", "allow"); allow != nil {
-		for i, n := range allow.Items {
-			if _, err := netip.ParsePrefix(n.Text); n.Kind == tree.Text && err != nil {
-				l.errorAt(n.Pos, n.Width(), fmt.Sprintf("hub.metrics.allow[%d]", i), "E-CFG-VALUE",
-					"hub.metrics.allow: %q is not a network: write for example 192.168.1.0/24", tree.Clip(n.Text))
-			}
-		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (l *loader) version(src []byte, newest int) (int, bool) {
 	if l.root == nil || len(l.faults) > 0 {
 		return 0, false
 	}
-	l.root.HideSecrets()
+	hideSecrets(l.root)
 	if l.root.Kind != tree.Map {
 		l.errorAt(l.root.Pos, 1, "", "E-CFG-TYPE", "the file must be a block of keys such as version: 1, not %s", l.root.Kind)
 		l.root.Hide(true)

@@ -55,6 +55,7 @@ func HubKeys() []string {
 	return []string{
 		"name", "listen", "insecure", "public_url", "timezone", "language", "data_dir", "plugin_path",
 		"log.level", "log.format", "metrics.enabled", "metrics.allow",
+		"tls.mode", "tls.cert", "tls.key", "webrtc.enabled", "webrtc.port", "webrtc.tcp", "webrtc.interfaces", "webrtc.stun", "rtsp.port", "rtsp.lan",
 	}
 }
 
@@ -73,6 +74,8 @@ func (l *loader) override() {
 		switch {
 		case l.own.Allows("boolean", path...) && (o.Value == "true" || o.Value == "false"):
 			value.Kind = tree.Bool
+		case l.own.Allows("integer", path...) && isWhole(o.Value):
+			value.Kind = tree.Number
 		case l.own.Allows("array", path...):
 			value.Kind, value.Text = tree.List, ""
 			for v := range strings.SplitSeq(o.Value, ",") {

@@ -197,6 +197,8 @@ func TestEveryHubKeyCanBeOverridden(t *testing.T) {
 	values := map[string]string{
 		"name": "Oak", "listen": "[::1]:1", "insecure": "true", "public_url": "http://x", "timezone": "UTC", "language": "de",
 		"data_dir": "/d", "plugin_path": "/a,/b", "log.level": "warn", "log.format": "json", "metrics.enabled": "false", "metrics.allow": "10.0.0.0/8",
+		"tls.mode": "files", "tls.cert": "/c.pem", "tls.key": "/k.pem", "webrtc.enabled": "false", "webrtc.port": "0", "webrtc.tcp": "false",
+		"webrtc.interfaces": "eth0,wlan0", "webrtc.stun": "stun:s.example:3478", "rtsp.port": "0", "rtsp.lan": "true",
 	}
 	opts := testOptions()
 	for _, key := range HubKeys() {

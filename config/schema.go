@@ -41,6 +41,7 @@ func formats() map[string]func(string) error {
 		"timezone":           checkTimezone,
 		"http-url":           checkURL,
 		"language":           checkLanguage,
+		"stun-server":        checkSTUN,
 	}
 }
 
@@ -64,6 +65,20 @@ var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$`)
 func checkLanguage(s string) error {
 	if s != "auto" && !languageTag.MatchString(s) {
 		return fmt.Errorf("%q is not a language: write auto, or a tag such as en or pt-BR", tree.Clip(s))
+	}
+	return nil
+}
+
+// checkSTUN wants stun:host:port, as RFC 7064 writes it; the port may be left out.
+func checkSTUN(s string) error {
+	rest, ok := strings.CutPrefix(s, "stun:")
+	host := rest
+	if h, port, err := net.SplitHostPort(rest); err == nil {
+		n, err := strconv.ParseUint(port, 10, 16)
+		ok, host = ok && err == nil && n > 0, h
+	}
+	if !ok || host == "" || strings.ContainsAny(host, "/ @?") {
+		return fmt.Errorf("%q is not a STUN server: write for example stun:stun.example.org:3478", tree.Clip(s))
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func sayDefaults(s *generator.Schema) {
 	p, cam, chime := defaultPlugin(), defaultCamera("id", false), defaultChime("id")
 	cam.Name, cam.Kind, chime.Name = "", "", "" // these depend on the entry
 	for def, v := range map[string]any{
-		"Hub": defaultHub(), "Log": defaultHub().Log, "Metrics": defaultHub().Metrics, "Plugin": p, "Restart": p.Limits.Restart, "Health": p.Limits.Health,
+		"Hub": defaultHub(), "Log": defaultHub().Log, "Metrics": defaultHub().Metrics, "TLS": defaultHub().TLS, "WebRTC": defaultHub().WebRTC, "Restream": defaultHub().Restream, "Plugin": p, "Restart": p.Limits.Restart, "Health": p.Limits.Health,
 		"Camera": cam, "Streams": cam.Streams, "Ring": cam.Ring, "Chime": chime,
 	} {
 		n, err := tree.FromJSON(marshal(v))

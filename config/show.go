@@ -45,7 +45,7 @@ func (c *Config) shown() *tree.Node {
 	if err != nil {
 		panic("config: own types do not read back: " + err.Error())
 	}
-	n.HideSecrets()
+	hideSecrets(n)
 	for path, ref := range c.refs {
 		if at := n.Get(strings.Split(path, ".")...); at != nil && !at.Branches() {
 			at.Kind, at.Text, at.Ref = tree.Text, ref, ref

@@ -14,6 +14,9 @@ func Nearest(word string, candidates []string) string {
 	best, bestAt := "", 0
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(c))
+		if d == 2 && swapped(strings.ToLower(word), strings.ToLower(c)) {
+			d = 1 // one slip of two fingers
+		}
 		longer := max(utf8.RuneCountInString(word), utf8.RuneCountInString(c))
 		if len(word) > 200 || d > 2 && d > longer/3 || d >= longer {
 			continue
@@ -23,4 +26,14 @@ func Nearest(word string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// swapped tells whether two neighbours changed places and nothing else differs.
+func swapped(a, b string) bool {
+	for i := range len(a) - 1 {
+		if len(a) == len(b) && a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
 }

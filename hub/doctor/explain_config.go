@@ -121,7 +121,7 @@ func configTexts() map[string]Text {
 		"E-CFG-INSECURE": {
 			"The hub would be open to the network without TLS",
 			"Other machines can reach an address that is not loopback. Without TLS passwords and pictures would cross the network in clear, so this needs a word from the owner.",
-			"Keep hub.listen at 127.0.0.1, or write hub.insecure: true if you trust everyone on that network.",
+			"Write hub.tls: {mode: local-ca}, and the page /trust shows each phone and computer how to take the hub's certificate. Or keep hub.listen at 127.0.0.1, or write hub.insecure: true if you trust everyone on that network.",
 		},
 		"E-CFG-VERSION": {
 			"The file's format is not known",
