@@ -102,7 +102,9 @@ func (m *Routes) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	m.mux.HandleFunc(pattern, h)
 }
 
-func (m *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+func (m *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mux.ServeHTTP(w, r.WithContext(withAsker(r.Context(), r)))
+}
 
 // Patterns lists what is registered, as "METHOD /path".
 func (m *Routes) Patterns() []string { return m.patterns }

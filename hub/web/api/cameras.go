@@ -51,6 +51,8 @@ func (h *house) cameras(m *Routes) {
 	h.sources()
 	h.hooks()
 	h.pictures(m)
+	h.live(m)
+	h.talks(m)
 }
 
 func (h *house) sources() {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -19,25 +20,43 @@ func (h *house) pictures(m *Routes) {
 	m.HandleFunc("GET "+Prefix+"/cameras/{id}/stream.mjpeg", h.picture(h.moving(func(w http.ResponseWriter, r *http.Request, camera string) {
 		h.Rooms.Pictures.MJPEG(lasting(w), r, camera)
 	})))
-	m.HandleFunc("GET "+Prefix+"/ws", h.picture(func(w http.ResponseWriter, r *http.Request, camera string) {
-		stream := r.URL.Query().Get("stream")
-		if stream == "" {
-			stream = "main"
+	m.HandleFunc("GET "+Prefix+"/cameras/{id}/stream.mp4", h.picture(h.streamed(func(w http.ResponseWriter, r *http.Request, camera, stream string) {
+		if h.Rooms.MP4 == nil {
+			notYet("MP4").Write(w)
+			return
 		}
-		switch {
-		case !sameOrigin(r):
-			NewProblem(http.StatusForbidden, "E-WEB-CROSS-SITE", "this WebSocket was opened by a page of another site", "").Write(w)
-		case stream != "main" && stream != "sub":
-			NewProblem(http.StatusNotFound, "E-API-NOT-FOUND", "a camera has the streams main and sub", "").Write(w)
-		default:
-			h.moving(func(w http.ResponseWriter, r *http.Request, camera string) {
-				h.Rooms.Pictures.MSE(w, r, camera, stream)
-			})(w, r, camera)
+		h.moving(func(w http.ResponseWriter, r *http.Request, camera string) {
+			h.Rooms.MP4.ServeMP4(lasting(w), r, camera, stream)
+		})(w, r, camera)
+	})))
+	m.HandleFunc("GET "+Prefix+"/ws", h.picture(h.streamed(func(w http.ResponseWriter, r *http.Request, camera, stream string) {
+		if !sameOrigin(r) {
+			crossSite().Write(w)
+			return
 		}
-	}))
+		h.moving(func(w http.ResponseWriter, r *http.Request, camera string) {
+			h.Rooms.Pictures.MSE(w, r, camera, stream)
+		})(w, r, camera)
+	})))
+}
+
+func crossSite() *Problem {
+	return NewProblem(http.StatusForbidden, "E-WEB-CROSS-SITE", "this WebSocket was opened by a page of another site", "")
 }
 
 type pictureFunc func(w http.ResponseWriter, r *http.Request, camera string)
+
+// streamed reads which of the camera's streams is asked for.
+func (a *API) streamed(f func(w http.ResponseWriter, r *http.Request, camera, stream string)) pictureFunc {
+	return func(w http.ResponseWriter, r *http.Request, camera string) {
+		stream := cmp.Or(r.URL.Query().Get("stream"), "main")
+		if stream != "main" && stream != "sub" {
+			NewProblem(http.StatusNotFound, "E-API-NOT-FOUND", "a camera has the streams main and sub", "").Write(w)
+			return
+		}
+		f(w, r, camera, stream)
+	}
+}
 
 // picture checks who asks and for which camera before bytes flow.
 func (a *API) picture(f pictureFunc) http.HandlerFunc {
@@ -68,9 +87,7 @@ func (a *API) moving(f pictureFunc) pictureFunc {
 	return func(w http.ResponseWriter, r *http.Request, camera string) {
 		changed, leave, ok := a.viewers.join()
 		if !ok {
-			p := NewProblem(http.StatusTooManyRequests, "E-API-STREAMS-FULL", "too many moving pictures are open already", "Close a few browser windows.")
-			p.RetryAfter = int(beat.Seconds())
-			p.Write(w)
+			streamsFull().Write(w)
 			return
 		}
 		defer leave()
@@ -87,6 +104,12 @@ func (a *API) moving(f pictureFunc) pictureFunc {
 		})
 		f(held, r.WithContext(ctx), camera)
 	}
+}
+
+func streamsFull() *Problem {
+	p := NewProblem(http.StatusTooManyRequests, "E-API-STREAMS-FULL", "too many moving pictures are open already", "Close a few browser windows.")
+	p.RetryAfter = int(beat.Seconds())
+	return p
 }
 
 // outlived waits until the session of ctx has ended: true; false where ctx or the hub

@@ -28,6 +28,9 @@ type Problem struct {
 	Errors  []Fault `json:"errors,omitempty"`
 	// RetryAfter is the whole seconds to wait, sent as a header too.
 	RetryAfter int `json:"retry_after,omitempty"`
+	// Who and Since are of whoever stands in the way.
+	Who   string    `json:"who,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 
 	cause error // logged, never sent
 }
@@ -178,6 +181,10 @@ func Describe(err error) *Problem {
 	default:
 		p = NewProblem(http.StatusInternalServerError, "E-API-INTERNAL", "the hub could not do this", "The hub's log has the cause.")
 	}
+	var busy *TalkBusy
+	if errors.As(err, &busy) {
+		p.Who, p.Since = busy.Name, busy.Since
+	}
 	p.cause = err
 	return p
 }
@@ -195,7 +202,7 @@ func statusOf(code string) int {
 		return http.StatusUnprocessableEntity
 	}
 	switch {
-	case strings.HasPrefix(code, "E-SNAP-"), strings.HasPrefix(code, "E-CONV-"):
+	case strings.HasPrefix(code, "E-SNAP-"), strings.HasPrefix(code, "E-CONV-"), strings.HasSuffix(code, "-FULL"):
 		return http.StatusServiceUnavailable
 	case strings.HasSuffix(code, "-NOT-FOUND"), strings.HasSuffix(code, "-UNKNOWN"):
 		return http.StatusNotFound

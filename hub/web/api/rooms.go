@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/sdk/av"
 	"github.com/porchlight-hub/porchlight/sdk/event"
 )
 
@@ -30,6 +31,12 @@ type Rooms struct {
 	Hooks   Hooks
 	Sources Sources
 	Doctor  Doctor
+	// Live, Talks and MP4 are optional as well.
+	Live  Live
+	Talks Talks
+	MP4   MP4
+	// Viewers tells who watches now by WebRTC and by the re-stream. Optional: nobody is known.
+	Viewers func() []Viewing
 	// Cards tell what is wrong with the hub itself, oldest first. Optional: nothing ever is.
 	Cards func() []Card
 	// Ready tells why the hub is not ready yet, nil when it is. Optional: always ready.
@@ -155,6 +162,54 @@ type Pictures interface {
 	Snapshot(w http.ResponseWriter, r *http.Request, camera string)
 	MJPEG(w http.ResponseWriter, r *http.Request, camera string)
 	MSE(w http.ResponseWriter, r *http.Request, camera, stream string)
+}
+
+// Viewer is who looks or talks, as far as a room needs to know.
+type Viewer struct {
+	Name string // as people call them
+	Key  string // opaque: the same login, or the same token
+	// MayTalk: the sound that it sends may reach the door.
+	MayTalk bool
+}
+
+// Live shows cameras by WebRTC. It answers by itself, errors included; the caller has
+// checked the camera and the viewer.
+type Live interface {
+	// ServeOffer answers a POST of an SDP offer (WHEP): 201, with a Location whose last
+	// part is the session's id.
+	ServeOffer(w http.ResponseWriter, r *http.Request, camera, stream string, v Viewer)
+	// ServeSession answers PATCH and DELETE of a session, to its own viewer only.
+	ServeSession(w http.ResponseWriter, r *http.Request, id string, v Viewer)
+	// End closes a session; Done is closed when it is over, or was never there.
+	End(id, reason string)
+	Done(id string) <-chan struct{}
+}
+
+// Talks let people speak at a door, one at a time.
+type Talks interface {
+	// Begin lets somebody speak. With a session, what that session of Live sends is heard;
+	// without, units of L16, 16 kHz, mono are put. *TalkBusy: somebody speaks.
+	Begin(ctx context.Context, camera string, by Viewer, session string) (Talk, error)
+	// Talk that goes on, by id.
+	Talk(id string) (Talk, bool)
+}
+
+// Talk is one person speaking at a door.
+type Talk interface {
+	ID() string
+	Camera() string
+	By() Viewer
+	Takes() av.Track // what the door takes
+	// Put says the next unit of a talk that was begun without a session.
+	Put(u *av.Unit) error
+	Close(reason string)
+	Done() <-chan struct{}
+	Err() error // why it is over; nil: it was ended
+}
+
+// MP4 answers with one film without an end. The caller has checked who asks.
+type MP4 interface {
+	ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream string)
 }
 
 // Explainer has a text for each error code.

@@ -23,13 +23,54 @@ type Camera struct {
 	LastSeen      time.Time `json:"last_seen,omitzero"`
 	LastEvent     time.Time `json:"last_event,omitzero"`
 	Streams       []string  `json:"streams" nullable:"false"` // main, sub; empty until media arrived
-	Talk          bool      `json:"talk"`
+	Talk          Talking   `json:"talk"`
 	Snapshot      bool      `json:"snapshot"`
 	// Button: it has neither plugin nor source, and is rung by its hook.
 	Button bool `json:"button"`
 	// Rotate is how far its picture is turned clockwise for people, in degrees.
 	Rotate  int      `json:"rotate" enum:"0,90,180,270"`
 	Sources []Source `json:"sources" nullable:"false"` // main first
+}
+
+// Talking is whether people can speak at a camera, and who does. What the asker may is
+// not in it.
+type Talking struct {
+	Can   bool      `json:"can"`
+	Why   string    `json:"why,omitempty"` // why not
+	Code  string    `json:"code,omitempty"`
+	Fix   string    `json:"fix,omitempty"`
+	By    string    `json:"by,omitempty" example:"the owner, on a phone"` // who speaks now
+	Since time.Time `json:"since,omitzero"`
+}
+
+// TalkBegun is a talk that goes on until it is ended.
+type TalkBegun struct {
+	ID     string `json:"id"`
+	Camera string `json:"camera"`
+	By     string `json:"by"`
+	Codec  string `json:"codec" example:"pcmu"` // what the door takes
+	// Socket is where the sound goes where no live session sends it: binary messages of
+	// L16 (network byte order), 16 kHz, mono, 20 ms each.
+	Socket string `json:"socket,omitempty"`
+}
+
+// Viewing is one reader who watches now. Figures are zero where they are not known.
+type Viewing struct {
+	Kind      string    `json:"kind" enum:"webrtc,rtsp"`
+	ID        string    `json:"id"`
+	Camera    string    `json:"camera"`
+	Stream    string    `json:"stream"`
+	By        string    `json:"by,omitempty"`
+	Address   string    `json:"address,omitempty"`
+	Transport string    `json:"transport,omitempty" example:"udp"`
+	Rendition string    `json:"rendition,omitempty" example:"copy"` // or "converted: " and why
+	Since     time.Time `json:"since,omitzero"`
+	Bytes     uint64    `json:"bytes"`
+	Packets   uint64    `json:"packets"`
+	Lost      uint64    `json:"lost"`     // packets that its receiver says it missed
+	Repeated  uint64    `json:"repeated"` // packets sent again
+	// SkippedGOPs are those that it was too slow for.
+	SkippedGOPs uint64 `json:"skipped_gops"`
 }
 
 // Source is where one stream of a camera comes from, and how that goes. Figures are

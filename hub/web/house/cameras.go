@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/doctor"
 	"github.com/porchlight-hub/porchlight/hub/hooks"
@@ -38,6 +39,10 @@ type Devices struct {
 	Rotate func(camera string) int
 	// Snapshot tells whether a JPEG of the camera can be had.
 	Snapshot func(camera string) bool
+	// CanTalk tells why nobody can speak at a camera, nil: they can; Talker, who does. Both
+	// may be nil: nobody can.
+	CanTalk func(camera string) error
+	Talker  func(camera string) (name string, since time.Time, ok bool)
 }
 
 // Cameras lists them by id.
@@ -73,7 +78,7 @@ func (c Devices) pulled() map[string][]pull.Status {
 func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 	out := api.Camera{
 		ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Known: d.Known, OfflineReason: d.OfflineReason,
-		LastSeen: d.LastSeen, LastEvent: d.LastEvent, Streams: []string{}, Talk: d.Talk && d.Plugin != "", Button: d.Plugin == "", Sources: []api.Source{},
+		LastSeen: d.LastSeen, LastEvent: d.LastEvent, Streams: []string{}, Button: d.Plugin == "", Sources: []api.Source{},
 	}
 	for _, name := range []string{"main", "sub"} {
 		stream, ok := c.Media.Lookup(d.ID, name)
@@ -93,14 +98,36 @@ func (c Devices) camera(d registry.Device, pulled []pull.Status) api.Camera {
 	} else {
 		out.Sources = c.explained(d, out.Sources)
 	}
-	if c.Described != nil {
-		out.Talk = out.Talk && c.Described.State(d.ID).Talk
-	}
+	out.Talk = c.talk(d)
 	if c.Rotate != nil {
 		out.Rotate = c.Rotate(d.ID)
 	}
 	picture, _ := c.Media.Image(d.ID)
 	out.Snapshot = len(picture.JPEG) > 0 || c.Snapshot != nil && c.Snapshot(d.ID)
+	return out
+}
+
+// talk tells whether people can speak there. What the config says goes before all else.
+func (c Devices) talk(d registry.Device) api.Talking {
+	switch {
+	case d.Plugin == "":
+		return api.Talking{Why: "a bare button has no speaker"}
+	case !d.Talk:
+		return api.Talking{Code: "E-TALK-OFF", Why: "talk is switched off for this camera", Fix: "Set `talk: true` on the camera in the config."}
+	case c.CanTalk == nil:
+		return api.Talking{Code: "E-TALK-CANNOT", Why: "this hub cannot talk to cameras"}
+	}
+	var out api.Talking
+	if err := c.CanTalk(d.ID); err != nil {
+		out.Code, out.Why, out.Fix = said(err)
+	} else {
+		out.Can = true
+	}
+	if c.Talker != nil {
+		if name, since, ok := c.Talker(d.ID); ok {
+			out.By, out.Since = name, since
+		}
+	}
 	return out
 }
 

@@ -343,7 +343,7 @@ func manyHouse() *house {
 	heavy := live("main", "h265", 3840, 2160)
 	heavy.CodecName, heavy.GOPMS, heavy.BitrateKbps, heavy.NoPrebuffer, heavy.Repairs, heavy.SkippedGOPs = "hvc1.1.6.L153.B0", 10000, 8200, true, 2, 4
 	h.cameras = []api.Camera{
-		{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Talk: true, Sources: []api.Source{live("main", "h264", 1280, 720), rest}},
+		{ID: "front_door", Name: "Front door", Kind: "doorbell", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Talk: api.Talking{Can: true}, Sources: []api.Source{live("main", "h264", 1280, 720), rest}},
 		{ID: "drive", Name: "Drive", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Snapshot: true, Rotate: 90, Sources: []api.Source{live("main", "h264", 1280, 960)}},
 		{ID: "garden", Name: "Garden", Kind: "camera", Plugin: "rtsp", Online: true, Known: true, LastSeen: now, Sources: []api.Source{heavy}},
 		{ID: "cellar", Name: "Cellar", Kind: "camera", Plugin: "rtsp", Known: true, LastSeen: now.Add(-9 * time.Minute), OfflineReason: "rtsp rtsp://192.168.1.43/1: dial: no route to host", Sources: []api.Source{
