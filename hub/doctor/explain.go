@@ -21,6 +21,7 @@ func areas() []map[string]Text {
 		hubTexts(),
 		mediaTexts(),
 		speakerTexts(),
+		pageTexts(),
 		pluginTexts(),
 		sourceTexts(),
 		webTexts(),

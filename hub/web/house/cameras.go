@@ -115,7 +115,7 @@ func (c Devices) talk(d registry.Device) api.Talking {
 	case !d.Talk:
 		return api.Talking{Code: "E-TALK-OFF", Why: "talk is switched off for this camera", Fix: "Set `talk: true` on the camera in the config."}
 	case c.CanTalk == nil:
-		return api.Talking{Code: "E-TALK-CANNOT", Why: "this hub cannot talk to cameras"}
+		return api.Talking{Why: "this hub cannot talk to cameras"}
 	}
 	var out api.Talking
 	if err := c.CanTalk(d.ID); err != nil {
