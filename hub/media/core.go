@@ -28,6 +28,7 @@ type Core struct {
 
 	mu      sync.Mutex
 	streams map[[2]string]*Stream
+	derived map[*Stream]struct{}
 	images  map[string]*picture
 
 	hearMu  sync.Mutex
@@ -39,7 +40,7 @@ func New(l Limits) *Core {
 	l.RingTime = cmp.Or(l.RingTime, 10*time.Second)
 	l.RingBytes = cmp.Or(l.RingBytes, 24<<20)
 	l.Budget = cmp.Or(l.Budget, 384<<20)
-	return &Core{limits: l, streams: make(map[[2]string]*Stream), images: make(map[string]*picture)}
+	return &Core{limits: l, streams: make(map[[2]string]*Stream), derived: make(map[*Stream]struct{}), images: make(map[string]*picture)}
 }
 
 // Stream returns the stream of that name, made on first use. It lives as long as the
@@ -108,8 +109,8 @@ func (c *Core) shed() {
 	}
 	c.shedMu.Lock()
 	defer c.shedMu.Unlock()
-	streams := c.Streams()
-	for c.used.Load() > c.limits.Budget {
+	streams := append(c.Streams(), c.conversions()...)
+	for len(streams) > 0 && c.used.Load() > c.limits.Budget {
 		big := slices.MaxFunc(streams, func(a, b *Stream) int { return cmp.Compare(a.size.Load(), b.size.Load()) })
 		big.mu.Lock()
 		ok := big.drop()

@@ -52,7 +52,7 @@ func (s *Stream) heard(why string) {
 func (s *Stream) Demand() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.readers) + s.asked
+	return len(s.readers) - s.quiet + s.asked
 }
 
 // Ask says that somebody wants the stream, without reading it, until done is called.

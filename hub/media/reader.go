@@ -32,6 +32,10 @@ type ReadOptions struct {
 	Until Until
 	// BatchBytes bounds what one Next returns; 0: 4 MiB. A single unit may be bigger.
 	BatchBytes int
+	// Quiet: this reader alone is no reason for the stream to come.
+	Quiet bool
+	// Times: Received tells when units came.
+	Times bool
 }
 
 // Reader is a cursor into a stream. Next is for one goroutine; Close for any.
@@ -49,6 +53,7 @@ type Reader struct {
 	set    *trackSet
 	mask   [4]uint64
 	batch  []*av.Unit
+	times  []time.Time
 	closed bool
 	stats  ReaderStats
 }
@@ -96,6 +101,9 @@ func (s *Stream) open(o ReadOptions) *Reader {
 	}
 	r.ord = s.ring.ordinal(r.next)
 	s.readers[r] = struct{}{}
+	if o.Quiet {
+		s.quiet++
+	}
 	return r
 }
 
@@ -128,7 +136,7 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 		return nil, nil, io.EOF // what another writes is not for this reader
 	}
 	clear(r.batch)
-	r.batch = r.batch[:0]
+	r.batch, r.times = r.batch[:0], r.times[:0]
 	r.place()
 	for r.next < r.s.ring.end() && len(r.batch) == 0 && !(r.opts.Until == RingEnd && r.next >= r.until) {
 		r.fill()
@@ -137,6 +145,8 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 		return r.batch, nil, nil
 	}
 	switch {
+	case r.s.failed != nil:
+		return nil, nil, r.s.failed
 	case r.opts.Until == RingEnd && (r.next >= r.until || r.waits):
 		return nil, nil, io.EOF
 	case r.opts.Until == WriterEnd && r.writerGone():
@@ -211,11 +221,17 @@ func (r *Reader) fill() {
 		}
 		bytes += len(u.Data)
 		r.batch = append(r.batch, u)
+		if r.opts.Times {
+			r.times = append(r.times, sl.recv)
+		}
 	}
 	r.ord = g.ordinal(r.next - 1)
 	r.stats.Units += uint64(len(r.batch))
 	r.stats.Bytes += uint64(bytes)
 }
+
+// Received is when unit i of the last batch came, by the hub's clock, if Times was asked.
+func (r *Reader) Received(i int) time.Time { return r.times[i] }
 
 // Tracks that the last batch belongs to, without those that the reader did not want;
 // before the first batch, those of the stream now.
@@ -234,6 +250,16 @@ func (r *Reader) Tracks() []av.Track {
 		}
 	}
 	return out
+}
+
+// allTracks of the generation of the last batch, wanted or not.
+func (r *Reader) allTracks() []av.Track {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	if r.set == nil {
+		return r.s.set.tracks
+	}
+	return r.set.tracks
 }
 
 // Stats of this reader.
@@ -261,7 +287,9 @@ func (r *Reader) close() bool {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	first := !r.closed
-	r.closed = true
+	if r.closed = true; first && r.opts.Quiet {
+		r.s.quiet--
+	}
 	delete(r.s.readers, r)
 	r.s.broadcast()
 	return first

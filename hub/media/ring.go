@@ -46,7 +46,9 @@ type slot struct {
 	recv  time.Time
 	set   *trackSet
 	video bool
-	cost  int64
+	// shared: the data is another ring's too, which pays for it.
+	shared bool
+	cost   int64
 }
 
 // ring is a queue of slots with running numbers. An entry is a slot at which a reader can
@@ -66,7 +68,10 @@ func (r *ring) at(seq uint64) *slot { return &r.buf[seq&uint64(len(r.buf)-1)] }
 
 // push gives the slot's cost, in bytes.
 func (r *ring) push(s slot, entry bool) int64 {
-	s.cost = int64(len(s.unit.Data)) + unitCost
+	s.cost = unitCost
+	if !s.shared {
+		s.cost += int64(len(s.unit.Data))
+	}
 	if r.n == 0 || r.at(r.end()-1).set != s.set {
 		s.cost += s.set.size // of the first that belongs to it
 	}

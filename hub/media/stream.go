@@ -28,6 +28,7 @@ var (
 type Stream struct {
 	core         *Core
 	camera, name string
+	source       *Stream     // of a derived one
 	gone         atomic.Bool // its camera was removed
 	tell         sync.Mutex  // held while demand changes and is told, so that it is told in order
 
@@ -44,6 +45,7 @@ type Stream struct {
 	readers map[*Reader]struct{}
 	holds   map[*hold]struct{}
 	asked   int          // of those who want it and do not read
+	quiet   int          // of those who read and do not want it
 	skipped uint64       // GOPs, of readers that have gone too
 	kept    *slot        // key frame of the newest GOP, if that did not fit
 	size    atomic.Int64 // bytes in the ring and of kept, for who does not hold mu
@@ -52,6 +54,7 @@ type Stream struct {
 	cut     bool          // the newest GOP did not fit, so nobody can begin in it
 	key     time.Time     // when the newest key frame came; zero: the writer has sent none
 	gop     time.Duration // between the newest two of one writer
+	failed  error         // of a derived one: nothing more comes
 }
 
 type hold struct{ d time.Duration }
@@ -364,20 +367,26 @@ func (w *Writer) put(u *av.Unit, now time.Time) error {
 	u.Discontinuity = u.Discontinuity || jumped || !w.fresh[u.Track] && s.begun > 1
 	w.fresh[u.Track] = true
 	u.Generation = s.set.epoch
-	s.units++
-	cost := s.ring.push(slot{unit: u, recv: now, set: s.set, video: t.Kind == av.Video}, entry)
-	s.account(cost)
-	if entry {
-		s.keep(nil)
-		w.keyed, s.cut = true, false
-		if !s.key.IsZero() {
-			s.gop = now.Sub(s.key)
-		}
-		s.key = now
-	}
+	w.enter(slot{unit: u, recv: now, set: s.set, video: t.Kind == av.Video}, entry)
 	s.trim(now)
 	s.broadcast()
 	return nil
+}
+
+// enter puts a slot into the ring; the stream is locked.
+func (w *Writer) enter(sl slot, entry bool) {
+	s := w.s
+	s.units++
+	s.account(s.ring.push(sl, entry))
+	if !entry {
+		return
+	}
+	s.keep(nil)
+	w.keyed, s.cut = true, false
+	if !s.key.IsZero() {
+		s.gop = sl.recv.Sub(s.key)
+	}
+	s.key = sl.recv
 }
 
 // PutImage keeps a unit of the image track as the camera's newest picture; it needs no writer.

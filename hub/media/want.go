@@ -1,9 +1,11 @@
 package media
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -33,7 +35,7 @@ func (w Want) pick(set *trackSet) (mask [4]uint64) {
 	return mask
 }
 
-// ErrNotYet: the stream would have to be converted, which this hub cannot do yet. It is
+// ErrNotYet: the stream would have to be converted, where nothing does that. It is
 // in the chain together with av.ErrNotYet.
 var ErrNotYet = fmt.Errorf("conversion: %w", av.ErrNotYet)
 
@@ -43,7 +45,7 @@ var ErrNoTracks = errors.New("the stream has not begun")
 // Unfit says why a stream does not fit a rendition as it is.
 type Unfit struct{ Why string }
 
-func (e *Unfit) Error() string { return "rendition: " + e.Why + ", and converting is not there yet" }
+func (e *Unfit) Error() string { return "rendition: " + e.Why + ", and nothing converts here" }
 func (e *Unfit) Unwrap() error { return ErrNotYet }
 
 // Code and Hint are for people.
@@ -52,40 +54,105 @@ func (e *Unfit) Hint() string {
 	return "ask for the stream as it is, or for another stream of the camera"
 }
 
+// Difference says in people's words what of a stream is not as it was asked; empty: it is.
+type Difference struct{ Video, Audio string }
+
+// Any reports whether something is to be converted.
+func (d Difference) Any() bool { return d != Difference{} }
+
+func (d Difference) String() string {
+	if d.Video != "" && d.Audio != "" {
+		return d.Video + "; " + d.Audio
+	}
+	return d.Video + d.Audio
+}
+
 // Fit reports how a rendition is made of tracks: which of them to read, when a copy
 // will do, else an error that is an Unfit.
 func Fit(tracks []av.Track, r av.Rendition) (Want, error) {
+	w, d, err := Compare(tracks, r)
+	if err == nil && d.Any() {
+		err = &Unfit{d.String()}
+	}
+	return w, err
+}
+
+// Compare is which tracks of a stream make a rendition, and what of them must be
+// converted for it. A stream without sound fits whatever sound is asked.
+func Compare(tracks []av.Track, r av.Rendition) (Want, Difference, error) {
 	w := Want{NoVideo: r.Video.None, NoAudio: r.Audio.None, Audio: r.Audio.Codec}
 	if r == (av.Rendition{}) {
-		return w, nil
+		return w, Difference{}, nil
 	}
 	if len(tracks) == 0 {
-		return w, ErrNoTracks
+		return w, Difference{}, ErrNoTracks
 	}
+	var d Difference
 	for _, t := range tracks {
-		if t.Kind != av.Video || r.Video.None {
-			continue
-		}
-		if why := unfitVideo(t, r.Video); why != "" {
-			return w, &Unfit{why}
+		if t.Kind == av.Video && !r.Video.None && d.Video == "" {
+			d.Video = unfitVideo(t, r.Video)
 		}
 	}
 	if r.Audio.None || r.Audio.Codec == "" && r.Audio.SampleRate == 0 && r.Audio.Channels == 0 {
-		return w, nil
+		return w, d, nil
 	}
 	i := slices.IndexFunc(tracks, func(t av.Track) bool {
 		return t.Kind == av.Sound && (r.Audio.Codec == "" || t.Codec == r.Audio.Codec)
 	})
 	if i < 0 {
-		return w, &Unfit{fmt.Sprintf("there is no %s sound", r.Audio.Codec)}
+		i = slices.IndexFunc(tracks, func(t av.Track) bool { return t.Kind == av.Sound })
+	}
+	if i < 0 {
+		return w, d, nil
 	}
 	w.Audio = tracks[i].Codec
-	// Opus decodes at any rate and to any channels (RFC 7845 5.1).
-	if t := tracks[i]; t.Codec != av.Opus &&
-		(r.Audio.SampleRate != 0 && r.Audio.SampleRate != t.SampleRate || r.Audio.Channels != 0 && r.Audio.Channels != t.Channels) {
-		return w, &Unfit{fmt.Sprintf("the %s sound has %d Hz and %d channels", t.Codec, t.SampleRate, t.Channels)}
+	d.Audio = unfitAudio(tracks[i], r.Audio)
+	return w, d, nil
+}
+
+func unfitAudio(t av.Track, r av.AudioRendition) string {
+	switch {
+	case r.Codec != "" && t.Codec != r.Codec:
+		return fmt.Sprintf("the sound is %s and %s was asked", Called(t.Codec), Called(r.Codec))
+	case t.Codec == av.Opus: // decodes at any rate and to any channels (RFC 7845 5.1)
+		return ""
+	case r.SampleRate != 0 && r.SampleRate != t.SampleRate:
+		return fmt.Sprintf("the %s sound has %d Hz and %d were asked", Called(t.Codec), t.SampleRate, r.SampleRate)
+	case r.Channels != 0 && r.Channels != t.Channels:
+		return fmt.Sprintf("the %s sound has %d channels and %d were asked", Called(t.Codec), t.Channels, r.Channels)
 	}
-	return w, nil
+	return ""
+}
+
+// Called is what people call a codec.
+func Called(c av.Codec) string {
+	switch c {
+	case av.H264:
+		return "H.264"
+	case av.H265:
+		return "H.265"
+	case av.Opus:
+		return "Opus"
+	}
+	return strings.ToUpper(string(c))
+}
+
+// AwaitFit waits until it is known of what the stream consists and compares, as long as
+// ctx lasts. The stream is wanted meanwhile, so that one that is pulled on demand begins.
+func (s *Stream) AwaitFit(ctx context.Context, r av.Rendition) (Want, Difference, error) {
+	defer s.Ask("reader")()
+	for {
+		_, changed := s.State()
+		w, d, err := Compare(s.Tracks(), r)
+		if !errors.Is(err, ErrNoTracks) {
+			return w, d, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Want{}, Difference{}, err
+		}
+	}
 }
 
 // profiles of H.264 in rising order of what a decoder must know (annex A).
@@ -102,12 +169,12 @@ func profile(idc byte) (name string, rank int) {
 func unfitVideo(t av.Track, r av.VideoRendition) string {
 	switch {
 	case r.Codec != "" && t.Codec != r.Codec:
-		return fmt.Sprintf("the picture is %s", t.Codec)
+		return fmt.Sprintf("the picture is %s and %s was asked", Called(t.Codec), Called(r.Codec))
 	case r.MaxWidth != 0 && t.Width > r.MaxWidth, r.MaxHeight != 0 && t.Height > r.MaxHeight:
-		return fmt.Sprintf("the picture has %dx%d", t.Width, t.Height)
+		return fmt.Sprintf("the picture has %dx%d and %s was asked", t.Width, t.Height, bounds(r))
 	// Half a frame is what rounding of the stream's own timing makes.
 	case r.MaxFPS != 0 && t.FPS > r.MaxFPS+0.5:
-		return fmt.Sprintf("the picture has %.3g frames a second", t.FPS)
+		return fmt.Sprintf("the picture has %.3g frames a second and at most %.3g were asked", t.FPS, r.MaxFPS)
 	case r.InOrder && t.Reordered:
 		return "the picture has B-frames"
 	case t.Codec != av.H264 || len(t.SPS) < 4:
@@ -117,11 +184,22 @@ func unfitVideo(t av.Track, r av.VideoRendition) string {
 	limit := map[string]int{"baseline": 1, "main": 2, "high": 3}[r.Profile]
 	switch {
 	case limit != 0 && rank > limit:
-		return "the picture is of " + name + " profile"
+		return "the picture is of " + name + " profile and " + r.Profile + " was asked"
 	case r.Level != 0 && levelOf(t) > r.Level:
-		return fmt.Sprintf("the picture is of level %d.%d", levelOf(t)/10, levelOf(t)%10)
+		return fmt.Sprintf("the picture is of level %d.%d and %d.%d was asked", levelOf(t)/10, levelOf(t)%10, r.Level/10, r.Level%10)
 	}
 	return ""
+}
+
+// bounds of the size, of which one may be open.
+func bounds(r av.VideoRendition) string {
+	switch {
+	case r.MaxHeight == 0:
+		return fmt.Sprintf("a width of at most %d", r.MaxWidth)
+	case r.MaxWidth == 0:
+		return fmt.Sprintf("a height of at most %d", r.MaxHeight)
+	}
+	return fmt.Sprintf("at most %dx%d", r.MaxWidth, r.MaxHeight)
 }
 
 // levelOf is the level that a picture's size and rate need (H.264 table A-1), in
