@@ -1,0 +1,78 @@
+package chromium
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// at scrolls to the first element that the selector finds and is seen, and gives the
+// middle of it.
+func (p *Page) at(selector string) (x, y float64) {
+	p.tb.Helper()
+	js := fmt.Sprintf(`(() => { const e = [...document.querySelectorAll(%s)].find((e) => e.getClientRects().length && !e.disabled);
+		if (!e) return null; e.scrollIntoView({block: "center", behavior: "instant"}); const r = e.getBoundingClientRect();
+		return [r.x + r.width / 2, r.y + r.height / 2]; })()`, quote(selector))
+	p.Until("something to touch: "+selector, js)
+	var got []float64
+	if err := p.Eval(js, &got); err != nil || len(got) != 2 {
+		p.tb.Fatalf("%s: %v %v", selector, got, err)
+	}
+	return got[0], got[1]
+}
+
+// Tap touches or clicks an element shortly.
+func (p *Page) Tap(selector string) {
+	p.tb.Helper()
+	p.Hold(selector)()
+}
+
+// Hold puts a finger, or the mouse's button, on an element; what it gives lifts it.
+func (p *Page) Hold(selector string) (lift func()) {
+	p.tb.Helper()
+	x, y := p.at(selector)
+	if p.phone {
+		p.Call("Input.dispatchTouchEvent", map[string]any{"type": "touchStart", "touchPoints": []map[string]any{{"x": x, "y": y}}}, nil)
+		return func() {
+			p.tb.Helper()
+			p.Call("Input.dispatchTouchEvent", map[string]any{"type": "touchEnd", "touchPoints": []any{}}, nil)
+		}
+	}
+	mouse := func(kind string) {
+		p.tb.Helper()
+		p.Call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}, nil)
+	}
+	mouse("mouseMoved")
+	mouse("mousePressed")
+	return func() { p.tb.Helper(); mouse("mouseReleased") }
+}
+
+// Press types a key once: "Escape", " ", "f".
+func (p *Page) Press(key string) {
+	p.tb.Helper()
+	text, code := "", key
+	if len(key) == 1 {
+		text, code = key, "Key"+string(key[0]&^0x20)
+	}
+	if key == " " {
+		code = "Space"
+	}
+	down := map[string]any{"type": "keyDown", "key": key, "code": code}
+	if text != "" {
+		down["text"] = text
+	}
+	p.Call("Input.dispatchKeyEvent", down, nil)
+	p.Call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key, "code": code}, nil)
+}
+
+// Type puts the cursor into a field and writes text into it.
+func (p *Page) Type(selector, text string) {
+	p.tb.Helper()
+	p.Tap(selector)
+	p.Call("Input.insertText", map[string]any{"text": text}, nil)
+}
+
+// quote writes a string as JavaScript reads it.
+func quote(s string) string {
+	b, _ := json.Marshal(s) // a string always can be
+	return string(b)
+}
