@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// rivalPackage is the peer of everything about cameras; its version stands in go.mod.
+	// rivalPackage is the peer of everything about cameras; its version stands in go2rtc/go.mod.
 	rivalPackage = "github.com/AlexxIT/go2rtc"
 	rivalName    = "go2rtc 1.9.9"
 )
@@ -32,7 +32,7 @@ type rival struct {
 // buildRival makes it as ours is made.
 func (b *bench) buildRival() (string, error) {
 	out := filepath.Join(b.dir, "go2rtc")
-	if text, err := goBuild(b.ctx, filepath.Join(b.root, "hub", "bench"), out, rivalPackage).CombinedOutput(); err != nil {
+	if text, err := goBuild(b.ctx, filepath.Join(b.root, "hub", "bench", "go2rtc"), out, rivalPackage).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", rivalPackage, err, text)
 	}
 	return out, nil

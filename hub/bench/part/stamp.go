@@ -32,17 +32,21 @@ func (s Stamp) Append(b []byte) []byte {
 	return hex.AppendEncode(b, raw[:])
 }
 
-// Stamps calls f with each stamp in b, in order.
-func Stamps(b []byte, f func(Stamp)) {
+// StampLen is the length of a stamp.
+const StampLen = len(stampID) + stampBytes
+
+// Stamps calls f with each stamp in b, in order, and gives where the last one ends.
+func Stamps(b []byte, f func(Stamp)) (end int) {
+	whole := len(b)
 	for {
 		i := bytes.Index(b, []byte(stampID))
 		if i < 0 {
-			return
+			return end
 		}
 		b = b[i+len(stampID):]
 		var raw [12]byte
 		if len(b) < stampBytes {
-			return
+			return end
 		}
 		if _, err := hex.Decode(raw[:], b[:stampBytes]); err != nil {
 			continue
@@ -54,6 +58,8 @@ func Stamps(b []byte, f func(Stamp)) {
 		for _, c := range raw[8:] {
 			s.Count = s.Count<<8 | uint32(c)
 		}
+		b = b[stampBytes:]
+		end = whole - len(b)
 		f(s)
 	}
 }

@@ -1,21 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/textproto"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// cameras serves films by RTSP over TCP: rtsp://ADDRESS/NAME/anything is the film of
-// that name, from its first picture, for each connection anew. It does as little as it
-// can, since its cost is not what is measured.
+// cameras serves films by RTSP over TCP. rtsp://ADDRESS/NAME/anything is the film of
+// that name, from its first picture, for each connection anew; where anything begins
+// with "live-" it goes on all the time, as real cameras do, and a connection comes into
+// the middle of it. It does as little as it can, since its cost is not what is measured.
 func cameras(ctx context.Context, films []string) error {
 	by := map[string]*film{}
 	for _, spec := range films {
@@ -33,6 +30,7 @@ func cameras(ctx context.Context, films []string) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	fmt.Println(l.Addr())
+	opened := time.Now()
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -40,113 +38,87 @@ func cameras(ctx context.Context, films []string) error {
 		}
 		go func() { // ends with its connection, or the process
 			defer c.Close()
-			_ = (&camera{conn: c, films: by}).serve() // a client went away
+			s := &camera{films: by, opened: opened, over: make(chan struct{})}
+			s.desk = desk{conn: c, describe: s.describe, played: s.played, report: s.reported}
+			_ = s.serve() // a client went away
 		}()
 	}
 }
 
 // camera is one connection.
 type camera struct {
-	conn  net.Conn
-	films map[string]*film
-	film  *film
-	mu    sync.Mutex // of writing
-	over  chan struct{}
-	play  sync.WaitGroup
+	desk
+	films  map[string]*film
+	opened time.Time
+	film   *film
+	live   bool
+	over   chan struct{}
+	play   sync.WaitGroup
+
+	wish sync.Mutex
+	key  bool // somebody asks for a key frame
 }
 
 func (s *camera) serve() error {
-	s.over = make(chan struct{})
 	defer s.play.Wait()
 	defer close(s.over)
 	defer s.conn.Close()
-	in := bufio.NewReader(s.conn)
-	channel := byte(0)
-	for {
-		if b, err := in.Peek(1); err != nil {
-			return err
-		} else if b[0] == '$' { // a report of reception
-			head := make([]byte, 4)
-			if _, err := io.ReadFull(in, head); err != nil {
-				return err
-			}
-			if _, err := in.Discard(int(head[2])<<8 | int(head[3])); err != nil {
-				return err
-			}
-			continue
-		}
-		text := textproto.NewReader(in)
-		line, err := text.ReadLine()
-		if err != nil {
-			return err
-		}
-		words := strings.Fields(line)
-		header, err := text.ReadMIMEHeader()
-		if err != nil || len(words) < 2 {
-			return fmt.Errorf("request %q: %w", line, err)
-		}
-		if n, _ := strconv.Atoi(header.Get("Content-Length")); n > 0 {
-			if _, err := in.Discard(n); err != nil {
-				return err
-			}
-		}
-		more, body := "", ""
-		switch words[0] {
-		case "OPTIONS":
-			more = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN\r\n"
-		case "DESCRIBE":
-			if s.film = s.named(words[1]); s.film == nil {
-				return s.answer("404 Not Found", header, "", "")
-			}
-			more, body = "Content-Base: "+strings.TrimSuffix(words[1], "/")+"/\r\nContent-Type: application/sdp\r\n", s.film.sdp
-		case "SETUP":
-			if _, n, ok := strings.Cut(header.Get("Transport"), "interleaved="); ok {
-				n, _, _ = strings.Cut(n, "-")
-				c, _ := strconv.Atoi(n)
-				channel = byte(c)
-			}
-			more = fmt.Sprintf("Transport: RTP/AVP/TCP;unicast;interleaved=%d-%d\r\n", channel, channel+1)
-		case "PLAY":
-			more = "RTP-Info: url=video;seq=0;rtptime=0\r\n"
-		case "TEARDOWN":
-			return s.answer("200 OK", header, "", "")
-		}
-		if err := s.answer("200 OK", header, more, body); err != nil {
-			return err
-		}
-		if words[0] == "PLAY" && s.film != nil {
-			s.play.Go(func() { s.show(&session{film: s.film, channel: channel}) })
-		}
+	return s.desk.serve()
+}
+
+func (s *camera) describe(path string) (sdp string, ok bool) {
+	name, rest, _ := strings.Cut(path, "/")
+	if s.film = s.films[name]; s.film == nil {
+		return "", false
+	}
+	s.live = strings.HasPrefix(rest, "live-")
+	return s.film.sdp, true
+}
+
+func (s *camera) played(channel byte) {
+	if s.film != nil {
+		s.play.Go(func() { s.show(&session{film: s.film, channel: channel}) })
 	}
 }
 
-func (s *camera) named(url string) *film {
-	_, rest, _ := strings.Cut(url, "://")
-	_, path, _ := strings.Cut(rest, "/")
-	name, _, _ := strings.Cut(path, "/")
-	return s.films[name]
+// reported looks for a request for a key frame: PLI or FIR (RFC 4585 6.3.1, RFC 5104 4.3.1).
+func (s *camera) reported(b []byte) {
+	for len(b) >= 4 {
+		n := 4 + 4*(int(b[2])<<8|int(b[3]))
+		if b[1] == 206 && (b[0]&0x1f == 1 || b[0]&0x1f == 4) {
+			s.wish.Lock()
+			s.key = true
+			s.wish.Unlock()
+		}
+		b = b[min(n, len(b)):]
+	}
 }
 
-func (s *camera) answer(status string, header textproto.MIMEHeader, more, body string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if body != "" {
-		more += fmt.Sprintf("Content-Length: %d\r\n", len(body))
-	}
-	_, err := fmt.Fprintf(s.conn, "RTSP/1.0 %s\r\nCSeq: %s\r\nSession: 1;timeout=60\r\n%s\r\n%s", status, header.Get("Cseq"), more, body)
-	return err
+func (s *camera) wished() bool {
+	s.wish.Lock()
+	defer s.wish.Unlock()
+	was := s.key
+	s.key = false
+	return was
 }
 
 // show sends pictures at their pace, by the clock and not by how long a write took.
 func (s *camera) show(way *session) {
 	began := time.Now()
-	for n := 0; ; n++ {
-		wait := time.NewTimer(time.Until(began.Add(time.Duration(n) * frameEvery)))
+	if s.live {
+		began = s.opened
+		way.count = uint32(time.Since(began)/frameEvery) + 1
+	}
+	for {
+		wait := time.NewTimer(time.Until(began.Add(time.Duration(way.count) * frameEvery)))
 		select {
 		case <-s.over:
 			wait.Stop()
 			return
 		case <-wait.C:
+		}
+		if s.wished() {
+			way.toKey()
 		}
 		s.mu.Lock()
 		_, err := s.conn.Write(way.next())

@@ -89,14 +89,28 @@ type session struct {
 	film     *film
 	channel  byte
 	sequence uint16
-	count    uint32
+	count    uint32 // of pictures
+	skipped  int    // pictures of the film
 	buf      []byte
 	stamp    []byte // the last payload, with its stamp
 }
 
+// place is the number of the next picture in the film.
+func (s *session) place() int { return (int(s.count) + s.skipped) % len(s.film.pictures) }
+
+// toKey goes on with the next key frame.
+func (s *session) toKey() {
+	for range s.film.pictures {
+		if p := s.film.pictures[s.place()]; p[0][0]&0x1f == 7 { // behind its parameter sets
+			return
+		}
+		s.skipped++
+	}
+}
+
 // next is the bytes of the next picture on the wire, interleaved (RFC 2326 10.12).
 func (s *session) next() []byte {
-	payloads := s.film.pictures[int(s.count)%len(s.film.pictures)]
+	payloads := s.film.pictures[s.place()]
 	s.buf = s.buf[:0]
 	last := len(payloads) - 1
 	for _, p := range payloads[:last] {

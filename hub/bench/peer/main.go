@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/porchlight-hub/porchlight/hub/bench/part"
@@ -20,10 +21,13 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < need(args) {
-		return fmt.Errorf("jetstream DIR SYNC | relay KIND SOCKET | fan BYTES | cameras NAME=FILM… | pull URL… | part CONTROL NAME BUS…")
+		return fmt.Errorf("jetstream DIR SYNC | relay KIND SOCKET | fan BYTES | cameras NAME=FILM… | pull URL… | bare URL… | blast VIEWER… | watch | part CONTROL NAME BUS…")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	if args[0] == "watch" { // its orders come by its standard input
+		return watch(ctx, os.Stdin)
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the bench, however it ends
 		cancel()
@@ -39,6 +43,10 @@ func run(args []string) error {
 		return cameras(ctx, args[1:])
 	case "pull":
 		return pull(ctx, args[1:])
+	case "bare":
+		return bare(ctx, args[1:])
+	case "blast":
+		return blast(ctx, args[1:])
 	case "part":
 		return serve(ctx, args[1], args[2], args[3:])
 	}
@@ -47,7 +55,11 @@ func run(args []string) error {
 
 // need is how many words the command has at least, itself included.
 func need(args []string) int {
-	if len(args) > 0 && (args[0] == "fan" || args[0] == "cameras" || args[0] == "pull") {
+	switch {
+	case len(args) == 0:
+	case args[0] == "watch":
+		return 1
+	case slices.Contains([]string{"fan", "cameras", "pull", "bare", "blast"}, args[0]):
 		return 2
 	}
 	return 3
