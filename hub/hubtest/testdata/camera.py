@@ -4,11 +4,15 @@
 Reads one line of JSON from its standard input:
   {"port": 0, "user": "", "password": "", "digest": true,
    "streams": {"/main": {"video": "h264", "sound": "aac", "width": 640, "height": 360,
-                         "fps": 15, "key": 2.0, "kbps": 500}}}
+                         "fps": 15, "key": 2.0, "kbps": 500,
+                         "tone": 0, "talk": "pcmu", "heard": "/tmp/heard.raw"}}}
 and tells on its standard output, a line each:
   listening PORT     once, when it can be dialled
   client N           the Nth connection since the start
   closed N           N of them were closed because of SIGUSR1
+Its sound is a tick, or a tone of so many Hz. A stream with "talk" has an ONVIF back channel for those who require it; what they say
+is appended to the file of "heard", as 16 bit samples (mono, this machine's order) at
+the codec's rate.
 It ends with its standard input, so that no test leaves one behind. Loopback only.
 """
 import json
@@ -59,11 +63,41 @@ def sound(s):
         "pcmu": "mulawenc ! rtppcmupay name=pay1 pt=0",
         "l16": "rtpL16pay name=pay1 pt=97",
     }
+    wave = f"wave=sine freq={s['tone']} volume=0.3" if s.get("tone") else "wave=ticks"
     return (
-        f"audiotestsrc is-live=true wave=ticks ! audioconvert ! audio/x-raw,rate={rates[kind]},channels=1 ! "
+        f"audiotestsrc is-live=true {wave} ! audioconvert ! audio/x-raw,rate={rates[kind]},channels=1 ! "
         + ("audioconvert ! " if kind == "l16" else "")
         + packers[kind]
     )
+
+
+def ear(s):
+    codecs = {  # payload, clock rate, encoding name, how it is read
+        "pcmu": (0, 8000, "PCMU", "rtppcmudepay ! mulawdec"),
+        "pcma": (8, 8000, "PCMA", "rtppcmadepay ! alawdec"),
+        "opus": (98, 48000, "OPUS", "rtpopusdepay ! opusdec"),
+        "l16": (99, 16000, "L16", "rtpL16depay"),
+    }
+    payload, rate, name, read = codecs[s["talk"]]
+    more = ", channels=(int)1" if s["talk"] == "l16" else ""
+    return (
+        f'( capsfilter caps="application/x-rtp, media=(string)audio, payload=(int){payload}, clock-rate=(int){rate},'
+        f' encoding-name=(string){name}{more}" name=depay_backchannel ! {read} ! audioconvert ! audioresample'
+        f" ! audio/x-raw,format=S16LE,rate={rate},channels=1"
+        f' ! filesink location="{s["heard"]}" append=true buffer-mode=unbuffered sync=false async=false )'
+    )
+
+
+def stage(s):
+    if not s.get("talk"):
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_shared(True)
+    else:
+        factory = GstRtspServer.RTSPOnvifMediaFactory()
+        factory.set_backchannel_launch(ear(s))
+        factory.set_media_gtype(GstRtspServer.RTSPOnvifMedia)
+    factory.set_launch(f"( {picture(s)} {sound(s)} )")
+    return factory
 
 
 def login(server, wish):
@@ -81,15 +115,14 @@ def login(server, wish):
 def main():
     wish = json.loads(sys.stdin.readline())
     Gst.init(None)
-    server = GstRtspServer.RTSPServer.new()
+    # Streams with a back channel need the server that knows who requires it.
+    server = GstRtspServer.RTSPOnvifServer.new()
     server.set_address("127.0.0.1")
     server.set_service(str(wish.get("port", 0)))
     if wish.get("user"):
         login(server, wish)
     for path, s in wish["streams"].items():
-        factory = GstRtspServer.RTSPMediaFactory()
-        factory.set_launch(f"( {picture(s)} {sound(s)} )")
-        factory.set_shared(True)
+        factory = stage(s)
         if wish.get("user"):
             factory.add_role_from_structure(
                 Gst.Structure.new_from_string(f"{ROLE}, media.factory.access=(boolean)true, media.factory.construct=(boolean)true")
