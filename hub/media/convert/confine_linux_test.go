@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/media/convert/child"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -47,7 +48,7 @@ echo $! >&2
 		t.Fatal(err)
 	}
 	var child int
-	if _, err := fmt.Sscan(s.worker.process.said(), &child); err != nil {
+	if _, err := fmt.Sscan(s.worker.process.Said(), &child); err != nil {
 		t.Fatal(err)
 	}
 	pid := s.Stats().PID
@@ -127,7 +128,7 @@ func TestWhatFFmpegHas(t *testing.T) {
 		}
 	}
 	limits, err := os.ReadFile(proc + "limits")
-	if err != nil || !strings.Contains(string(limits), fmt.Sprint(uint64(maxMemory))) {
+	if err != nil || !strings.Contains(string(limits), fmt.Sprint(uint64(child.MaxMemory))) {
 		t.Errorf("limits: %s %v", limits, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/media/convert/child"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -43,7 +44,7 @@ type Stills struct {
 	waiting []*job // oldest first
 	idle    *time.Timer
 	stats   Stats
-	process *process // the one that runs or is starting; who has the turn sets it
+	process *child.Process // the one that runs or is starting; who has the turn sets it
 
 	// What follows belongs to who has the turn.
 	worker *worker
@@ -213,7 +214,7 @@ func (s *Stills) one(j *job) ([]byte, error) {
 			}
 			return out, nil
 		}
-		s.log.Warn("ffmpeg is started anew", "err", err, "said", s.worker.process.said())
+		s.log.Warn("ffmpeg is started anew", "err", err, "said", s.worker.process.Said())
 		s.drop()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -227,7 +228,7 @@ func (s *Stills) one(j *job) ([]byte, error) {
 
 // ready has an ffmpeg for c running. Another codec takes a new one: there is never more than one.
 func (s *Stills) ready(c av.Codec) error {
-	if s.worker != nil && (s.worker.codec != c || s.worker.process.ended(0)) {
+	if s.worker != nil && (s.worker.codec != c || s.worker.process.Ended(0)) {
 		s.drop()
 	}
 	if s.worker != nil {
@@ -254,18 +255,18 @@ func (s *Stills) ready(c av.Codec) error {
 		return badFFmpeg(err)
 	}
 	s.failed, s.worker = 0, w
-	s.log.Debug("ffmpeg started", "pid", w.process.pid(), "codec", string(c))
+	s.log.Debug("ffmpeg started", "pid", w.process.PID(), "codec", string(c))
 	return nil
 }
 
 // began tells who may have to end a process that it is there.
-func (s *Stills) began(p *process) {
+func (s *Stills) began(p *child.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.process = p
 	s.stats.Starts++
 	if s.closed {
-		p.kill()
+		p.Kill()
 	}
 }
 
@@ -290,8 +291,8 @@ func (s *Stills) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	if s.process != nil && !s.process.ended(0) {
-		st.PID = s.process.pid()
+	if s.process != nil && !s.process.Ended(0) {
+		st.PID = s.process.PID()
 	}
 	return st
 }
@@ -308,7 +309,7 @@ func (s *Stills) Close() {
 		s.idle.Stop()
 	}
 	if s.process != nil {
-		s.process.kill() // who has the turn sees it at once
+		s.process.Kill() // who has the turn sees it at once
 	}
 	s.mu.Unlock()
 	s.work.Wait()

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/media/convert/child"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -33,7 +31,7 @@ type worker struct {
 	codec   av.Codec
 	in, out *os.File
 	frames  *frames
-	process *process
+	process *child.Process
 	n       int    // number of the last mark
 	frame   []byte // of the picture read last
 }
@@ -56,26 +54,12 @@ func arguments(c av.Codec, old bool) []string {
 }
 
 // start runs ffmpeg, tells began of it and waits until it works.
-func start(path string, c av.Codec, old bool, began func(*process)) (*worker, error) {
-	childIn, in, err := os.Pipe()
+func start(path string, c av.Codec, old bool, began func(*child.Process)) (*worker, error) {
+	p, err := child.Start(path, arguments(c, old)...)
 	if err != nil {
 		return nil, err
 	}
-	out, childOut, err := os.Pipe()
-	if err != nil {
-		_, _ = in.Close(), childIn.Close()
-		return nil, err
-	}
-	w := &worker{codec: c, in: in, out: out, frames: newFrames(out)}
-	cmd := exec.Command(path, arguments(c, old)...)
-	cmd.Dir, cmd.Env = "/", []string{}
-	cmd.Stdin, cmd.Stdout = childIn, childOut
-	w.process, err = run(cmd)
-	_, _ = childIn.Close(), childOut.Close() // or its end would not be seen here
-	if err != nil {
-		w.closePipes()
-		return nil, err
-	}
+	w := &worker{codec: c, in: p.In, out: p.Out, frames: newFrames(p.Out), process: p}
 	began(w.process)
 	m := markOf(c, w.n)
 	err = w.exchange(time.Now().Add(startTime), repeat(m, c), func() error {
@@ -90,7 +74,7 @@ func start(path string, c av.Codec, old bool, began func(*process)) (*worker, er
 	})
 	if err != nil {
 		w.kill()
-		if text := w.process.said(); text != "" {
+		if text := w.process.Said(); text != "" {
 			err = fmt.Errorf("%w; it said: %s", err, text)
 		}
 		return nil, err
@@ -173,75 +157,4 @@ func (w *worker) exchange(deadline time.Time, input []byte, answer func() error)
 }
 
 // kill ends ffmpeg and waits until it is gone.
-func (w *worker) kill() {
-	w.process.kill()
-	w.closePipes()
-	<-w.process.done
-}
-
-func (w *worker) closePipes() {
-	_ = w.in.Close()
-	_ = w.out.Close()
-}
-
-// process is a child that does not outlive this one.
-type process struct {
-	cmd  *exec.Cmd
-	text *tail
-	done chan struct{} // closed when it has ended and nothing of it is left
-}
-
-// run starts cmd in a process group of its own. The thread that starts it stays for as
-// long as it runs, since the kernel ends a child with the thread that made it. Then it ends
-// too, because what seal has done to it is not for others.
-func run(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, text: &tail{}, done: make(chan struct{})}
-	cmd.Stderr = p.text
-	cmd.WaitDelay = time.Second // for what a child of it may have kept of stderr
-	confine(cmd)
-	started := make(chan error, 1) // one answer, which may come after nobody waits
-	go func() {
-		defer close(p.done)
-		runtime.LockOSThread() // for good: the thread ends with this goroutine
-		err := seal()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err == nil {
-			limit(cmd.Process.Pid)
-		}
-		started <- err
-		if err != nil {
-			return
-		}
-		awaitEnd(cmd.Process.Pid) // its number is still its own, so
-		killGroup(cmd.Process.Pid)
-		_ = cmd.Wait() // how it ended is seen in what it said
-	}()
-	return p, <-started
-}
-
-// kill may come at any time.
-func (p *process) kill() { _ = p.cmd.Process.Kill() }
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
-// ended reports whether it has, or does within d.
-func (p *process) ended(d time.Duration) bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-p.done:
-		return true
-	case <-t.C:
-		return false
-	}
-}
-
-// said is what it wrote last on stderr.
-func (p *process) said() string { return strings.TrimSpace(p.text.String()) }
+func (w *worker) kill() { w.process.End() }

@@ -1,4 +1,4 @@
-package convert
+package child
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxMemory that ffmpeg may map, with its libraries: several times what the biggest picture takes.
-const maxMemory = 3 << 30
+// MaxMemory that it may map, with its libraries: several times what the biggest picture takes.
+const MaxMemory = 3 << 30
 
 // confine: a group of its own, so that all of it can be ended, and an end with the hub's.
 func confine(cmd *exec.Cmd) {
@@ -57,7 +57,7 @@ func closeOnExec() error {
 // core, and is the first to go where memory is short. What the kernel refuses is done
 // without; the pipes are all that it has anyway.
 func limit(pid int) {
-	for what, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, unix.RLIMIT_AS: maxMemory} {
+	for what, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, unix.RLIMIT_AS: MaxMemory} {
 		_ = unix.Prlimit(pid, what, &unix.Rlimit{Cur: most, Max: most}, nil)
 	}
 	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte("500"), 0)
