@@ -24,6 +24,7 @@ func areas() []map[string]Text {
 		pageTexts(),
 		pluginTexts(),
 		sourceTexts(),
+		tlsTexts(),
 		webTexts(),
 	}
 }

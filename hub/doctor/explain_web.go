@@ -11,8 +11,8 @@ func webTexts() map[string]Text {
 		},
 		"E-WEB-NOT-LOOPBACK": {
 			"The hub may listen on this machine only",
-			"The hub has no TLS yet, so passwords and pictures would travel in clear. It therefore refuses every address but loopback unless you say that you accept this.",
-			"Listen on 127.0.0.1:8480 and reach it through an SSH tunnel, or set hub.insecure: true if you trust everybody on your network.",
+			"Without TLS passwords and pictures would travel in clear. The hub therefore refuses every address but loopback, unless hub.tls is set or you say that you accept this.",
+			"Set hub.tls: {mode: local-ca}, and let the page /trust show each phone and computer how to take the hub's certificate. Or listen on 127.0.0.1:8480, or set hub.insecure: true if you trust everybody on your network.",
 		},
 		"E-WEB-LISTEN": {
 			"The hub cannot listen on this address",
@@ -21,7 +21,7 @@ func webTexts() map[string]Text {
 		},
 		"E-WEB-HOST": {
 			"The hub does not answer to this name",
-			"The browser asked for the hub by a name that the hub does not know. A page of another site could make its own name lead to your hub, so only loopback names, the address of hub.listen and the name in hub.public_url are answered.",
+			"The browser asked for the hub by a name that the hub does not know. A page of another site could make its own name lead to your hub, so only loopback names, the address of hub.listen, the name in hub.public_url and the names in the hub's certificate are answered.",
 			"Open the hub by the address that it printed at its start, or set hub.public_url to the name you use.",
 		},
 		"E-WEB-CROSS-SITE": {
