@@ -45,6 +45,14 @@ func (f *farm) urls(n int, film string) (out []string) {
 	return out
 }
 
+// live are so many cameras whose film goes on all the time.
+func (f *farm) live(n int, film string) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("rtsp://%s/%s/live-%d", f.first, film, i))
+	}
+	return out
+}
+
 // camerasYAML is our config with these cameras.
 func camerasYAML(urls []string) string {
 	var yaml strings.Builder
@@ -102,99 +110,34 @@ func (h *house) allLive(ctx context.Context, n int) error {
 	return err
 }
 
-// cameras measures real RTSP cameras beside go2rtc.
-func (b *bench) cameras() error {
+// scene has the cameras and go2rtc, made when they are first needed.
+func (b *bench) scene() (*farm, string, error) {
+	if b.farm != nil {
+		return b.farm, b.rival, nil
+	}
 	films, err := b.makeFilms()
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	bin, err := b.buildRival()
-	if err != nil {
-		return err
+	if b.rival, err = b.buildRival(); err != nil {
+		return nil, "", err
 	}
-	f, err := b.newFarm(films)
-	if err != nil {
-		return err
-	}
-	defer f.end()
-	var failed error
-	for _, what := range []func(*farm, string) error{b.firstPictures, b.launches, b.pulling, b.fanOut, func(*farm, string) error { return b.reload() }} {
-		failed = errors.Join(failed, what(f, bin))
-	}
-	return failed
+	b.farm, err = b.newFarm(films)
+	return b.farm, b.rival, err
 }
 
-// firstPictures: a page opens a stream that runs.
-func (b *bench) firstPictures(f *farm, bin string) error {
-	b.page.section("First picture by MSE", "One RTSP camera of 4 Mb/s that is pulled already, opened by one more page, at moments spread over the distance of its key frames: "+
-		"from the dial of the WebSocket to the first message with pictures; means. The peer is "+rivalName+" on the same camera in the same run.")
-	for _, film := range f.films {
-		ours, peer, err := b.firstOf(f, bin, film)
+// before gives a part that needs the cameras as one that does not.
+func (b *bench) before(parts ...func(*farm, string) error) func() error {
+	return func() error {
+		f, bin, err := b.scene()
 		if err != nil {
 			return err
 		}
-		b.page.add(row{what: fmt.Sprintf("first picture, a key frame each %d s", film.gop), peerName: rivalName, peer: ms(peer.mean()), floor: none, ours: ms(ours.mean()), unit: "ms", goal: 0.01,
-			miss: "What is left is the connection and the bytes since the last key frame."})
-	}
-	b.page.say("The goal is that of the stream with a key frame each 4 s; at 1 s there is less to be won.")
-	return nil
-}
-
-func (b *bench) firstOf(f *farm, bin string, film film) (ours, peer times, err error) {
-	urls := f.urls(1, film.name)
-	h, web, err := b.hot(urls)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer h.stop()
-	r, err := b.newRival(bin, urls)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := r.launch(); err != nil {
-		return nil, nil, err
-	}
-	defer r.stop()
-	ctx, cancel := context.WithTimeout(b.ctx, 4*hang)
-	defer cancel()
-	if err := r.ready(ctx); err != nil {
-		return nil, nil, err
-	}
-	// Somebody watches the peer all the time, so that its stream runs too.
-	held, err := r.watch(ctx, cameraID(0))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer held.close()
-	if err := held.read(ctx); err != nil {
-		return nil, nil, err
-	}
-	go func() { _ = held.note(ctx) }() // ends when it is closed
-	once := func(open func() (*stamped, error)) (time.Duration, error) {
-		at := now()
-		v, err := open()
-		if err != nil {
-			return 0, err
+		for _, part := range parts {
+			err = errors.Join(err, part(f, bin)) // the others are still worth having
 		}
-		defer v.close()
-		err = v.read(ctx)
-		return since(at), err
+		return err
 	}
-	for range b.rounds(20, 3) {
-		a, err := once(func() (*stamped, error) { return h.watchCamera(ctx, web, cameraID(0)) })
-		if err != nil {
-			return nil, nil, h.failed(err)
-		}
-		p, err := once(func() (*stamped, error) { return r.watch(ctx, cameraID(0)) })
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", rivalName, err)
-		}
-		ours, peer = append(ours, a), append(peer, p)
-		if err := b.pause(time.Duration(film.gop)*137*time.Millisecond + 211*time.Millisecond); err != nil { // another place each time
-			return nil, nil, err
-		}
-	}
-	return ours, peer, nil
 }
 
 // launches: from the start of the process to the first picture, and memory with nobody watching.
@@ -207,7 +150,7 @@ func (b *bench) launches(f *farm, bin string) error {
 	h.stop()
 	var first, all, peer, peerAll times
 	var memory, peerCold, peerHot []float64
-	for range b.rounds(5, 1) {
+	for range b.rounds(3, 1) {
 		if err := b.launchOurs(h, web, &first, &all, &memory); err != nil {
 			return h.failed(err)
 		}
@@ -241,7 +184,7 @@ func (b *bench) launchOurs(h *house, web *http.Client, first, all *times, memory
 	if err := h.dial(ctx); err != nil {
 		return err
 	}
-	if err := b.pause(b.seconds(15, 3)); err != nil { // the rings fill
+	if err := b.pause(b.seconds(12, 3)); err != nil { // the rings fill
 		return err
 	}
 	pss, err := treePSS(h.cmd.Process.Pid)
@@ -292,7 +235,7 @@ func (b *bench) launchRival(bin string, urls []string, first, all *times, cold, 
 		return err
 	}
 	defer leave()
-	if err := b.pause(b.seconds(15, 3)); err != nil {
+	if err := b.pause(b.seconds(12, 3)); err != nil {
 		return err
 	}
 	pss, err = treePSS(r.cmd.Process.Pid)

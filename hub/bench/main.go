@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,13 +23,18 @@ type bench struct {
 	page  *page
 
 	bin, plugin, peer string // programs
+	farm              *farm  // cameras and go2rtc; nil until they are needed
+	rival             string
 }
+
+// parts of a run, in the order of the page.
+const parts = "start, hop, chime, flood, live, relay, added, first, still, cameras, reload, build"
 
 func main() {
 	root := flag.String("root", "../..", "the repository")
 	out := flag.String("out", "", "file to write; empty: standard output")
 	quick := flag.Bool("quick", false, "a minute's run, whose figures are rough")
-	only := flag.String("only", "", "one of: hop, chime, flood, start, live, cameras, build")
+	only := flag.String("only", "", "parts with a comma between: "+parts+"")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -56,12 +63,19 @@ func run(ctx context.Context, root, out, only string, quick bool) error {
 		return err
 	}
 	b.page = newPage(root, dir, quick)
+	defer func() {
+		if b.farm != nil {
+			b.farm.end()
+		}
+	}()
 	var failed error
 	for _, row := range []struct {
 		name string
 		run  func() error
-	}{{"start", b.start}, {"hop", b.hop}, {"chime", b.chime}, {"flood", b.flood}, {"live", b.live}, {"cameras", b.cameras}, {"build", b.cold}} {
-		if only != "" && only != row.name {
+	}{{"start", b.start}, {"hop", b.hop}, {"chime", b.chime}, {"flood", b.flood}, {"live", b.live},
+		{"relay", b.before(b.restream)}, {"added", b.before(b.added)}, {"first", b.before(b.firstFrames)}, {"still", b.before(b.stills)},
+		{"cameras", b.before(b.launches, b.pulling, b.fanOut)}, {"reload", b.reload}, {"build", b.cold}} {
+		if only != "" && !slices.Contains(strings.Split(only, ","), row.name) {
 			continue
 		}
 		began := time.Now()

@@ -91,6 +91,7 @@ func (c *child) end() {
 type house struct {
 	dir, data string
 	base      string // of the pages
+	rtsp      string // where it hands on by RTSP
 	cmd       *exec.Cmd
 	launched  int64 // of part.Now
 	client    *client.Client
@@ -106,14 +107,18 @@ func (b *bench) newHouse(rest string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // the kernel's choice, kept over restarts
-	if err != nil {
-		return nil, err
+	var addrs []string
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0") // the kernel's choice, kept over restarts
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
 	}
-	addr := l.Addr().String()
-	l.Close()
-	h := &house{dir: dir, data: filepath.Join(dir, "data"), base: "http://" + addr}
-	yaml := "version: 1\nhub: {listen: \"" + addr + "\", data_dir: ./data}\n" + rest
+	h := &house{dir: dir, data: filepath.Join(dir, "data"), base: "http://" + addrs[0], rtsp: addrs[1]}
+	port := func(i int) string { return addrs[i][strings.LastIndexByte(addrs[i], ':')+1:] }
+	yaml := fmt.Sprintf("version: 1\nhub: {listen: %q, data_dir: ./data, rtsp: {port: %s}, webrtc: {port: %s}}\n%s", addrs[0], port(1), port(2), rest)
 	return h, os.WriteFile(filepath.Join(dir, "porchlight.yaml"), []byte(yaml), 0o600)
 }
 

@@ -57,7 +57,7 @@ func (b *bench) pullingOf(f *farm, bin string, n int) error {
 	share := func(what func() error) (ours, peer, bare float64, err error) {
 		pids := []int{h.cmd.Process.Pid, r.cmd.Process.Pid, floor.cmd.Process.Pid}
 		var used [3]time.Duration
-		d := b.seconds(20, 3)
+		d := b.seconds(8, 3)
 		for i, pid := range pids {
 			t, err := treeCPU(pid)
 			if err != nil {
@@ -78,7 +78,7 @@ func (b *bench) pullingOf(f *farm, bin string, n int) error {
 		p := func(i int) float64 { return 100 * used[i].Seconds() / d.Seconds() }
 		return p(0), p(1), p(2), nil
 	}
-	run := func() error { return b.pause(b.seconds(20, 3)) }
+	run := func() error { return b.pause(b.seconds(8, 3)) }
 	ours, peer, bare, err := share(run)
 	readers.end()
 	if err != nil {
@@ -185,7 +185,7 @@ func (b *bench) fanOf(open func(context.Context, int) (*stamped, error), frozen 
 		}
 		defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }() // it is ours and there
 	}
-	d, stop := context.WithTimeout(ctx, b.seconds(30, 4))
+	d, stop := context.WithTimeout(ctx, b.seconds(12, 4))
 	defer stop()
 	var all sync.WaitGroup
 	errs := make([]error, len(views))

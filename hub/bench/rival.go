@@ -42,7 +42,7 @@ func (b *bench) buildRival() (string, error) {
 func (b *bench) newRival(bin string, cameras []string) (*rival, error) {
 	r := &rival{b: b, bin: bin, file: filepath.Join(b.dir, fmt.Sprintf("go2rtc%d.yaml", now()))}
 	var ports []string
-	for range 2 {
+	for range 3 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
@@ -52,7 +52,8 @@ func (b *bench) newRival(bin string, cameras []string) (*rival, error) {
 	}
 	r.base, r.rtsp = "http://"+ports[0], ports[1]
 	var yaml strings.Builder
-	fmt.Fprintf(&yaml, "log: {level: error}\napi: {listen: %q}\nrtsp: {listen: %q}\nwebrtc: {listen: \"\"}\nstreams:\n", ports[0], ports[1])
+	fmt.Fprintf(&yaml, "log: {level: error}\napi: {listen: %q}\nrtsp: {listen: %q}\n"+
+		"webrtc: {listen: \"%[3]s/udp\", candidates: [%[3]q], ice_servers: [], filters: {loopback: true, networks: [udp4]}}\nstreams:\n", ports[0], ports[1], ports[2])
 	for i, url := range cameras {
 		fmt.Fprintf(&yaml, "  %s: %q\n", cameraID(i), url)
 	}
@@ -88,8 +89,7 @@ func (r *rival) watch(ctx context.Context, camera string) (*stamped, error) {
 		return nil, err
 	}
 	c.SetReadLimit(64 << 20)
-	ask := `{"type":"mse","value":"avc1.640029,avc1.64002A,avc1.640033,avc1.42E01E,mp4a.40.2,mp4a.40.5,flac,opus"}`
-	if err := c.Write(ctx, websocket.MessageText, []byte(ask)); err != nil {
+	if err := c.Write(ctx, websocket.MessageText, []byte(mseHello)); err != nil {
 		_ = c.CloseNow()
 		return nil, err
 	}

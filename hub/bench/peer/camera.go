@@ -4,15 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
 // cameras serves films by RTSP over TCP. rtsp://ADDRESS/NAME/anything is the film of
-// that name, from its first picture, for each connection anew; where anything begins
-// with "live-" it goes on all the time, as real cameras do, and a connection comes into
-// the middle of it. It does as little as it can, since its cost is not what is measured.
+// that name, from its first picture, for each connection anew; where anything is
+// "live-" and a number it goes on all the time, as real cameras do, each number in its own
+// step, and a connection comes into the middle of it. It does as little as it can, since its cost is not what is measured.
 func cameras(ctx context.Context, films []string) error {
 	by := map[string]*film{}
 	for _, spec := range films {
@@ -45,13 +46,21 @@ func cameras(ctx context.Context, films []string) error {
 	}
 }
 
+const (
+	// steps is how many cameras share the time of a picture: they do not all send at once.
+	steps = 16
+	// stepPictures is how far one camera is from the next in the film, so that their key
+	// frames do not come together.
+	stepPictures = 7
+)
+
 // camera is one connection.
 type camera struct {
 	desk
 	films  map[string]*film
 	opened time.Time
 	film   *film
-	live   bool
+	live   int // its number and one; 0: from the begin
 	over   chan struct{}
 	play   sync.WaitGroup
 
@@ -71,7 +80,13 @@ func (s *camera) describe(path string) (sdp string, ok bool) {
 	if s.film = s.films[name]; s.film == nil {
 		return "", false
 	}
-	s.live = strings.HasPrefix(rest, "live-")
+	if number, ok := strings.CutPrefix(rest, "live-"); ok {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return "", false
+		}
+		s.live = n + 1
+	}
 	return s.film.sdp, true
 }
 
@@ -105,9 +120,9 @@ func (s *camera) wished() bool {
 // show sends pictures at their pace, by the clock and not by how long a write took.
 func (s *camera) show(way *session) {
 	began := time.Now()
-	if s.live {
-		began = s.opened
-		way.count = uint32(time.Since(began)/frameEvery) + 1
+	if s.live > 0 {
+		began = s.opened.Add(time.Duration(s.live) * frameEvery / steps % frameEvery)
+		way.count, way.skipped = uint32(time.Since(began)/frameEvery)+1, s.live*stepPictures
 	}
 	for {
 		wait := time.NewTimer(time.Until(began.Add(time.Duration(way.count) * frameEvery)))

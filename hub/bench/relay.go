@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/porchlight-hub/porchlight/hub/bench/part"
+)
+
+// relayCell is so many RTSP readers on each of so many cameras, and what is aimed at.
+type relayCell struct {
+	cameras, readers    int
+	cpu, memory, tail   float64 // goals
+	missCPU, missMemory string
+}
+
+// relays hands RTSP on by RTSP.
+func (b *bench) restream(f *farm, bin string) error {
+	b.page.section("Relay of RTSP", "Cameras of 4 Mb/s over TCP, each in its own step, read by RTSP over TCP by readers that decode nothing and count every picture. "+
+		"Processor time is that of the whole process tree a camera and minute; memory is its proportional set size with the readers there; a picture's way is from its write into the camera's socket to the reader that has all of it. "+
+		"Ours pulls always, "+rivalName+" while somebody reads. The floor is a bare relay: one pull, each picture kept once, one write of it to each reader. Medians of rounds in which the three take turns.")
+	for _, c := range []relayCell{
+		{cameras: 1, readers: 1, cpu: 1.05, memory: none, tail: none, missCPU: "One reader is the kernel's cost and that of what runs beside: events, state, the plugin's process."},
+		{cameras: 1, readers: 32, cpu: 0.75, memory: none, tail: none},
+		{cameras: many, readers: 8, cpu: 0.70, memory: 0.60, tail: 1, missMemory: "Our rings hold what a reader may go back to, also with nobody watching."},
+	} {
+		if err := b.relayOf(f, bin, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) relayOf(f *farm, bin string, c relayCell) error {
+	t, err := b.newThree(bin, f.live(c.cameras, "4s"))
+	if err != nil {
+		return err
+	}
+	defer t.end()
+	w, err := b.newWatchers()
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	sides := []*side{t.ours, t.peer, t.floor}
+	cpu, memory, middle, tail := make([][]float64, 3), make([][]float64, 3), make([][]float64, 3), make([][]float64, 3)
+	lost := ""
+	for range b.rounds(3, 1) {
+		for i, s := range sides {
+			got, err := b.watched(w, s, part.RTSP, c.cameras, c.readers, b.seconds(5, 1.5))
+			if err != nil {
+				return t.house.failed(err)
+			}
+			cpu[i] = append(cpu[i], got.perMinute()/float64(c.cameras))
+			memory[i] = append(memory[i], got.pss)
+			middle[i], tail[i] = append(middle[i], ms(got.seen.P50)), append(tail[i], ms(got.seen.P99))
+			if n := got.seen.Gaps + got.seen.Lost; n > 0 {
+				lost += fmt.Sprintf("; **%s lost pictures at %d places**", s.name, got.seen.Gaps)
+			}
+		}
+	}
+	what := fmt.Sprintf("%d x %d", c.cameras, c.readers)
+	add := func(name string, x [][]float64, unit string, goal float64, miss string) {
+		b.page.add(row{what: what + ": " + name, peerName: rivalName, peer: median(x[1]), floor: median(x[2]), ours: median(x[0]), unit: unit, goal: goal, miss: miss})
+	}
+	add("processor a camera and minute"+lost, cpu, "s", c.cpu, c.missCPU)
+	add("memory", memory, "MB", c.memory, c.missMemory)
+	add("a picture's way, median", middle, "ms", none, "")
+	add("a picture's way, p99", tail, "ms", c.tail, "")
+	return nil
+}
