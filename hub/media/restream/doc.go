@@ -1,0 +1,7 @@
+// Package restream serves the cameras by RTSP to other programs: /<camera>/<main|sub>, with
+// a stream password by Digest and never without. It promises that a stream is cut into
+// packets once for all its readers, that a new reader has the running GOP at once, and that
+// a reader who is slow skips to a key frame, or is closed, and keeps nobody waiting. It
+// converts nothing itself and keeps no password. Read server.go first, then feed.go and
+// reader.go.
+package restream

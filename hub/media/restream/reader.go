@@ -1,0 +1,180 @@
+package restream
+
+import (
+	"errors"
+	"time"
+)
+
+// batchBytes is what a reader takes at once; a new one takes its GOP in pieces of it.
+const batchBytes = 1 << 20
+
+// errQuit ends a reader that was asked to stop.
+var errQuit = errors.New("stopped")
+
+// cursor is a reader's place in a feed. Its fields are under the feed's lock.
+type cursor struct {
+	feed    *feed
+	wants   []bool // by track
+	next    uint64
+	ord     uint64 // beginnings before next
+	waits   bool   // for a beginning at or behind next
+	taken   []entry
+	quit    bool
+	skipped uint64 // GOPs
+}
+
+// newCursor begins at the newest key frame, or the next one.
+func newCursor(f *feed, wants []bool) *cursor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := &cursor{feed: f, wants: wants}
+	no, ok := f.newest()
+	if !ok {
+		no = f.endNo()
+	}
+	c.waits = !ok
+	c.move(no)
+	return c
+}
+
+// move puts the cursor at no. The feed is locked.
+func (c *cursor) move(no uint64) {
+	c.next, c.ord = no, c.feed.ordinal(no)
+}
+
+// start tells the next number and time stamp of each wanted track, for RTP-Info.
+func (c *cursor) start() (seqs []uint16, times []uint32) {
+	f := c.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seqs, times = append(seqs, f.seqs...), make([]uint32, len(f.seqs))
+	known := make([]bool, len(f.seqs))
+	var at time.Duration
+	for no := c.next; no < f.endNo(); no++ {
+		e := f.at(no)
+		if e.unit == nil || known[e.track] {
+			continue
+		}
+		if no == c.next {
+			at = e.packer.Track().Duration(e.unit.PTS)
+		}
+		seqs[e.track], times[e.track], known[e.track] = e.seq, e.packer.Time(e.unit), true
+	}
+	for i, ok := range known {
+		if !ok { // nothing of it yet: where the others begin
+			times[i] = uint32(f.packers[i].Track().Ticks(at))
+		}
+	}
+	return seqs, times
+}
+
+// take waits for unread entries and returns them; the slice is good until the next call.
+func (c *cursor) take() ([]entry, error) {
+	f := c.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for {
+		switch {
+		case c.quit:
+			return nil, errQuit
+		case f.ended != nil:
+			return nil, f.ended
+		}
+		c.settle()
+		c.gather()
+		if len(c.taken) > 0 {
+			return c.taken, nil
+		}
+		f.more.Wait()
+	}
+}
+
+// settle moves a cursor that waits for a beginning, or is too far behind.
+func (c *cursor) settle() {
+	f := c.feed
+	newest, ok := f.newest()
+	switch {
+	case c.waits && ok && newest >= c.next:
+		c.waits = false
+		c.move(newest)
+	case c.waits:
+	case c.next < f.first && !ok:
+		c.skipped += max(1, f.passed-min(f.passed, c.ord))
+		c.waits = true
+		c.move(f.endNo())
+	case c.next < f.first, ok && newest > c.next && f.now().Sub(f.at(c.next).at) > behind:
+		ord := f.ordinal(newest)
+		c.skipped += max(1, ord-min(ord, c.ord))
+		c.move(newest)
+	}
+}
+
+// gather takes what is wanted from next on.
+func (c *cursor) gather() {
+	f := c.feed
+	clear(c.taken)
+	c.taken = c.taken[:0]
+	if c.waits {
+		return
+	}
+	bytes := 0
+	for ; c.next < f.endNo() && bytes < batchBytes; c.next++ {
+		e := f.at(c.next)
+		if e.begin {
+			c.ord++
+		}
+		if !c.wants[e.track] {
+			continue
+		}
+		bytes += e.bytes
+		c.taken = append(c.taken, *e)
+	}
+}
+
+// stop lets take return.
+func (c *cursor) stop() {
+	c.feed.mu.Lock()
+	defer c.feed.mu.Unlock()
+	c.quit = true
+	c.feed.more.Broadcast()
+}
+
+// missed is what the cursor has skipped, and, of a reader that stands, what it will.
+func (c *cursor) missed() (gops uint64, lag time.Duration) {
+	f := c.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gops, no := c.skipped, c.next
+	if no < f.first {
+		gops += f.passed - min(f.passed, c.ord)
+		no = f.first
+	}
+	if no < f.endNo() && !c.waits {
+		lag = f.now().Sub(f.at(no).at)
+	}
+	return gops, lag
+}
+
+// reports are the first that a reader is told of the clocks.
+func (c *cursor) reports() []byte {
+	f := c.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []byte
+	for i := range f.packers {
+		if c.wants[i] && !f.clock.wall.IsZero() {
+			out = f.report(out, i)
+		}
+	}
+	return out
+}
+
+// packed is the packets of e, made again if the feed has let them go.
+func (e *entry) packed(scratch []byte) (b, rest []byte) {
+	if e.wire != nil {
+		return e.wire, scratch
+	}
+	from := len(scratch)
+	scratch, _ = e.packer.Append(scratch, e.unit, e.seq)
+	return scratch[from:], scratch
+}
