@@ -1,6 +1,7 @@
 package hubtest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/porchlight-hub/porchlight/hub/hubtest"
@@ -31,6 +32,34 @@ func TestReader(t *testing.T) {
 			n := r.Missing().Packets
 			r.Thaw()
 			hubtest.Eventually(t, "it goes on", func() bool { return r.Missing().Packets > n+20 })
+		}
+	}
+}
+
+// TestWatchers are programs of others, on a camera that is not ours either.
+func TestWatchers(t *testing.T) {
+	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "secret", Digest: true,
+		Streams: map[string]hubtest.CameraStream{"/main": {Sound: "pcmu", Width: 320, Height: 176, FPS: 15}}})
+	url := "rtsp://cam:secret@" + cam.Address() + "/main"
+	all := []*hubtest.Watcher{
+		hubtest.WatchGStreamer(t, nil, url, "tcp"), hubtest.WatchGStreamer(t, nil, url, "udp"),
+		hubtest.WatchFFmpeg(t, nil, url, "tcp"), hubtest.WatchFFmpeg(t, nil, url, "udp"),
+	}
+	for _, w := range all {
+		if err := w.Play(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, w := range all {
+		if m, err := w.End(); err != nil || m.Packets == 0 || m.Gaps != 0 {
+			t.Errorf("%s: %s %v", w.Name, m, err)
+		}
+	}
+	for _, w := range []*hubtest.Watcher{hubtest.WatchGStreamer(t, nil, "rtsp://cam:wrong@"+cam.Address()+"/main", "tcp"), hubtest.WatchFFmpeg(t, nil, "rtsp://"+cam.Address()+"/main", "tcp")} {
+		if err := w.Play(); err == nil {
+			t.Errorf("%s plays without the password", w.Name)
+		} else if !strings.Contains(err.Error(), "nauthorized") {
+			t.Errorf("%s says %v", w.Name, err)
 		}
 	}
 }
