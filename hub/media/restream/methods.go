@@ -160,6 +160,9 @@ func (c *conn) inSession(req *base.Request) (*base.Response, func()) {
 	case base.Teardown:
 		c.mu.Lock()
 		c.ses = nil
+		if c.reason == "" {
+			c.reason = "it said so"
+		}
 		c.mu.Unlock()
 		ses.end()
 		c.last = true

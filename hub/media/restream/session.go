@@ -165,6 +165,7 @@ func (s *session) start(cur *cursor) {
 	s.cursor, s.done = cur, make(chan struct{})
 	s.lastHeard.Store(s.c.s.o.Now().UnixMilli())
 	s.plays.Store(true)
+	s.played.Store(true)
 	s.c.s.log.Info("reader begins", "camera", s.feed.camera, "stream", s.feed.stream, "who", s.who.Viewer.Name, "from", s.c.host, "udp", s.udp)
 	done := s.done
 	s.c.s.wg.Go(func() {
@@ -279,8 +280,7 @@ func (s *session) pause() {
 
 // end lets go of everything; the connection's last words are kept.
 func (s *session) end() {
-	played := s.plays.Load()
-	if played {
+	if s.played.Load() {
 		st := s.stats()
 		s.c.mu.Lock()
 		st.Ended = s.c.reason
