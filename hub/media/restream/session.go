@@ -31,12 +31,12 @@ type session struct {
 	udp   bool
 	since time.Time
 
-	tracks    []setup
-	speech    *speech // nil: no back channel
-	plain     bool    // every track has the channel that is in the shared packets
-	plays     atomic.Bool
-	lastHeard atomic.Int64 // when the reader last sent something beside requests, by Now, in milliseconds
-	rights    time.Time    // of look: when it last asked
+	tracks        []setup
+	speech        *speech // nil: no back channel
+	plain         bool    // every track has the channel that is in the shared packets
+	plays, played atomic.Bool
+	lastHeard     atomic.Int64 // when the reader last sent something beside requests, by Now, in milliseconds
+	rights        time.Time    // of look: when it last asked
 
 	mu     sync.Mutex
 	cursor *cursor
