@@ -24,7 +24,7 @@ func (s *Server) ServeAdmin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.serve(ctx, ln, s.admin)
+	return s.serve(ctx, site{ln, s.admin})
 }
 
 func (s *Server) listenAdmin(ctx context.Context) (net.Listener, error) {

@@ -121,10 +121,11 @@ type hostNames struct {
 	// anyAddress: the hub listens on every address, so the one that the connection came
 	// in by is ours too.
 	anyAddress bool
+	certs      Certificates // what the certificate is for is ours; nil: there is none
 }
 
-func newHostNames(listen string, public *url.URL) hostNames {
-	n := hostNames{names: map[string]bool{"localhost": true}}
+func newHostNames(listen string, public *url.URL, certs Certificates) hostNames {
+	n := hostNames{names: map[string]bool{"localhost": true}, certs: certs}
 	if host, _, err := net.SplitHostPort(listen); err == nil {
 		ip := net.ParseIP(host)
 		n.anyAddress = host == "" || ip != nil && ip.IsUnspecified()
@@ -155,7 +156,7 @@ func (n hostNames) ours(r *http.Request) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return false
+		return n.certs != nil && n.certs.Covers(host)
 	}
 	if ip.Unmap().IsLoopback() {
 		return true
@@ -194,7 +195,7 @@ func open(path string) bool {
 		return true
 	}
 	// Who has a hook's address needs to be nobody else.
-	return strings.HasPrefix(path, "/static/") || strings.HasPrefix(path, api.HookPath)
+	return strings.HasPrefix(path, "/static/") || isTrust(path) || strings.HasPrefix(path, api.HookPath)
 }
 
 // forPrograms tells whether a token leads there: pages are for people.
@@ -214,14 +215,21 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 			refuse(w, r, api.Describe(access.ErrScope))
 			return
 		}
+		if err == nil && s.mustChoose(r, id) && !choosing(r.URL.Path) {
+			if wantsPage(r) {
+				http.Redirect(w, r, "/setup?why=first", http.StatusSeeOther)
+				return
+			}
+			refuse(w, r, api.NewProblem(http.StatusForbidden, CodePassword, "the hub has no password yet, and you come from another machine",
+				"Choose one at "+s.URL()+"/setup."))
+			return
+		}
 		if err == nil {
 			next.ServeHTTP(w, r.WithContext(access.With(r.Context(), id)))
 			return
 		}
 		if wait := s.limit.take(r.RemoteAddr); wait > 0 {
-			p := api.NewProblem(http.StatusTooManyRequests, "E-WEB-RATE", "too many requests", "Wait a moment.")
-			p.RetryAfter = int(wait/time.Second) + 1
-			refuse(w, r, p)
+			refuse(w, r, tooMany(wait))
 			return
 		}
 		switch {
@@ -241,6 +249,21 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 			refuse(w, r, api.Describe(access.ErrLogin))
 		}
 	})
+}
+
+// mustChoose tells whether a person has to choose a password first: one who came with a
+// setup link from another machine. Programs have tokens, which nobody guesses.
+func (s *Server) mustChoose(r *http.Request, id access.Identity) bool {
+	return s.deps.Certs != nil && !s.deps.Insecure && id.Person() && !id.HasPassword && !isLoopback(r.RemoteAddr)
+}
+
+// choosing tells which paths somebody without a password needs to choose one.
+func choosing(path string) bool {
+	switch path {
+	case "/logout", api.Prefix + "/logout", api.Prefix + "/me", api.Prefix + "/me/password":
+		return true
+	}
+	return open(path)
 }
 
 // forwarded tells whether a proxy hands on what somebody asks from elsewhere.

@@ -34,10 +34,10 @@ const (
 	CodeListen      = "E-WEB-LISTEN"
 )
 
-// Listen opens the address of hub.listen. Another one than loopback needs insecure,
-// for as long as the hub speaks no TLS.
-func Listen(ctx context.Context, addr string, insecure bool) (net.Listener, error) {
-	if !insecure && !isLoopback(addr) {
+// Listen opens the address of hub.listen. beyond: another one than loopback is allowed,
+// because the hub speaks TLS or because the owner accepts that it does not.
+func Listen(ctx context.Context, addr string, beyond bool) (net.Listener, error) {
+	if !beyond && !isLoopback(addr) {
 		return nil, notLoopback(addr)
 	}
 	var lc net.ListenConfig
@@ -66,8 +66,8 @@ func Listen(ctx context.Context, addr string, insecure bool) (net.Listener, erro
 }
 
 func notLoopback(addr string) *Error {
-	return &Error{code: CodeNotLoopback, text: fmt.Sprintf("%s is not a loopback address, and the hub speaks no TLS yet", addr),
-		hint: "Listen on 127.0.0.1:8480, or set hub.insecure: true if you trust everybody on your network."}
+	return &Error{code: CodeNotLoopback, text: fmt.Sprintf("%s can be reached from other machines, and hub.tls is off", addr),
+		hint: "Set hub.tls: {mode: local-ca}, or listen on 127.0.0.1:8480, or set hub.insecure: true if you trust everybody on your network."}
 }
 
 // isLoopback tells whether the address, with or without port, can be reached from this

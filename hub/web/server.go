@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,13 +36,15 @@ type Deps struct {
 	Access    *access.Access
 	Listen    string // as in the config: 127.0.0.1:8480
 	PublicURL string // as in the config; may be empty
-	Insecure  bool   // another address than loopback is allowed
-	DataDir   string
-	Version   string
-	Bus       BusStats
-	Zone      *time.Location // of the times on pages
-	Log       *slog.Logger
-	Now       func() time.Time
+	Insecure  bool   // another address than loopback is allowed without TLS and password
+	// Certs make the pages HTTPS; nil: they are HTTP.
+	Certs   Certificates
+	DataDir string
+	Version string
+	Bus     BusStats
+	Zone    *time.Location // of the times on pages
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Server answers browsers by TCP and the command line by the admin socket.
@@ -54,6 +57,7 @@ type Server struct {
 	metrics *metrics
 	limit   *limiter
 	handler http.Handler
+	plain   http.Handler // what is answered without TLS where there is TLS
 	admin   http.Handler
 
 	mu     sync.Mutex
@@ -77,7 +81,7 @@ func New(d Deps) (*Server, error) {
 		}
 		s.public = u
 	}
-	s.names = newHostNames(d.Listen, s.public)
+	s.names = newHostNames(d.Listen, s.public, d.Certs)
 	var told *api.API
 	changed := func() { told.Changed() }
 	secureHost := ""
@@ -94,7 +98,7 @@ func New(d Deps) (*Server, error) {
 	})
 	told = s.api
 	s.metrics = newMetrics(s.deps.Rooms, s.api, d.Bus)
-	s.handler = s.build()
+	s.build()
 	s.admin = s.buildAdmin()
 	return s, nil
 }
@@ -151,11 +155,24 @@ func (s *Server) SetupURL(token string) string {
 	return s.URL() + "/setup?token=" + url.QueryEscape(token)
 }
 
-// URL is where a browser on the hub's machine, or by public_url, finds the hub.
+// URL is where a browser finds the hub: by public_url, else on the network where the
+// hub listens there, else on the hub's machine.
 func (s *Server) URL() string {
 	if s.public != nil {
 		return s.public.Scheme + "://" + s.public.Host
 	}
+	return s.scheme() + "://" + s.address()
+}
+
+func (s *Server) scheme() string {
+	if s.deps.Certs != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// address is host:port of the listener as a browser can name it.
+func (s *Server) address() string {
 	addr := s.deps.Listen
 	s.mu.Lock()
 	if s.listen != nil {
@@ -164,12 +181,12 @@ func (s *Server) URL() string {
 	s.mu.Unlock()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "http://" + addr
+		return addr
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
+		host = cmp.Or(outside(), "127.0.0.1")
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }
 
 // Serve answers on the listener until ctx ends, then stops gracefully: nil.
@@ -177,7 +194,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.mu.Lock()
 	s.listen = ln.Addr()
 	s.mu.Unlock()
-	if !s.deps.Insecure && !isLoopback(ln.Addr().String()) {
+	if !s.deps.Insecure && s.deps.Certs == nil && !isLoopback(ln.Addr().String()) {
 		return errors.Join(notLoopback(ln.Addr().String()), ln.Close())
 	}
 	var watch sync.WaitGroup
@@ -185,39 +202,59 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer watch.Wait()
 	defer cancel()
 	watch.Go(func() { s.metrics.watch(watchCtx, s.deps.Rooms.Feed) })
-	return s.serve(ctx, ln, s.handler)
+	if s.deps.Certs == nil {
+		return s.serve(ctx, site{ln, s.handler})
+	}
+	secret, clear := splitTLS(ln)
+	return s.serve(ctx, site{tls.NewListener(secret, s.deps.Certs.TLSConfig()), s.handler}, site{clear, s.plain})
 }
 
-func (s *Server) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: answerTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
-		ErrorLog:    slog.NewLogLogger(s.deps.Log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-		ConnContext: withPeer,
+// site is what answers at a listener.
+type site struct {
+	ln      net.Listener
+	handler http.Handler
+}
+
+func (s *Server) serve(ctx context.Context, sites ...site) error {
+	done := make(chan error, len(sites)) // one result each
+	servers := make([]*http.Server, len(sites))
+	for i, at := range sites {
+		servers[i] = &http.Server{
+			Handler: at.handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: answerTime,
+			IdleTimeout: idleTime, MaxHeaderBytes: headerMost,
+			ErrorLog:    slog.NewLogLogger(s.deps.Log.Handler(), slog.LevelDebug),
+			BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+			ConnContext: withPeer,
+		}
+		go func() { done <- servers[i].Serve(at.ln) }()
 	}
-	done := make(chan error, 1) // Serve's one result
-	go func() { done <- srv.Serve(ln) }()
+	var errs []error
+	waiting := len(sites)
 	select {
 	case err := <-done:
-		return fmt.Errorf("web: serve %s: %w", ln.Addr(), err)
+		errs = append(errs, fmt.Errorf("web: serve %s: %w", sites[0].ln.Addr(), err))
+		waiting--
 	case <-ctx.Done():
 	}
 	s.api.Close()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	err := srv.Shutdown(stop)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = srv.Close() // pictures that still flow
+	for _, srv := range servers {
+		err := srv.Shutdown(stop)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = srv.Close() // pictures that still flow
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("web: stop %s: %w", sites[0].ln.Addr(), err))
+		}
 	}
-	<-done
-	if err != nil {
-		return fmt.Errorf("web: stop %s: %w", ln.Addr(), err)
+	for range waiting {
+		<-done
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func (s *Server) build() http.Handler {
+func (s *Server) build() {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", s.api.Handler())
 	assets := static.New()
@@ -229,10 +266,14 @@ func (s *Server) build() http.Handler {
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, assets.URL("icon.svg"), http.StatusFound)
 	})
-	p := pages.New(pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log, Zone: s.deps.Zone, Now: s.deps.Now,
-		Tokens: s.deps.Access})
-	mux.Handle("/", s.setup(p))
-	return s.guard(mux)
+	parts := pages.Deps{Rooms: s.deps.Rooms, Door: s.door, Version: s.deps.Version, Log: s.deps.Log, Zone: s.deps.Zone, Now: s.deps.Now,
+		Tokens: s.deps.Access}
+	mux.Handle("/", s.setup(pages.New(parts)))
+	trust := pages.NewTrust(parts, s.trusted)
+	mux.Handle(pages.TrustPath, trust)
+	mux.Handle(pages.TrustPath+"/", trust)
+	s.handler = s.guard(mux)
+	s.plain = s.inClear(trust, assets)
 }
 
 // healthz: the process answers.

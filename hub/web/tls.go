@@ -1,0 +1,257 @@
+package web
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/certs"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages"
+)
+
+// Certificates are what the pages are served with; hub/certs has them.
+type Certificates interface {
+	TLSConfig() *tls.Config
+	// Covers tells whether the certificate is for a name of the hub.
+	Covers(name string) bool
+	Status() certs.Status
+}
+
+// CodePassword: the owner has to choose a password first.
+const CodePassword = "E-WEB-PASSWORD"
+
+// isTrust tells which paths help a device to trust the hub's certificate.
+func isTrust(path string) bool {
+	return path == pages.TrustPath || strings.HasPrefix(path, pages.TrustPath+"/")
+}
+
+// TrustURL is where a phone is shown how to trust the hub's certificate: in clear,
+// since it does not yet. Empty where that is not needed.
+func (s *Server) TrustURL() string {
+	if s.deps.Certs == nil {
+		return ""
+	}
+	if _, ok := s.ownCA(); !ok {
+		return ""
+	}
+	return "http://" + s.address() + pages.TrustPath
+}
+
+func (s *Server) ownCA() (certs.CA, bool) {
+	if s.deps.Certs == nil {
+		return certs.CA{}, false
+	}
+	if ca := s.deps.Certs.Status().CA; ca != nil {
+		return *ca, true
+	}
+	return certs.CA{}, false
+}
+
+// trusted is what the page /trust tells.
+func (s *Server) trusted(r *http.Request) pages.Trust {
+	t := pages.Trust{Secure: r.TLS != nil, Here: isLoopback(r.RemoteAddr), Address: s.URL(), Clear: s.TrustURL()}
+	if s.deps.Certs == nil {
+		return t
+	}
+	st := s.deps.Certs.Status()
+	t.TLS, t.Issuer, t.Trouble = true, st.Issuer, st.Trouble
+	if r.TLS == nil && s.public == nil {
+		t.Address, t.Clear = "https://"+r.Host, "http://"+r.Host+pages.TrustPath // the way that this device came by works for it
+	}
+	if t.Here {
+		t.Clear = s.TrustURL() // 127.0.0.1 is nothing for a phone
+	}
+	if isLoopback(s.address()) {
+		t.Clear = ""
+	}
+	if st.CA != nil {
+		t.CA = &pages.TrustCA{Name: st.CA.Name, PEM: st.CA.PEM, DER: st.CA.DER, SHA256: st.CA.SHA256, Until: st.CA.NotAfter}
+	}
+	return t
+}
+
+// inClear answers what comes without TLS where there is TLS: what a device needs before
+// it trusts the certificate, signs of life, and the way to the pages. Nothing secret.
+func (s *Server) inClear(trust, assets http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+pages.TrustPath, trust)
+	mux.Handle("GET "+pages.TrustPath+"/", trust)
+	mux.Handle("GET /static/", assets)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("/", s.toTLS)
+	return s.caught(headers(s.named(bounded(s.unhurried(mux)))))
+}
+
+func (s *Server) toTLS(w http.ResponseWriter, r *http.Request) {
+	if s.deps.Certs.Status().Names == nil { // https would answer nothing at all
+		err := s.deps.Certs.Status().Trouble
+		if err == nil {
+			err = errors.New("there is no certificate yet")
+		}
+		p := api.Describe(err)
+		p.Status = http.StatusServiceUnavailable
+		refuse(w, r, p)
+		return
+	}
+	http.Redirect(w, r, "https://"+r.Host+r.URL.RequestURI(), http.StatusPermanentRedirect)
+}
+
+// unhurried bounds what one address may ask.
+func (s *Server) unhurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if wait := s.limit.take(r.RemoteAddr); wait > 0 {
+			refuse(w, r, tooMany(wait))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// tooMany tells a stranger to wait.
+func tooMany(wait time.Duration) *api.Problem {
+	p := api.NewProblem(http.StatusTooManyRequests, "E-WEB-RATE", "too many requests", "Wait a moment.")
+	p.RetryAfter = int(wait/time.Second) + 1
+	return p
+}
+
+const (
+	// sortingMost bounds the connections that have not said a byte yet.
+	sortingMost = 256
+	// handshake is the first byte of a TLS connection (RFC 8446, section 5.1); no HTTP
+	// request begins with it.
+	handshake = 0x16
+)
+
+// splitTLS makes two listeners of one: of connections that begin a TLS handshake, and
+// of the others.
+func splitTLS(ln net.Listener) (secret, clear net.Listener) {
+	s := &splitter{ln: ln, gone: make(chan struct{}), silent: map[net.Conn]bool{}}
+	// Without buffer: a connection is the taker's, or still the sorter's to close.
+	a, b := &half{splitter: s, conns: make(chan net.Conn)}, &half{splitter: s, conns: make(chan net.Conn)}
+	s.sorting.Go(func() { s.run(a, b) })
+	return a, b
+}
+
+type splitter struct {
+	ln      net.Listener
+	gone    chan struct{} // closed when it ends
+	sorting sync.WaitGroup
+
+	mu     sync.Mutex
+	err    error             // why it ended
+	silent map[net.Conn]bool // those that have said nothing yet; at most sortingMost
+}
+
+func (s *splitter) run(secret, clear *half) {
+	for {
+		c, err := s.ln.Accept()
+		if err != nil {
+			s.end(err)
+			return
+		}
+		if !s.admit(c) {
+			c.Close() // a crowd that says nothing, or the end
+			continue
+		}
+		s.sorting.Go(func() { s.sort(c, secret, clear) })
+	}
+}
+
+func (s *splitter) admit(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil || len(s.silent) >= sortingMost {
+		return false
+	}
+	s.silent[c] = true
+	return true
+}
+
+// sort waits for the first byte, which decides.
+func (s *splitter) sort(c net.Conn, secret, clear *half) {
+	first := make([]byte, 1)
+	err := c.SetReadDeadline(time.Now().Add(headerTime))
+	if err == nil {
+		_, err = c.Read(first)
+	}
+	s.mu.Lock()
+	delete(s.silent, c)
+	s.mu.Unlock()
+	if err != nil || c.SetReadDeadline(time.Time{}) != nil {
+		c.Close()
+		return
+	}
+	to := clear
+	if first[0] == handshake {
+		to = secret
+	}
+	select {
+	case to.conns <- &begun{Conn: c, first: first}:
+	case <-s.gone:
+		c.Close()
+	}
+}
+
+// end lets go of everything that nobody has taken.
+func (s *splitter) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	close(s.gone)
+	for c := range s.silent {
+		c.Close()
+	}
+}
+
+// half is one of the two listeners. Closing it closes both.
+type half struct {
+	*splitter
+	conns chan net.Conn
+}
+
+func (h *half) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.gone:
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return nil, h.err
+	}
+}
+
+func (h *half) Addr() net.Addr { return h.ln.Addr() }
+
+func (h *half) Close() error {
+	err := h.ln.Close()
+	h.end(net.ErrClosed)
+	h.sorting.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil // the other half was closed first
+	}
+	return err
+}
+
+// begun is a connection whose first byte was read.
+type begun struct {
+	net.Conn
+	first []byte
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	if len(b.first) > 0 && len(p) > 0 {
+		n := copy(p, b.first)
+		b.first = b.first[n:]
+		return n, nil
+	}
+	return b.Conn.Read(p)
+}
