@@ -104,10 +104,3 @@ func (d *Decoder) Reset() {
 		d.opus.reset()
 	}
 }
-
-// Close gives its memory back.
-func (d *Decoder) Close() {
-	if d.opus != nil {
-		d.opus.close()
-	}
-}

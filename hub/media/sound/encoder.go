@@ -22,7 +22,8 @@ type Encoder struct {
 
 // NewEncoder encodes to what is asked, of sound that has no more than source Hz. Zero
 // fields: the rate nearest to the source's that the codec has, and for Opus 32 kbit/s for
-// up to 24 kHz and 48 for more. All is one channel, and Opus of one size (CBR).
+// up to 24 kHz, which is made as speech, and 48 for more. All is one channel, and Opus of
+// one size (CBR).
 func NewEncoder(id uint8, to av.AudioRendition, source int) (*Encoder, error) {
 	if to.Channels > 1 {
 		return nil, fmt.Errorf("%s of %d channels: %w", to.Codec, to.Channels, ErrUnsupported)
@@ -34,14 +35,14 @@ func NewEncoder(id uint8, to av.AudioRendition, source int) (*Encoder, error) {
 	case av.L16:
 	case av.Opus:
 		e.rate = opusRate(e.rate)
-		kbps := 48
-		if min(e.rate, source) <= speechRate {
+		kbps, speech := 48, min(e.rate, source) <= speechRate
+		if speech {
 			kbps = 32
 		}
 		if to.Kbps > 0 {
-			kbps = min(max(to.Kbps, 12), 256)
+			kbps = min(max(to.Kbps, 8), 256)
 		}
-		o, err := newOpusEncoder(e.rate, kbps*1000)
+		o, err := newOpusEncoder(e.rate, kbps*1000, speech)
 		if err != nil {
 			return nil, err
 		}
@@ -97,12 +98,5 @@ func (e *Encoder) Encode(pcm []int16) ([]byte, error) {
 func (e *Encoder) Reset() {
 	if e.opus != nil {
 		e.opus.reset()
-	}
-}
-
-// Close gives its memory back.
-func (e *Encoder) Close() {
-	if e.opus != nil {
-		e.opus.close()
 	}
 }

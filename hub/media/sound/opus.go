@@ -3,10 +3,9 @@ package sound
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 
-	"github.com/kazzmir/opus-go/opus"
+	"github.com/pion/opus"
+	"github.com/thesyncim/gopus"
 )
 
 const (
@@ -33,11 +32,9 @@ func opusRate(rate int) int {
 	return 48000
 }
 
-// contain calls f, and makes an error of a panic or a fault in it: the codec is C turned
-// into Go, whose memory is its own affair.
+// contain calls f, and makes an error of a panic in it: packets come that were made to
+// break what reads them.
 func contain(f func() (int, error)) (n int, err error) {
-	old := debug.SetPanicOnFault(true)
-	defer debug.SetPanicOnFault(old)
 	defer func() {
 		if p := recover(); p != nil {
 			n, err = 0, fmt.Errorf("%w: %v", errFault, p)
@@ -46,25 +43,22 @@ func contain(f func() (int, error)) (n int, err error) {
 	return f()
 }
 
-// opusDecoder makes mono of packets. Its buffers belong to it, and so to the heap: the
-// codec knows them by address only, which a stack that grows would change.
+// opusDecoder makes mono of packets.
 type opusDecoder struct {
 	rate   int
-	dec    *opus.Decoder
-	packet []byte
+	dec    opus.Decoder
 	pcm    []int16
 	faults int
 }
 
-//go:noinline
 func newOpusDecoder(rate int) (*opusDecoder, error) {
-	d := &opusDecoder{rate: rate, packet: make([]byte, maxPacket), pcm: make([]int16, maxPacketSamples)}
+	d := &opusDecoder{rate: rate, pcm: make([]int16, maxPacketSamples)}
 	return d, d.renew()
 }
 
-func (d *opusDecoder) renew() (err error) {
-	_, err = contain(func() (int, error) {
-		d.dec, err = opus.NewDecoder(d.rate, 1)
+func (d *opusDecoder) renew() error {
+	_, err := contain(func() (n int, err error) {
+		d.dec, err = opus.NewDecoderWithOutput(d.rate, 1)
 		return 0, err
 	})
 	return err
@@ -77,20 +71,16 @@ func (d *opusDecoder) decode(packet []byte) ([]int16, error) {
 	if d.faults >= maxFaults {
 		return nil, errFault
 	}
-	n := copy(d.packet, packet)
-	n, err := contain(func() (int, error) {
-		return d.dec.Decode(d.packet[:n], d.pcm, d.rate*120/1000, false)
-	})
-	runtime.KeepAlive(d)
+	n, err := contain(func() (int, error) { return d.dec.DecodeToInt16(packet, d.pcm) })
 	if err == nil && (n < 0 || n > len(d.pcm)) {
 		err = fmt.Errorf("%w: %d samples", errFault, n)
 	}
 	if errors.Is(err, errFault) {
 		d.faults++
-		err = errors.Join(err, d.renew()) // the old one's memory is not trusted, not even to free it
+		err = errors.Join(err, d.renew())
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opus: %w", err)
 	}
 	return d.pcm[:n], nil
 }
@@ -101,40 +91,33 @@ func (d *opusDecoder) reset() {
 	}
 }
 
-func (d *opusDecoder) close() {
-	_, _ = contain(func() (int, error) { return 0, d.dec.Close() }) // its memory goes with it
-}
-
 // opusEncoder makes packets of 20 ms of mono, of one size (CBR).
 type opusEncoder struct {
-	rate, bitrate int
-	enc           *opus.Encoder
-	pcm           []int16
-	packet        []byte
-	faults        int
+	enc    *gopus.Encoder
+	packet []byte
+	faults int
 }
 
 // complexity of 10 at which nobody hears the difference.
 const complexity = 5
 
-//go:noinline
-func newOpusEncoder(rate, bitrate int) (*opusEncoder, error) {
-	e := &opusEncoder{rate: rate, bitrate: bitrate, pcm: make([]int16, rate/perSecond), packet: make([]byte, maxPacket)}
-	return e, e.renew()
-}
-
-func (e *opusEncoder) renew() error {
-	_, err := contain(func() (int, error) {
-		// The library's half for speech (SILK) makes noise; this one never takes it, and is
-		// 4 ms faster besides.
-		enc, err := opus.NewEncoder(e.rate, 1, opus.ApplicationRestrictedLowDelay)
-		if err != nil {
+func newOpusEncoder(rate, bitrate int, speech bool) (*opusEncoder, error) {
+	c := gopus.EncoderConfig{SampleRate: rate, Channels: 1, Application: gopus.ApplicationAudio}
+	if speech {
+		c.Application = gopus.ApplicationVoIP
+	}
+	e := &opusEncoder{packet: make([]byte, maxPacket)}
+	_, err := contain(func() (n int, err error) {
+		if e.enc, err = gopus.NewEncoder(c); err != nil {
 			return 0, err
 		}
-		e.enc = enc
-		return 0, errors.Join(enc.SetVBR(false), enc.SetBitrate(e.bitrate), enc.SetComplexity(complexity))
+		return 0, errors.Join(e.enc.SetFrameSize(rate/perSecond), e.enc.SetBitrateMode(gopus.BitrateModeCBR),
+			e.enc.SetBitrate(bitrate), e.enc.SetComplexity(complexity))
 	})
-	return err
+	if err != nil {
+		return nil, fmt.Errorf("opus: %w", err)
+	}
+	return e, nil
 }
 
 // encode makes one packet of rate/50 samples.
@@ -142,28 +125,21 @@ func (e *opusEncoder) encode(pcm []int16) ([]byte, error) {
 	if e.faults >= maxFaults {
 		return nil, errFault
 	}
-	copy(e.pcm, pcm)
-	n, err := contain(func() (int, error) { return e.enc.Encode(e.pcm, len(e.pcm), e.packet) })
-	runtime.KeepAlive(e)
+	n, err := contain(func() (int, error) { return e.enc.EncodeInt16(pcm, e.packet) })
 	if err == nil && (n <= 0 || n > len(e.packet)) {
 		err = fmt.Errorf("%w: a packet of %d bytes", errFault, n)
 	}
 	if errors.Is(err, errFault) {
 		e.faults++
-		err = errors.Join(err, e.renew())
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opus: %w", err)
 	}
 	return append([]byte(nil), e.packet[:n]...), nil
 }
 
 func (e *opusEncoder) reset() {
-	if err := e.renew(); err != nil {
+	if _, err := contain(func() (int, error) { e.enc.Reset(); return 0, nil }); err != nil {
 		e.faults = maxFaults
 	}
-}
-
-func (e *opusEncoder) close() {
-	_, _ = contain(func() (int, error) { return 0, e.enc.Close() })
 }

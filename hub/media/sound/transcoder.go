@@ -48,7 +48,6 @@ func New(from av.Track, to av.AudioRendition) (*Transcoder, error) {
 	}
 	enc, err := NewEncoder(from.ID, to, dec.Rate())
 	if err != nil {
-		dec.Close()
 		return nil, err
 	}
 	return &Transcoder{from: from, dec: dec, enc: enc, rs: newResampler(dec.Rate(), enc.Rate())}, nil
@@ -57,11 +56,8 @@ func New(from av.Track, to av.AudioRendition) (*Transcoder, error) {
 // Track that comes out; its id is the one that goes in.
 func (t *Transcoder) Track() av.Track { return t.enc.Track() }
 
-// Close gives its memory back.
-func (t *Transcoder) Close() {
-	t.dec.Close()
-	t.enc.Close()
-}
+// Close ends it. It holds memory only, so that forgetting it loses nothing.
+func (t *Transcoder) Close() {}
 
 // Convert takes the next unit and returns what is ready: pieces of 20 ms that follow each
 // other without a gap. A hole in the time stamps of up to a second becomes silence; a

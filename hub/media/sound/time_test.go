@@ -1,0 +1,141 @@
+package sound
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+func g711To(t testing.TB, to av.AudioRendition) *Transcoder {
+	t.Helper()
+	tr, err := New(av.PCMTrack(2, av.PCMU, 8000, 1), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.Close)
+	return tr
+}
+
+func convert(t *testing.T, tr *Transcoder, u *av.Unit) []*av.Unit {
+	t.Helper()
+	out, err := tr.Convert(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// An hour from a rate that does not divide ends where it should, to the tick.
+func TestAnHourDoesNotDrift(t *testing.T) {
+	tr, err := New(av.PCMTrack(2, av.L16, 4410, 1), av.AudioRendition{Codec: av.L16, SampleRate: 4000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const piece = 441 // 100 ms
+	data := make([]byte, 2*piece)
+	var last *av.Unit
+	n := 0
+	for i := range int64(3600 * 10) {
+		for _, u := range convert(t, tr, &av.Unit{Track: 2, PTS: 1<<33 + i*piece, DTS: 1<<33 + i*piece, Data: data}) {
+			if last != nil && (u.PTS-last.PTS != 80 || u.Discontinuity) {
+				t.Fatalf("piece %d: %d ticks after the one before, discontinuity %v", n, u.PTS-last.PTS, u.Discontinuity)
+			}
+			last = u
+			n++
+		}
+	}
+	end := av.Duration(last.PTS, 4000) + 20*time.Millisecond
+	want := av.Duration(1<<33+3600*4410, 4410)
+	if d := end - want; d < -25*time.Millisecond || d > 25*time.Millisecond {
+		t.Errorf("an hour ended %v off", d)
+	}
+	if runtime.NumGoroutine() > 10 {
+		t.Errorf("%d goroutines", runtime.NumGoroutine())
+	}
+}
+
+// A stamp that is rounded or shakes moves nothing; a hole is silence; a jump and a
+// discontinuity begin anew and say so.
+func TestHolesAndJumps(t *testing.T) {
+	for _, to := range []av.AudioRendition{{Codec: av.Opus}, {Codec: av.PCMA}, {Codec: av.L16, SampleRate: 16000}} {
+		tr := g711To(t, to)
+		at, n := int64(5000), 0
+		data := make([]byte, 160)
+		for i := range data {
+			data[i] = muCode(int16(4000 * (i%2*2 - 1)))
+		}
+		put := func(stray time.Duration, broken bool) (got []*av.Unit) {
+			pts := at + av.Ticks(stray, 8000)
+			got = convert(t, tr, &av.Unit{Track: 2, PTS: pts, DTS: pts, Data: data, Discontinuity: broken})
+			at += 160
+			n += len(got)
+			return got
+		}
+		var all []*av.Unit
+		for i := range 50 {
+			all = append(all, put(time.Duration((i*2+2)%5-2)*20*time.Millisecond, false)...)
+		}
+		at += 8000 / 2 // half a second is lost
+		for range 50 {
+			all = append(all, put(0, false)...)
+		}
+		follows(t, tr.Track(), all)
+		if d := tr.Track().Duration(all[len(all)-1].PTS-all[0].PTS) + 20*time.Millisecond; d < 2450*time.Millisecond || d > 2500*time.Millisecond {
+			t.Errorf("%s: 2 s and a hole of half a second became %v", to.Codec, d)
+		}
+		for i, broken := range []bool{false, true, false} {
+			switch i {
+			case 0:
+				at += 8000 * 100
+			case 2:
+				at -= 8000 * 300
+			}
+			first := put(0, broken)
+			for len(first) == 0 {
+				first = put(0, false)
+			}
+			if !first[0].Discontinuity {
+				t.Errorf("%s: jump %d is not said", to.Codec, i)
+			}
+			if more := append(put(0, false), put(0, false)...); len(more) == 0 || more[0].Discontinuity {
+				t.Errorf("%s: after jump %d: %d pieces", to.Codec, i, len(more))
+			}
+		}
+	}
+}
+
+// A sender whose clock is fast gives more samples than time: no more than patience of
+// them are ahead.
+func TestMoreSamplesThanTime(t *testing.T) {
+	tr := g711To(t, av.AudioRendition{Codec: av.L16, SampleRate: 8000})
+	data := make([]byte, 164) // 20.5 ms in 20
+	var last *av.Unit
+	for i := range int64(2000) {
+		for _, u := range convert(t, tr, &av.Unit{Track: 2, PTS: i * 160, DTS: i * 160, Data: data}) {
+			last = u
+		}
+	}
+	if d := av.Duration(last.PTS, 8000) - 40*time.Second; d > 100*time.Millisecond || d < -100*time.Millisecond {
+		t.Errorf("%v ahead", d)
+	}
+}
+
+// Each piece costs what it carries and little more, whatever came before.
+func TestAllocations(t *testing.T) {
+	tr := g711To(t, av.AudioRendition{Codec: av.L16, SampleRate: 16000})
+	u := &av.Unit{Track: 2, Data: make([]byte, 160)}
+	for range 10 {
+		convert(t, tr, u)
+		u.PTS += 160
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := tr.Convert(u); err != nil {
+			t.Fatal(err)
+		}
+		u.PTS += 160
+	}); n > 4 {
+		t.Errorf("%.0f allocations a unit", n)
+	}
+}
