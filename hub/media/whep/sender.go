@@ -1,0 +1,216 @@
+package whep
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+const (
+	// chunk is how much of a picture leaves at once: about half of what a browser's socket
+	// holds by default, 64 KiB doubled by the kernel for its own bookkeeping.
+	chunk = 32 << 10
+	// gap is the pause between chunks where no loss is known: 32 MB a second.
+	gap = time.Millisecond
+	// lossFor is how long a report of loss slows pictures down.
+	lossFor = 10 * time.Second
+	// squeeze is the time between pictures of the past in ticks of 90 kHz: see catchUp.
+	squeeze = 10
+	// soundBack is how much sound before the newest picture goes out at the start.
+	soundBack = 100 * time.Millisecond
+	// reportEvery is how often the browser is told how the tracks' times belong together.
+	reportEvery = 2 * time.Second
+)
+
+// sender takes a session's units to its outlets. It is one goroutine's.
+type sender struct {
+	x      *session
+	gen    uint32
+	tracks map[uint8]av.Track
+	// behind: what comes next is the past, from a key frame on, up to now.
+	behind bool
+	pos    time.Duration // of the newest unit sent
+	posAt  time.Time     // when
+	report time.Time     // the last one
+}
+
+// play sends until the session ends.
+func (s *sender) play() error {
+	x := s.x
+	for {
+		r, ctx, done := x.reading()
+		units, err := r.Next(ctx)
+		done()
+		switch {
+		case x.ctx.Err() != nil:
+			return context.Cause(x.ctx)
+		case x.rewinds():
+			x.stat.rewound.Add(1)
+			if err := s.back(); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, media.ErrChanged):
+			if err := s.back(); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		if units[0].Generation != s.gen {
+			if err := s.generation(r, units[0].Generation); err != nil {
+				return err
+			}
+		}
+		s.send(units)
+		s.tell()
+	}
+}
+
+// back goes to the ring's newest key frame.
+func (s *sender) back() error {
+	r, err := s.x.open()
+	if err != nil {
+		return err
+	}
+	old := s.x.cursor(r)
+	s.x.stat.skipped.Add(old.Stats().SkippedGOPs)
+	old.Close()
+	s.behind = true
+	return nil
+}
+
+// generation takes new tracks; an error: the browser was promised others.
+func (s *sender) generation(r *media.Rendering, gen uint32) error {
+	s.gen, s.tracks = gen, make(map[uint8]av.Track)
+	video, sound := s.x.video == nil, s.x.sound == nil
+	for _, t := range r.Tracks() {
+		switch {
+		case t.Kind == av.Video && !video && t.Codec == s.x.choice.vcodec:
+			s.tracks[t.ID], video = t, true
+		case t.Kind == av.Sound && !sound && t.Codec == s.x.choice.acodec:
+			s.tracks[t.ID], sound = t, true
+		}
+	}
+	if !video && s.x.video != nil {
+		return errChanged
+	}
+	return nil
+}
+
+// send sends a batch of one generation.
+func (s *sender) send(units []*av.Unit) {
+	from, pictures := 0, 0
+	now, haveNow := time.Duration(0), false // of the newest picture
+	for i, u := range units {
+		t, ok := s.tracks[u.Track]
+		if !ok || t.Kind != av.Video {
+			continue
+		}
+		if u.Key && s.behind {
+			from, pictures = i, 0
+		}
+		if u.Key && u.Discontinuity {
+			s.behind = true // the reader has jumped
+		}
+		pictures++
+		now, haveNow = t.Duration(u.PTS), true
+	}
+	c := catchUp{o: s.x.video, left: pictures, on: s.behind && haveNow && pictures > 1}
+	for _, u := range units[from:] {
+		t, ok := s.tracks[u.Track]
+		if !ok {
+			continue
+		}
+		pos := t.Duration(u.PTS)
+		if t.Kind != av.Video {
+			if !c.on && !s.behind || haveNow && pos > now-soundBack {
+				s.note(pos)
+				_ = s.x.sound.put(s.x.srv.shelf.Pack(t, u).Payloads[0], s.x.sound.at(pos), false, false, time.Now())
+			}
+			continue
+		}
+		s.note(pos)
+		s.picture(t, u, c.stamp(pos, now))
+	}
+	if haveNow || s.x.video == nil {
+		s.behind = false
+	}
+}
+
+// note remembers where on the line of time now is.
+func (s *sender) note(pos time.Duration) {
+	if pos > s.pos || s.posAt.IsZero() {
+		s.pos, s.posAt = pos, time.Now()
+	}
+}
+
+// picture sends one picture, a big one in chunks.
+func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
+	x := s.x
+	p := x.srv.shelf.Pack(t, u)
+	pause := gap
+	if since := time.Since(time.Unix(0, x.stat.lostAt.Load())); since < lossFor && p.Bytes > chunk {
+		pause = spread(t, p.Bytes)
+	}
+	sent := 0
+	for i, b := range p.Payloads {
+		if sent += len(b); sent > chunk {
+			sent = len(b)
+			if !sleep(x.ctx, pause) {
+				return
+			}
+		}
+		if x.video.put(b, ts, i == len(p.Payloads)-1, u.Key && i == 0, time.Now()) != nil {
+			return // the connection is away, or over; its state says so
+		}
+	}
+	if x.stat.first.Load() == 0 {
+		x.stat.first.Store(int64(x.srv.o.Now().Sub(x.since)))
+	}
+}
+
+// spread is the pause between chunks of a picture that is sent over half a frame's time.
+func spread(t av.Track, bytes int) time.Duration {
+	fps := t.FPS
+	if fps < 1 {
+		fps = 25
+	}
+	return max(gap, time.Duration(float64(time.Second)/fps/2)/time.Duration(bytes/chunk+1))
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// catchUp gives pictures of the past times right before that of the newest one.
+type catchUp struct {
+	o    *outlet
+	on   bool
+	left int // pictures to come, with this one
+}
+
+// stamp is the RTP time of the picture at pos, where now is the newest one's.
+func (c *catchUp) stamp(pos, now time.Duration) uint32 {
+	c.left--
+	if !c.on {
+		return c.o.at(pos)
+	}
+	ts := c.o.at(now) - uint32(c.left)*squeeze
+	// A browser takes no picture that is older than one it has shown.
+	if last, ok := c.o.newest(); ok && int32(ts-last) <= 0 {
+		ts = last + 1
+	}
+	return ts
+}

@@ -1,0 +1,346 @@
+package whep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/ports"
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+const (
+	// connectWithin is how long a browser has from the answer to its first check.
+	connectWithin = 20 * time.Second
+	// awayFor is how long a viewer may be silent, beyond the 4 s after which it counts as
+	// away, before its session is over.
+	awayFor   = 10 * time.Second
+	awayAfter = 4 * time.Second
+	keepAlive = 2 * time.Second
+
+	// playoutDelay is the header extension by which a sender bounds the browser's buffer.
+	playoutDelay = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+	midExtension = "urn:ietf:params:rtp-hdrext:sdes:mid"
+
+	// group is the name of the stream in the answer: tracks of one are played in step.
+	group = "porchlight"
+)
+
+// session is one viewer's connection.
+type session struct {
+	srv            *Server
+	id             string
+	camera, stream string
+	viewer         Viewer
+	since          time.Time
+
+	ctx    context.Context // its cause says why it ended
+	cancel context.CancelCauseFunc
+	over   chan struct{}
+	up     chan struct{} // closed when it is connected for the first time
+	upOnce sync.Once
+
+	pc     *webrtc.PeerConnection
+	choice choice
+	how    string
+	video  *outlet // nil: none
+	sound  *outlet
+	speech *speech // nil: the page may not speak
+
+	stat counters
+
+	patching sync.Mutex // held while offer changes
+	offer    string
+
+	mu       sync.Mutex
+	etag     string
+	away     *time.Timer // runs while the viewer is away
+	reader   *media.Rendering
+	stop     func() // ends what the sender waits for
+	wanted   bool   // the browser asks for a key frame
+	wantedAt time.Time
+}
+
+// counters of a session.
+type counters struct {
+	connected  atomic.Int64 // nanoseconds from the offer; 0: not yet
+	first      atomic.Int64 // the same to the first picture
+	nacks      atomic.Uint64
+	repeated   atomic.Uint64
+	keyAsked   atomic.Uint64
+	rewound    atomic.Uint64
+	restarts   atomic.Uint64
+	skipped    atomic.Uint64 // GOPs, of readers that were closed
+	lost       atomic.Uint32 // fraction in 1/256
+	lostAt     atomic.Int64  // unix nanoseconds of the last report of loss
+	roundTrip  atomic.Int64
+	state      atomic.Value // string
+	localAddr  atomic.Value // string
+	remoteAddr atomic.Value
+	transport  atomic.Value
+}
+
+// api is pion with what this session speaks, and nothing else.
+func (s *Server) api(p *ports.Ports, st Settings, c choice, o *offer) (*webrtc.API, error) {
+	var m webrtc.MediaEngine
+	add := func(c webrtc.RTPCodecParameters, kind webrtc.RTPCodecType, feedback ...webrtc.RTCPFeedback) error {
+		c.RTCPFeedback = slices.DeleteFunc(slices.Clone(c.RTCPFeedback), func(f webrtc.RTCPFeedback) bool { return !slices.Contains(feedback, f) })
+		return m.RegisterCodec(c, kind)
+	}
+	if c.video != nil {
+		if err := add(*c.video, webrtc.RTPCodecTypeVideo, webrtc.RTCPFeedback{Type: "nack"},
+			webrtc.RTCPFeedback{Type: "nack", Parameter: "pli"}, webrtc.RTCPFeedback{Type: "ccm", Parameter: "fir"}); err != nil {
+			return nil, err
+		}
+		if o.video.has(playoutDelay) {
+			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelay}, webrtc.RTPCodecTypeVideo); err != nil {
+				return nil, err
+			}
+		}
+	}
+	sounds := slices.Clone(c.speech)
+	if c.audio != nil && !slices.ContainsFunc(sounds, func(s webrtc.RTPCodecParameters) bool { return s.PayloadType == c.audio.PayloadType }) {
+		sounds = append(sounds, *c.audio)
+	}
+	for _, a := range sounds {
+		if err := add(a, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.speech) > 0 && o.audio.has(midExtension) {
+		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: midExtension}, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, err
+		}
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(&m), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+		webrtc.WithSettingEngine(s.engine(p, st))), nil
+}
+
+// engine is how pion's rooms are set. ICE is lite: the browser checks, and nothing need be
+// known of its addresses, which are hidden behind names of mDNS where no page may use the
+// microphone. With a STUN server it is full, since lite agents have only their own addresses.
+func (s *Server) engine(p *ports.Ports, st Settings) webrtc.SettingEngine {
+	var e webrtc.SettingEngine
+	e.LoggerFactory = quiet{s.log}
+	e.SetLite(len(st.STUN) == 0)
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.SetICEUDPMux(p.UDP())
+	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if t := p.TCP(); t != nil {
+		e.SetICETCPMux(t)
+		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	e.SetNetworkTypes(types)
+	e.DisableActiveTCP(true)
+	e.SetIncludeLoopbackCandidate(st.Loopback)
+	e.SetIPFilter(p.Has)
+	e.SetICETimeouts(awayAfter, awayFor, keepAlive)
+	// AES-GCM costs a third of AES with SHA-1.
+	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	return e
+}
+
+// newSession makes a session and its answer.
+func (s *Server) newSession(ctx context.Context, p *ports.Ports, st Settings, x *session, o *offer) (answer string, err error) {
+	api, err := s.api(p, st, x.choice, o)
+	if err != nil {
+		return "", err
+	}
+	cert, err := s.certificate()
+	if err != nil {
+		return "", err
+	}
+	conf := webrtc.Configuration{Certificates: []webrtc.Certificate{cert}}
+	if len(st.STUN) > 0 {
+		conf.ICEServers = []webrtc.ICEServer{{URLs: st.STUN}}
+	}
+	if x.pc, err = api.NewPeerConnection(conf); err != nil {
+		return "", err
+	}
+	if err := x.tracks(); err != nil {
+		return "", err
+	}
+	x.pc.OnICEConnectionStateChange(x.moved)
+	x.pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
+		if st == webrtc.PeerConnectionStateConnected {
+			x.upOnce.Do(func() { close(x.up) })
+		}
+	})
+	x.offer = o.text
+	answer, err = x.answer(ctx, o.text)
+	return answer, err
+}
+
+// tracks puts what is sent, and what may come, into the connection.
+func (x *session) tracks() error {
+	if x.choice.video != nil {
+		x.video = newOutlet(webrtc.RTPCodecTypeVideo, *x.choice.video, group)
+		if err := x.send(x.video, webrtc.RTPTransceiverDirectionSendonly); err != nil {
+			return err
+		}
+	}
+	direction := webrtc.RTPTransceiverDirectionSendonly
+	if len(x.choice.speech) > 0 {
+		x.speech = newSpeech(x)
+		x.pc.OnTrack(x.speech.hear)
+		direction = webrtc.RTPTransceiverDirectionSendrecv
+	}
+	switch {
+	case x.choice.audio != nil:
+		x.sound = newOutlet(webrtc.RTPCodecTypeAudio, *x.choice.audio, group)
+		return x.send(x.sound, direction)
+	case x.speech != nil:
+		_, err := x.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio,
+			webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		return err
+	}
+	return nil
+}
+
+func (x *session) send(o *outlet, d webrtc.RTPTransceiverDirection) error {
+	t, err := x.pc.AddTransceiverFromTrack(o, webrtc.RTPTransceiverInit{Direction: d})
+	if err != nil {
+		return err
+	}
+	x.srv.wg.Go(func() { x.listen(o, t.Sender()) }) // ends with the connection
+	return nil
+}
+
+// answer takes an offer, and waits until the answer has all addresses.
+func (x *session) answer(ctx context.Context, offer string) (string, error) {
+	if err := x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", offerFault(err)
+	}
+	a, err := x.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", offerFault(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(x.pc)
+	if err := x.pc.SetLocalDescription(a); err != nil {
+		return "", offerFault(err)
+	}
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	d := x.pc.LocalDescription()
+	if d == nil {
+		return "", errors.New("webrtc: the session has ended")
+	}
+	return d.SDP, nil
+}
+
+// moved hears of the state of ICE.
+func (x *session) moved(st webrtc.ICEConnectionState) {
+	x.stat.state.Store(st.String())
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch st {
+	case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
+		if x.away != nil {
+			x.away.Stop()
+			x.away = nil
+		}
+	case webrtc.ICEConnectionStateDisconnected, webrtc.ICEConnectionStateFailed:
+		if x.away == nil {
+			x.away = time.AfterFunc(awayFor, func() { x.end(errors.New("the viewer has gone")) })
+		}
+	case webrtc.ICEConnectionStateClosed:
+		x.cancel(errors.New("the connection was closed"))
+	}
+}
+
+// end closes the session.
+func (x *session) end(why error) { x.cancel(why) }
+
+// run is the session's life after the answer.
+func (x *session) run(r *media.Rendering) {
+	err := x.live(r)
+	x.cancel(err)
+	x.mu.Lock()
+	if x.away != nil {
+		x.away.Stop()
+	}
+	x.mu.Unlock()
+	_ = x.pc.Close()
+	if x.speech != nil {
+		x.speech.stop()
+	}
+	x.srv.log.Debug("viewer has gone", "camera", x.camera, "stream", x.stream, "session", x.id, "why", context.Cause(x.ctx))
+	close(x.over)
+	x.srv.forget(x)
+}
+
+func (x *session) live(r *media.Rendering) error {
+	defer func() { x.cursor(nil).Close() }()
+	x.cursor(r)
+	late := time.NewTimer(connectWithin)
+	defer late.Stop()
+	select {
+	case <-x.up:
+	case <-late.C:
+		return errors.New("the browser did not connect")
+	case <-x.ctx.Done():
+		return context.Cause(x.ctx)
+	}
+	x.stat.connected.Store(int64(x.srv.o.Now().Sub(x.since)))
+	x.pair()
+	return (&sender{x: x, behind: true}).play()
+}
+
+// cursor puts r in place of the reader and returns the one before.
+func (x *session) cursor(r *media.Rendering) *media.Rendering {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.reader
+	x.reader = r
+	return old
+}
+
+// open reads the stream in the chosen form from its newest key frame.
+func (x *session) open() (*media.Rendering, error) {
+	return x.srv.open(x.ctx, x.camera, x.stream, x.choice.want)
+}
+
+func (s *Server) open(ctx context.Context, camera, stream string, want av.Rendition) (*media.Rendering, error) {
+	o := media.ReadOptions{Start: av.Start{From: av.FromKeyFrame}}
+	if s.o.Renditions != nil {
+		return s.o.Renditions.Open(ctx, camera, stream, want, o)
+	}
+	st := s.o.Core.Stream(camera, stream)
+	w, err := media.Fit(st.Tracks(), want)
+	if err != nil {
+		return nil, fmt.Errorf("webrtc: %w", err)
+	}
+	o.Want = w
+	return media.NewRendering(st.Open(o), want, media.Copy, nil), nil
+}
+
+// pair notes between which addresses the connection is.
+func (x *session) pair() {
+	for _, t := range x.pc.GetTransceivers() {
+		sd := t.Sender()
+		if sd == nil || sd.Transport() == nil {
+			continue
+		}
+		p, err := sd.Transport().ICETransport().GetSelectedCandidatePair()
+		if err != nil || p == nil {
+			continue
+		}
+		x.stat.transport.Store(p.Local.Protocol.String())
+		x.stat.localAddr.Store(fmt.Sprint(p.Local.Address, ":", p.Local.Port))
+		x.stat.remoteAddr.Store(fmt.Sprint(p.Remote.Address, ":", p.Remote.Port))
+		return
+	}
+}
