@@ -51,9 +51,11 @@ type Access struct {
 	byIP *throttle
 	// byUser slows a guess that comes from many addresses. Its threshold is higher, so
 	// that a stranger cannot cheaply keep the owner out.
-	byUser  *throttle
-	hashing chan struct{} // size hashesAtOnce: each hash takes 19 MiB
-	decoy   string        // hash compared where there is no password, so that both take as long
+	byUser *throttle
+	// byStream slows whoever has a wrong stream password.
+	byStream *throttle
+	hashing  chan struct{} // size hashesAtOnce: each hash takes 19 MiB
+	decoy    string        // hash compared where there is no password, so that both take as long
 }
 
 // steps of the schema; each is applied once, in order. Times are Unix milliseconds.
@@ -66,6 +68,9 @@ func steps() []string {
 		 INSERT INTO access_users (id, role) VALUES ('owner', 'owner');`,
 		`CREATE TABLE access_tokens (id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL REFERENCES access_users(id) ON DELETE CASCADE,
 			name TEXT NOT NULL, scopes TEXT NOT NULL, cameras TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;`,
+		`CREATE TABLE access_streams (id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES access_users(id) ON DELETE CASCADE, name TEXT NOT NULL,
+			md5 TEXT NOT NULL, sha256 TEXT NOT NULL, talk INTEGER NOT NULL, cameras TEXT NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;
+		 CREATE INDEX access_streams_user ON access_streams (user);`,
 	}
 }
 
@@ -82,7 +87,7 @@ func Open(ctx context.Context, db DB, o Options) (*Access, error) {
 	}
 	a := &Access{
 		db: db.SQL(), now: o.Now, log: o.Log.With("part", "access"),
-		byIP: newThrottle(o.Now, 5), byUser: newThrottle(o.Now, 20),
+		byIP: newThrottle(o.Now, 5), byUser: newThrottle(o.Now, 20), byStream: newThrottle(o.Now, streamTries),
 		hashing: make(chan struct{}, hashesAtOnce),
 	}
 	a.decoy = hashPassword(secret())
@@ -245,8 +250,8 @@ func (a *Access) SetPassword(ctx context.Context, id Identity, current, password
 	return nil
 }
 
-// ResetOwner forgets the owner's password, ends all sessions, tokens and setup links,
-// and gives a new setup token: what the person at the machine does who lost the
+// ResetOwner forgets the owner's password, ends all sessions, tokens, stream passwords and
+// setup links, and gives a new setup token: what the person at the machine does who lost the
 // password, or no longer knows who else is in the house.
 func (a *Access) ResetOwner(ctx context.Context) (token string, expires time.Time, err error) {
 	token, expires = secret(), a.now().Add(setupLife)
@@ -255,6 +260,7 @@ func (a *Access) ResetOwner(ctx context.Context) (token string, expires time.Tim
 			`UPDATE access_users SET password = '' WHERE id = 'owner'`,
 			`DELETE FROM access_sessions`,
 			`DELETE FROM access_tokens`,
+			`DELETE FROM access_streams`,
 			`DELETE FROM access_setup`,
 		} {
 			if _, err := tx.ExecContext(ctx, q); err != nil {
@@ -266,7 +272,7 @@ func (a *Access) ResetOwner(ctx context.Context) (token string, expires time.Tim
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("access: reset owner: %w", err)
 	}
-	a.log.Warn("owner reset: the password is gone, every session and token ended")
+	a.log.Warn("owner reset: the password is gone, every session, token and stream password ended")
 	return token, expires, nil
 }
 

@@ -24,6 +24,7 @@ const (
 	ErrCameras   Refusal = "E-TOKEN-CAMERAS"
 	ErrPerson    Refusal = "E-TOKEN-PERSON"
 	ErrTokens    Refusal = "E-TOKEN-FULL"
+	ErrStreams   Refusal = "E-STREAM-FULL"
 )
 
 // Code names the refusal.
@@ -55,6 +56,8 @@ func (r Refusal) Error() string {
 		return "this is for a person who is signed in, not for a token"
 	case ErrTokens:
 		return fmt.Sprintf("there are %d tokens already", tokensKept)
+	case ErrStreams:
+		return fmt.Sprintf("there are %d stream passwords already", streamsKept)
 	}
 	return "access refused: " + string(r)
 }
@@ -84,6 +87,8 @@ func (r Refusal) Hint() string {
 		return "Use the hub's pages, or the command line on its machine."
 	case ErrTokens:
 		return "Revoke those that nothing uses: porchlight tokens ls shows when each was used last."
+	case ErrStreams:
+		return "Revoke those that nothing uses: porchlight streams ls shows when each was used last."
 	}
 	return ""
 }

@@ -60,6 +60,16 @@ func (t *throttle) take(key string) time.Duration {
 	return 0
 }
 
+// wait is how long nothing may be tried, without counting a try.
+func (t *throttle) wait(key string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k := t.keys[key]; k != nil {
+		return k.until.Sub(t.now())
+	}
+	return 0
+}
+
 // clear forgives after a success.
 func (t *throttle) clear(key string) {
 	t.mu.Lock()

@@ -87,7 +87,7 @@ func (c *conn) authorize(ctx context.Context, req *base.Request) *base.Response 
 	if right == nil {
 		return c.wrong(h.Username)
 	}
-	c.s.o.Logins.Used(ctx, right.ID)
+	c.s.o.Logins.Used(ctx, right.ID, c.host)
 	c.know(right)
 	return c.sameURL(req, h)
 }
@@ -118,7 +118,7 @@ func (c *conn) sameURL(req *base.Request, h headers.Authorization) *base.Respons
 }
 
 func (c *conn) wrong(user string) *base.Response {
-	c.s.o.Logins.Wrong(user, c.host)
+	c.s.o.Logins.Wrong(c.host)
 	c.s.refused.Add(1)
 	c.s.log.Warn("wrong stream password", "user", clip(user, 64), "address", c.host)
 	c.tries++

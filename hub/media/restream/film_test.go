@@ -168,13 +168,13 @@ func (l *logins) Credentials(_ context.Context, user, _ string) ([]Credential, e
 	return l.all[user], l.wait
 }
 
-func (l *logins) Wrong(string, string) {
+func (l *logins) Wrong(string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wrong++
 }
 
-func (l *logins) Used(context.Context, string) {}
+func (l *logins) Used(context.Context, string, string) {}
 
 func (l *logins) Valid(_ context.Context, id string) bool {
 	l.mu.Lock()

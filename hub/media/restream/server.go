@@ -72,8 +72,8 @@ type Logins interface {
 	// keeps the address out for now, since it has tried too often.
 	Credentials(ctx context.Context, user, address string) ([]Credential, error)
 	// Wrong counts a wrong password, Used a right one.
-	Wrong(user, address string)
-	Used(ctx context.Context, id string)
+	Wrong(address string)
+	Used(ctx context.Context, id, address string)
 	// Valid tells whether a password is still good.
 	Valid(ctx context.Context, id string) bool
 }
@@ -95,11 +95,11 @@ type Settings struct {
 	Off  bool
 }
 
-// Options of New. Renditions, Talk, Cameras, Log and Now may be left out.
+// Options of New. All but Core may be left out.
 type Options struct {
 	Core       *media.Core
 	Renditions Renditions // none: streams as they are
-	Logins     Logins
+	Logins     Logins // none: only helpers of this machine come in
 	Talk       Talk
 	Cameras    func(id string) bool // tells which there are; none: all
 	Settings   Settings
@@ -141,6 +141,9 @@ func New(o Options) *Server {
 	}
 	if o.Cameras == nil {
 		o.Cameras = func(string) bool { return true }
+	}
+	if o.Logins == nil {
+		o.Logins = nobody{}
 	}
 	s := &Server{
 		o: o, log: o.Log.With("part", "restream"), settings: o.Settings,
@@ -451,6 +454,14 @@ func (s *Server) all() []*conn {
 	slices.SortFunc(out, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
 	return out
 }
+
+// nobody has a password.
+type nobody struct{}
+
+func (nobody) Credentials(context.Context, string, string) ([]Credential, error) { return nil, nil }
+func (nobody) Wrong(string)                                                      {}
+func (nobody) Used(context.Context, string, string)                              {}
+func (nobody) Valid(context.Context, string) bool                                { return false }
 
 // portError says that the server cannot listen.
 type portError struct {
