@@ -111,6 +111,7 @@ type frame struct {
 	Version string
 	Who     access.Identity
 	Tokens  bool // the page of tokens is there for this person
+	MayTalk bool // this person may speak at doors
 	Notices []notice
 	More    []notice // behind a click
 	Body    any
@@ -121,6 +122,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 	f.Version = p.version
 	if who, ok := access.From(r.Context()); ok {
 		f.Who = who
+		f.MayTalk = who.May(access.ScopeTalk)
 		f.Tokens = p.programs != nil && who.Role.Allows(access.RoleAdmin)
 	} else {
 		f.Bare = true
@@ -186,6 +188,7 @@ func (p *pages) funcs() template.FuncMap {
 		"inc":    func(i int) int { return i + 1 },
 		"say":    func(s string) template.HTML { return words.Prose(words.Sentence(s)) },
 		"prose":  words.Prose,
+		"json":   words.JSON,
 		"kinds":  func() string { return strings.Trim(fmt.Sprint(shown()), "[]") },
 		"plural": words.Count,
 		"lines":  func(s string) []string { return strings.Split(strings.TrimSpace(s), "\n\n") },

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"strconv"
@@ -130,4 +131,10 @@ func Bare(reason string) string {
 		return cause
 	}
 	return reason
+}
+
+// JSON of something that the API tells, for a script of the page.
+func JSON(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
 }

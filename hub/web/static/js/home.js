@@ -3,6 +3,7 @@
 
 import { all, h, icon, toast } from "./dom.js";
 import { cameraPath, Refusal, send, url } from "./api.js";
+import { fullScreen } from "./player/controls.js";
 
 /**
  * While it runs the button is busy; what the hub refuses is said.
@@ -236,20 +237,6 @@ async function turned(jpeg, degrees) {
   to?.drawImage(picture, -picture.width / 2, -picture.height / 2);
   picture.close();
   return new Promise((done) => canvas.toBlob((b) => done(b ?? jpeg), "image/jpeg", 0.92));
-}
-
-/** @param {HTMLElement} player */
-async function fullScreen(player) {
-  if (document.fullscreenElement) {
-    await document.exitFullscreen();
-    return;
-  }
-  if (player.requestFullscreen) {
-    await player.requestFullscreen();
-    return;
-  }
-  // An iPhone gives the whole screen to a video only.
-  /** @type {any} */ (player.querySelector("video"))?.webkitEnterFullscreen?.();
 }
 
 /** The first steps: each can be ticked off, and the whole put away for this browser. */

@@ -13,7 +13,7 @@ const lasts = 90_000;
 
 export class Overlay {
   #feed;
-  /** @type {{id: string, camera: string, name: string, dialog: HTMLDialogElement, player?: Player, times: number, back: Element | null} | undefined} */
+  /** @type {{id: string, camera: string, name: string, dialog: HTMLDialogElement, player?: Player, times: number, back: Element | null, answered: boolean} | undefined} */
   #now;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -28,7 +28,10 @@ export class Overlay {
       if (data.replay || data.age_ms > tooOld) return;
       this.show(data);
     });
-    feed.addEventListener("dismiss", (e) => this.#close(/** @type {CustomEvent} */ (e).detail.ring));
+    feed.addEventListener("dismiss", (e) => {
+      // Who has answered stays at the door.
+      if (!this.#now?.answered) this.#close(/** @type {CustomEvent} */ (e).detail.ring);
+    });
   }
 
   /** @param {{id: string, camera: string, camera_name?: string, data?: {test?: boolean}}} ring */
@@ -37,8 +40,13 @@ export class Overlay {
     if (this.#now?.camera === ring.camera) {
       this.#now.times++;
       this.#now.id = ring.id;
+      if (this.#now.answered) return; // they are at the door already
       this.#say(this.#now.dialog, `Rang again at ${name}`, this.#now.times);
       this.#wait();
+      return;
+    }
+    if (this.#now?.answered) {
+      toast(`Someone is at ${name} too`);
       return;
     }
     if (this.#now) this.#close(this.#now.id);
@@ -49,8 +57,8 @@ export class Overlay {
     const holder = /** @type {HTMLElement | null} */ (dialog.querySelector("[data-player]"));
     // A hidden tab shows the overlay, and takes pictures only when it is looked at.
     const player = holder ? new Player(holder, this.#feed) : undefined;
-    this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back };
-    /** @type {HTMLElement} */ (dialog.querySelector("[data-not-now]")).focus();
+    this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back, answered: false };
+    /** @type {HTMLElement} */ (dialog.querySelector("[data-answer], [data-not-now]")).focus();
     document.title = `Someone is at ${name}`;
     document.documentElement.classList.add("ringing");
     this.#wait();
@@ -63,7 +71,8 @@ export class Overlay {
    */
   #build(ring, name) {
     const camera = this.#feed.camera(ring.camera);
-    const notNow = h("button", { class: "button button-primary button-large", type: "button", "data-not-now": true }, "Not now");
+    const notNow = h("button", { class: `button button-large${camera?.button ? " button-primary" : ""}`, type: "button", "data-not-now": true }, "Not now");
+    const answer = h("button", { class: "button button-primary button-large button-answer", type: "button", "data-answer": true }, icon("mic"), "Answer");
     const dialog = /** @type {HTMLDialogElement} */ (
       h(
         "dialog",
@@ -83,12 +92,14 @@ export class Overlay {
         h(
           "div",
           { class: "ring-actions" },
-          h("a", { class: "button button-large", href: `/events/${encodeURIComponent(ring.id)}`, "data-details": true }, "See the trace"),
+          h("a", { class: "button button-plain button-large", href: `/events/${encodeURIComponent(ring.id)}`, "data-details": true }, "See the trace"),
           notNow,
+          ...(camera?.button ? [] : [answer]),
         ),
       )
     );
     notNow.addEventListener("click", () => this.#dismiss());
+    answer.addEventListener("click", () => this.#answer());
     dialog.addEventListener("cancel", (e) => {
       e.preventDefault();
       this.#dismiss();
@@ -118,6 +129,30 @@ export class Overlay {
       this.#close(now.id);
       toast(`Someone rang at ${now.name}, ${clock()}`);
     }, lasts);
+  }
+
+  /** The picture is heard and the person is: as good as opening the door. */
+  #answer() {
+    const now = this.#now;
+    if (!now || now.answered) return;
+    now.answered = true;
+    clearTimeout(this.#timer);
+    this.#feed.post({ t: "dismiss", ring: now.id }); // the other tabs are quiet now
+    document.documentElement.classList.remove("ringing");
+    document.title = `At ${now.name}`;
+    now.dialog.classList.add("ring-answered");
+    const title = now.dialog.querySelector("#ring-title");
+    const note = now.dialog.querySelector("#ring-text");
+    if (title) title.textContent = `You are at ${now.name}`;
+    if (note) note.textContent = "What you say is heard there while the microphone is red.";
+    now.dialog.querySelector("[data-answer]")?.remove();
+    const end = now.dialog.querySelector("[data-not-now]");
+    if (end) {
+      end.textContent = "Hang up";
+      end.classList.add("button-hang-up");
+      /** @type {HTMLElement} */ (end).focus();
+    }
+    now.player?.controls?.answer();
   }
 
   #dismiss() {
@@ -151,7 +186,7 @@ function pictureOf(id, name, camera) {
   const poster = camera?.snapshot === false ? [] : [h("img", { class: "player-poster", src: url(`${cameraPath(id)}/snapshot.jpg?width=960`), alt: "" })];
   return h(
     "div",
-    { class: "player", "data-player": true, "data-camera": id, "data-name": name, "data-play": hasSub(camera) ? "main sub" : "main", "data-rotate": String(camera?.rotate ?? 0), "data-state": "starting" },
+    { class: "player", "data-player": true, "data-camera": id, "data-name": name, "data-play": hasSub(camera) ? "main sub" : "main", "data-rotate": String(camera?.rotate ?? 0), "data-talk": JSON.stringify(camera?.talk ?? {}), "data-state": "starting" },
     ...poster,
     h("div", { class: "player-top" }, h("span", { class: "badge badge-mode", "data-badge": true }, "Connecting")),
     h("div", { class: "player-note", "data-note": true, hidden: true }),

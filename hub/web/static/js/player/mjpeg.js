@@ -15,6 +15,9 @@ export class Mjpeg {
   static id = "mjpeg";
   static label = "MJPEG";
 
+  /** @type {import("./screen.js").Surface} */
+  static surface = "still";
+
   #canvas;
   #told;
   #url;
@@ -35,6 +38,7 @@ export class Mjpeg {
   }
 
   async start() {
+    this.#told.sound(false, "single pictures have no sound");
     const { signal } = this.#stop;
     while (!signal.aborted) {
       let reason = "the pictures ended";

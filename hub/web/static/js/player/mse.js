@@ -14,7 +14,9 @@ import { codecIn } from "./notes.js";
  * @property {(reason: string) => void} offline the camera itself does not answer
  * @property {(reason: string, more?: {fix?: string, code?: string}) => void} failed this way does not work just now
  * @property {(reason: string) => void} cannot this way will not work for this stream in this browser
+ * @property {(ms: number) => void} underway it is connected; the picture comes in this time
  * @property {(seconds: number) => void} delay behind the newest picture that the hub has
+ * @property {(has: boolean, why: string) => void} sound whether there is any, and if not, why
  * @property {(width: number, height: number) => void} size of the picture
  */
 
@@ -42,6 +44,8 @@ const standstill = 2_000;
 export class Mse {
   static id = "mse";
   static label = "MSE";
+  /** @type {import("./screen.js").Surface} */
+  static surface = "film";
 
   #video;
   #told;
@@ -86,7 +90,7 @@ export class Mse {
   constructor({ video, camera, stream, small, told }) {
     this.#video = video;
     this.#told = told;
-    const at = new URL(`/api/v1/ws?camera=${encodeURIComponent(camera)}&stream=${encodeURIComponent(stream)}${small ? "&sound=none" : ""}`, location.href);
+    const at = new URL(`/api/v1/ws?camera=${encodeURIComponent(camera)}&stream=${encodeURIComponent(stream)}${sound(small)}`, location.href);
     at.protocol = at.protocol === "https:" ? "wss:" : "ws:";
     this.#url = at.href;
   }
@@ -94,9 +98,6 @@ export class Mse {
   start() {
     const { signal } = this.#events;
     const v = this.#video;
-    v.muted = true;
-    v.playsInline = true;
-    v.disableRemotePlayback = true; // ManagedMediaSource demands it
     v.addEventListener("error", () => this.#broken(v.error?.message || "the browser could not decode it"), { signal });
     v.addEventListener("waiting", () => this.#waited(), { signal });
     this.#ticking = setInterval(() => this.#tick(), 200);
@@ -161,7 +162,7 @@ export class Mse {
 
   /** @param {string} text */
   #said(text) {
-    /** @type {{type?: string, mime?: string, codecs?: string, reason?: string}} */
+    /** @type {{type?: string, mime?: string, codecs?: string, reason?: string, sound?: boolean, sound_why?: string}} */
     let m;
     try {
       m = JSON.parse(text);
@@ -178,6 +179,7 @@ export class Mse {
     } else if (m.type === "cannot") {
       this.#told.cannot(m.reason || "the hub has no live video of it");
     } else if (m.type === "init") {
+      this.#told.sound(m.sound === true, m.sound_why || "the camera sends no sound that this way carries");
       // An offline camera's last pictures come with one too; "live" says that it is back.
       this.#generation(m.mime ?? m.codecs ?? "");
     }
@@ -427,4 +429,13 @@ export class Mse {
 
 function now() {
   return performance.now();
+}
+
+/**
+ * What is asked for of the sound: none for a small picture, Opus where the browser plays it.
+ * @param {boolean} small
+ */
+function sound(small) {
+  if (small) return "&sound=none";
+  return Source.isTypeSupported('audio/mp4; codecs="opus"') ? "&sound=opus" : "";
 }

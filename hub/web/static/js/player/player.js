@@ -1,23 +1,27 @@
 // @ts-check
-// The live picture of one camera. It takes the best way that works (MSE of the streams
-// that it is told, then MJPEG, then single pictures), says which and how far behind it
-// is, comes down when one fails and goes up again when it can. It never leaves a person
-// before a spinner: after a few seconds without a picture it says why and what to do.
+// The live picture of one camera. It takes the best way that works (WebRTC, MSE of the
+// streams that it is told, then MJPEG, then single pictures), says which and how far behind
+// it is, comes down when one fails and goes up again when it can, without a break: a better
+// way is tried beside the one that shows. It never leaves a person before a spinner: after
+// a few seconds without a picture it says why and what to do.
 
 import { h, icon } from "../dom.js";
-import { Mjpeg } from "./mjpeg.js";
-import { Mse } from "./mse.js";
+import { Controls } from "./controls.js";
+import { ladder, webrtc } from "./ladder.js";
 import { bare, drawn, meaning, note } from "./notes.js";
-import { Snapshots } from "./snapshots.js";
+import { Screen } from "./screen.js";
+import { speaker } from "./speaker.js";
+import { Whep } from "./whep.js";
 
 /** @typedef {import("./notes.js").State} State */
 /** @typedef {import("./notes.js").Why} Why */
-/** @typedef {typeof Mse | typeof Mjpeg | typeof Snapshots} Way */
-/** @typedef {{way: Way, stream: string, wait: number}} Rung a way, and how long (ms) it may show nothing */
-/** @typedef {{stop: () => void}} Running */
+/** @typedef {import("./ladder.js").Rung} Rung */
+/** @typedef {{stop: () => void, speech?: () => import("./whep.js").Speech | undefined}} Running */
 
-// How often (ms) a better way is tried again from a lesser one.
+// How often (ms) a better way is tried again from a lesser one; WebRTC has a pace of its own.
 const climb = 30_000;
+// And how soon, where the camera and not the way was at fault.
+const retries = 5_000;
 // A hidden tab, or a small picture out of sight, stops after this long (ms).
 const hiddenFor = 20_000;
 // A source that only sleeps until somebody looks is there in this time (ms); only then
@@ -28,8 +32,7 @@ const cannotFor = 300_000;
 
 export class Player {
   #root;
-  #video;
-  #canvas;
+  #screen;
   #camera;
   #name;
   #small;
@@ -42,6 +45,8 @@ export class Player {
   #level = 0;
   /** @type {{way: Running, level: number} | undefined} a better way on trial */
   #trial;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #trying;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #patience;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -59,7 +64,11 @@ export class Player {
   #why = {};
   /** @type {Why} and as the hub says */
   #known;
-  #first = "live"; // state of the source of the best rung, as the hub said last
+  /** @type {Controls | undefined} */
+  #controls;
+  /** @type {{has: boolean, why: string}} */
+  #sound = { has: false, why: "" };
+  #source = "live"; // state of the source of the best rung, as the hub said last
   /** @type {Map<number, {reason: string, at: number}>} rungs that this browser cannot take */
   #cannot = new Map();
 
@@ -75,17 +84,16 @@ export class Player {
     this.#small = d.small !== undefined;
     this.#known = { reason: d.why, fix: d.fix, code: d.code };
     this.#ladder = ladder((d.play ?? "main").split(" "), this.#small);
-    this.#video = /** @type {HTMLVideoElement} */ (h("video", { muted: true, playsinline: true, tabindex: "-1", "aria-label": `Live picture of ${this.#name}` }));
-    this.#canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", "aria-label": `Picture of ${this.#name}`, hidden: true }));
-    this.#video.muted = true;
-    (root.querySelector(".player-poster") ?? root.querySelector(".player-scene"))?.after(this.#video, this.#canvas);
-    if (!this.#video.isConnected) root.prepend(this.#video, this.#canvas);
-    this.#poster();
     const { signal } = this.#ended;
+    this.#screen = new Screen(root, this.#name, { small: this.#small, signal });
     document.addEventListener("visibilitychange", () => this.#visibility(), { signal });
-    addEventListener("online", () => this.#retry(), { signal });
-    root.querySelector("[data-pause]")?.addEventListener("click", () => this.#togglePause(), { signal });
-    this.#video.addEventListener("resize", () => this.#shape(this.#video.videoWidth, this.#video.videoHeight), { signal });
+    addEventListener("online", () => this.#networkBack(), { signal });
+    feed?.addEventListener("link", (e) => /** @type {CustomEvent} */ (e).detail.up && this.#networkBack(), { signal });
+    if (!this.#small) {
+      this.#controls = new Controls(root, { camera: this.#camera, name: this.#name, screen: this.#screen, feed, signal, pause: () => this.#togglePause(), speech: () => this.#way?.speech?.() });
+      speaker.addEventListener("change", () => this.#hear(), { signal });
+      speaker.enter(this);
+    }
     feed?.addEventListener("feed", (e) => this.#told(/** @type {CustomEvent} */ (e).detail), { signal });
     if (d.hold !== undefined) this.#fallAsleep();
     else if (document.visibilityState === "hidden") this.#asleep = true;
@@ -93,9 +101,16 @@ export class Player {
   }
 
   stop() {
+    this.#controls?.stop();
     this.#ended.abort();
+    speaker.leave(this);
     clearTimeout(this.#hiding);
     this.#halt();
+  }
+
+  /** What a person can do with the picture; a small one has nothing. */
+  get controls() {
+    return this.#controls;
   }
 
   /**
@@ -109,10 +124,17 @@ export class Player {
 
   // --- up and down the ladder ---
 
-  /** Begins with the best rung. */
   #start() {
     this.#pictured = false;
-    this.#begin(this.#best(0));
+    this.#endTrial();
+    this.#begin(this.#first());
+    this.#planClimb();
+  }
+
+  /** The best rung that is not known to be barred. */
+  #first() {
+    const best = this.#best(0);
+    return this.#ladder[best].way === Whep && webrtc.rest() > 0 ? this.#best(best + 1) : best;
   }
 
   /** @param {number} from */
@@ -124,13 +146,20 @@ export class Player {
   }
 
   /** @param {number} level */
+  #surface(level) {
+    return this.#ladder[level].way.surface;
+  }
+
+  /** @param {number} level */
   #begin(level) {
-    this.#halt();
+    clearTimeout(this.#patience);
+    if (this.#trial && this.#surface(this.#trial.level) === this.#surface(level)) this.#endTrial();
+    this.#way?.stop();
     this.#level = level;
     // What is known to be wrong stays to be read while the next way is tried.
     if (this.#state !== "failed" && this.#state !== "offline") this.#set("starting");
     this.#way = this.#make(level);
-    this.#waitFor(level);
+    this.#waitFor(this.#ladder[level].wait);
   }
 
   /**
@@ -142,18 +171,30 @@ export class Player {
     let way;
     const onTrial = () => this.#trial?.way === way;
     const current = () => this.#way === way && !onTrial();
+    const sound = { has: false, why: "" };
     /** @type {import("./mse.js").Told} */
     const told = {
-      picture: () => (current() || onTrial()) && this.#picture(level),
+      picture: () => {
+        if (!current() && !onTrial()) return;
+        this.#sound = sound;
+        this.#picture(level);
+      },
       stalled: (reason) => current() && this.#stalled(reason),
-      offline: (reason) => current() && this.#offline(reason),
+      offline: (reason) => (current() || onTrial()) && this.#offline(level, reason),
       failed: (reason, more) => (current() || onTrial()) && this.#failed(level, { reason, ...more }),
       cannot: (reason) => (current() || onTrial()) && this.#unable(level, reason),
+      underway: (ms) => (onTrial() ? this.#tryFor(level, ms) : current() && this.#state !== "live" && this.#waitFor(ms)),
       delay: (s) => current() && this.#delay(s),
-      size: (width, height) => current() && this.#shape(width, height),
+      size: (width, height) => current() && this.#screen.shape(width, height),
+      sound: (has, why) => {
+        Object.assign(sound, { has, why });
+        if (current()) this.#hear();
+      },
     };
     const { way: Kind, stream } = this.#ladder[level];
-    way = new Kind({ video: this.#video, canvas: this.#canvas, camera: this.#camera, stream, small: this.#small, told });
+    const video = this.#screen[Kind.surface === "live" ? "live" : "film"];
+    const talks = document.body.dataset.mayTalk !== undefined;
+    way = new Kind({ video, canvas: this.#screen.still, camera: this.#camera, stream, small: this.#small, talks, told });
     queueMicrotask(() => way.start());
     return way;
   }
@@ -161,43 +202,46 @@ export class Player {
   #halt() {
     clearTimeout(this.#patience);
     clearTimeout(this.#climbing);
-    this.#trial?.way.stop();
-    this.#trial = undefined;
+    this.#endTrial();
     this.#way?.stop();
     this.#way = undefined;
   }
 
-  /** @param {number} level */
-  #waitFor(level) {
+  /** @param {number} ms */
+  #waitFor(ms) {
     clearTimeout(this.#patience);
+    const level = this.#level;
     this.#patience = setTimeout(() => {
       if (this.#state !== "live" && this.#state !== "paused") this.#failed(level, { reason: this.#why.reason || "no picture came", fix: this.#why.fix });
-    }, this.#ladder[level].wait);
+    }, ms);
   }
 
   // --- what the ways tell ---
 
   /** @param {number} level */
   #picture(level) {
-    if (this.#trial?.level === level) {
-      const trial = this.#trial;
+    const tried = this.#trial?.level === level;
+    if (tried) {
+      const way = /** @type {Running} */ (this.#trial?.way);
       this.#trial = undefined;
+      clearTimeout(this.#trying);
       this.#way?.stop();
-      this.#way = trial.way;
+      this.#way = way;
       this.#level = level;
     }
     const { way, stream } = this.#ladder[level];
     this.#seen = new Date();
     this.#pictured = true;
+    if (way === Whep) webrtc.worked();
     const mode = `${way.id} ${stream}`;
     if (this.#state === "live" && this.#root.dataset.mode === mode) return;
     clearTimeout(this.#patience);
     this.#root.dataset.mode = mode;
-    this.#video.hidden = way !== Mse;
-    this.#canvas.hidden = way === Mse;
+    this.#screen.show(way.surface);
     this.#why = {};
     this.#set("live");
     this.#badge(this.#label());
+    this.#hear();
     this.#planClimb();
   }
 
@@ -205,11 +249,21 @@ export class Player {
   #stalled(reason) {
     this.#why = { reason };
     this.#set("stalled");
-    if (reason !== "tap") this.#waitFor(this.#level);
+    if (reason !== "tap") this.#waitFor(this.#ladder[this.#level].mend);
   }
 
-  /** @param {string} reason */
-  #offline(reason) {
+  /**
+   * @param {number} level
+   * @param {string} reason
+   */
+  #offline(level, reason) {
+    if (this.#ladder[level].way === Whep) {
+      // A hub that has nothing to send ends the session; the next way waits for pictures.
+      this.#endTrial();
+      if (this.#level === level) this.#begin(this.#best(level + 1));
+      this.#planClimb(retries);
+      return;
+    }
     clearTimeout(this.#patience);
     if (this.#root.dataset.hold !== undefined && this.#pictured) {
       this.#fallAsleep();
@@ -219,7 +273,7 @@ export class Player {
       this.#why = { reason };
       const next = this.#best(this.#level + 1);
       // Another stream of the camera may be there; single pictures would only be old ones.
-      if (next > this.#level && this.#ladder[next].way === Mse) this.#begin(next);
+      if (next > this.#level && this.#surface(next) === "film") this.#begin(next);
       else this.#set("offline");
     };
     if (this.#pictured || this.#known.reason) say();
@@ -231,20 +285,17 @@ export class Player {
    * @param {Why} why
    */
   #failed(level, why) {
+    if (this.#ladder[level].way === Whep) webrtc.failed();
     if (this.#trial?.level === level) {
-      this.#trial.way.stop();
-      this.#trial = undefined;
+      this.#endTrial();
       this.#planClimb();
       return;
     }
     this.#why = why;
     const next = this.#best(level + 1);
-    if (next > level) {
-      this.#begin(next);
-      return;
-    }
     // The last way keeps trying by itself.
-    this.#set("failed");
+    if (next > level) this.#begin(next);
+    else this.#set("failed");
     this.#planClimb();
   }
 
@@ -257,22 +308,51 @@ export class Player {
     this.#failed(level, {});
   }
 
-  #planClimb() {
+  /** @param {number} [atLeast] ms */
+  #planClimb(atLeast = 200) {
     clearTimeout(this.#climbing);
-    // Two ways by the same video element cannot be on at once: the hub's word on the
-    // source, not a trial, leads from one stream back to the other.
-    if (this.#level === this.#best(0) || (this.#state === "live" && this.#ladder[this.#level].way === Mse)) return;
-    this.#climbing = setTimeout(() => this.#climb(), climb);
+    const better = this.#best(0);
+    if (better >= this.#level || this.#trial || this.#state === "asleep") return;
+    // Two ways by the same surface cannot be on at once: the hub's word on the source, not a
+    // trial, leads from one stream back to the other.
+    if (this.#surface(better) === "film" && this.#surface(this.#level) === "film") return;
+    this.#climbing = setTimeout(() => this.#climb(), this.#ladder[better].way === Whep ? Math.max(webrtc.rest(), atLeast) : climb);
   }
 
   #climb() {
     const better = this.#best(0);
-    if (better >= this.#level || this.#trial) return;
-    const way = this.#make(better);
-    this.#trial = { way, level: better };
-    setTimeout(() => {
-      if (this.#trial?.way === way) this.#failed(better, {});
-    }, this.#ladder[better].wait);
+    if (better >= this.#level || this.#trial || this.#asleep || this.#paused) return;
+    if (document.pictureInPictureElement === this.#screen.film) {
+      this.#planClimb(); // its window would go dark
+      return;
+    }
+    this.#trial = { way: this.#make(better), level: better };
+    // A first answer may take its time where the hub has just come back.
+    this.#tryFor(better, 2 * this.#ladder[better].wait);
+  }
+
+  /**
+   * @param {number} level
+   * @param {number} ms
+   */
+  #tryFor(level, ms) {
+    clearTimeout(this.#trying);
+    this.#trying = setTimeout(() => this.#trial?.level === level && this.#failed(level, {}), ms);
+  }
+
+  #endTrial() {
+    clearTimeout(this.#trying);
+    this.#trial?.way.stop();
+    this.#trial = undefined;
+  }
+
+  #networkBack() {
+    webrtc.forget();
+    if (this.#asleep || this.#paused || this.#state === "asleep") return;
+    const better = this.#best(0);
+    if (this.#state === "failed" || this.#state === "offline") this.#retry();
+    // What shows goes on while the better way is tried.
+    else if (better < this.#level && this.#surface(better) !== this.#surface(this.#level)) this.#climb();
   }
 
   /**
@@ -292,8 +372,8 @@ export class Player {
     else if (!this.#known.code) this.#known = { reason: bare(camera.offline_reason || "") || undefined };
     if (this.#state === "offline" || this.#state === "failed") this.#set(this.#state);
     const first = sources.find((s) => s.stream === this.#ladder[0].stream)?.state ?? "";
-    const back = first === "live" && this.#first !== "live" && this.#state === "live" && this.#level !== this.#best(0);
-    this.#first = first;
+    const back = first === "live" && this.#source !== "live" && this.#state === "live" && this.#level > this.#first();
+    this.#source = first;
     if (camera?.online && (this.#state === "failed" || (this.#state === "offline" && this.#level > 0) || back)) this.#retry();
   }
 
@@ -310,7 +390,7 @@ export class Player {
 
   #retry() {
     if (this.#asleep || this.#paused || this.#state === "asleep") return;
-    if (this.#state === "live" && this.#level === this.#best(0)) return;
+    if (this.#state === "live" && this.#level <= this.#first()) return;
     this.#start();
   }
 
@@ -320,8 +400,12 @@ export class Player {
     clearTimeout(this.#hiding);
     if (document.visibilityState === "hidden" || !this.#inSight) {
       this.#hiding = setTimeout(() => {
+        if (this.#attended()) {
+          this.#visibility();
+          return;
+        }
         this.#asleep = true;
-        this.#freeze();
+        this.#screen.freeze();
         this.#halt();
       }, hiddenFor);
       return;
@@ -331,9 +415,16 @@ export class Player {
     if (!this.#paused && this.#state !== "asleep") this.#start();
   }
 
+  /** Whether somebody follows it though the page is hidden: by ear, or in a window of its own. */
+  #attended() {
+    const apart = document.pictureInPictureElement;
+    const heard = this.#sound.has && speaker.hears(this) && this.#root.dataset.hold === undefined;
+    return heard || this.#controls?.talking || (apart !== null && this.#root.contains(apart));
+  }
+
   /** A camera on a battery is woken by a person only. */
   #fallAsleep() {
-    this.#freeze();
+    this.#screen.freeze();
     this.#halt();
     this.#why = { reason: this.#root.dataset.hold };
     this.#set("asleep");
@@ -349,51 +440,23 @@ export class Player {
 
   #togglePause() {
     this.#paused = !this.#paused;
-    const button = this.#root.querySelector("[data-pause]");
-    button?.setAttribute("aria-pressed", String(this.#paused));
-    button?.setAttribute("aria-label", this.#paused ? "Go on with the live picture" : "Pause the live picture");
-    button?.replaceChildren(icon(this.#paused ? "play" : "pause"));
+    this.#controls?.paused(this.#paused);
     if (!this.#paused) {
       this.#set("starting");
       this.#start();
       return;
     }
-    this.#freeze();
+    this.#screen.freeze();
     this.#halt();
     this.#set("paused");
   }
 
-  /** Keeps the last picture of the video where the video itself goes away. */
-  #freeze() {
-    const v = this.#video;
-    if (v.hidden || !v.videoWidth) return;
-    this.#canvas.width = v.videoWidth;
-    this.#canvas.height = v.videoHeight;
-    this.#canvas.getContext("2d")?.drawImage(v, 0, 0);
-    this.#canvas.hidden = false;
-    v.hidden = true;
+  #hear() {
+    this.#screen.hear(this.#sound.has && speaker.hears(this), speaker.volume);
+    this.#controls?.sound(this.#sound);
   }
 
   // --- what the person sees ---
-
-  #poster() {
-    const img = /** @type {HTMLImageElement | null} */ (this.#root.querySelector(".player-poster"));
-    if (!img) return;
-    const gone = () => (img.hidden = true);
-    if (img.complete && img.naturalWidth === 0 && img.loading !== "lazy") gone();
-    else img.addEventListener("error", gone, { once: true });
-  }
-
-  /**
-   * A large picture has the place that its own form needs.
-   * @param {number} width
-   * @param {number} height
-   */
-  #shape(width, height) {
-    if (this.#small || !width || !height) return;
-    const turned = this.#root.dataset.rotate === "90" || this.#root.dataset.rotate === "270";
-    this.#root.style.setProperty("--ratio", turned ? `${height} / ${width}` : `${width} / ${height}`);
-  }
 
   /** @param {State} state */
   #set(state) {
@@ -406,7 +469,7 @@ export class Player {
     // What the hub knows of the source says more than what came of it here.
     const known = (state === "offline" || state === "failed") && this.#known.reason !== undefined;
     const why = known ? this.#known : this.#why;
-    const cannot = [...this.#cannot.values()].map((c) => c.reason);
+    const cannot = [...this.#cannot.values()].map((c) => c.reason).filter((reason) => reason !== "");
     const words = note(known ? "offline" : state, { name: this.#name, small: this.#small, seen: this.#seen, why, cannot: [...new Set(cannot)] });
     box.hidden = words === undefined;
     const told = JSON.stringify(words);
@@ -431,20 +494,4 @@ export class Player {
     if (this.#state !== "live") return;
     this.#badge(`${this.#label()} · ${seconds.toFixed(1)} s`);
   }
-}
-
-/**
- * The ways that this browser has, best first. A small picture takes no MJPEG: a browser
- * opens few connections to one host, and a stream of pictures keeps its own for good.
- * @param {string[]} streams
- * @param {boolean} small
- * @returns {Rung[]}
- */
-function ladder(streams, small) {
-  /** @type {Rung[]} */
-  const all = streams.map((stream) => ({ way: Mse, stream, wait: 8_000 }));
-  if (!small) all.push({ way: Mjpeg, stream: "main", wait: 6_000 });
-  all.push({ way: Snapshots, stream: "main", wait: 10_000 });
-  const here = all.filter((rung) => rung.way.supported());
-  return here.length > 0 ? here : all.slice(-1);
 }

@@ -13,6 +13,9 @@ export class Snapshots {
   static id = "snapshots";
   static label = "Snapshots";
 
+  /** @type {import("./screen.js").Surface} */
+  static surface = "still";
+
   #canvas;
   #told;
   #url;
@@ -34,6 +37,7 @@ export class Snapshots {
   }
 
   async start() {
+    this.#told.sound(false, "single pictures have no sound");
     const { signal } = this.#stop;
     let failed = 0;
     while (!signal.aborted) {
