@@ -30,7 +30,7 @@ func (c *Certs) issue(anyway bool) error {
 	c.mu.RLock()
 	ca := c.ca
 	c.mu.RUnlock()
-	if ca == nil {
+	if ca == nil || anyway { // who moved it away and asks wants another one
 		var err error
 		if ca, err = openAuthority(c.dir, c.o.House, names, now); err != nil {
 			return err

@@ -52,6 +52,7 @@ func (e saidError) Unwrap() error { return e.error }
 type globals struct {
 	config string
 	url    string
+	ca     string
 	json   bool
 }
 
@@ -69,6 +70,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&g.config, "config", "", "the YAML file (default ./porchlight.yaml where it exists)")
 	root.PersistentFlags().String("data-dir", "", "where the hub keeps its data (default: what the config says)")
 	root.PersistentFlags().StringVar(&g.url, "url", "", "ask a hub elsewhere, by its address, with the token in "+tokenVariable+" (default: "+urlVariable+")")
+	root.PersistentFlags().StringVar(&g.ca, "ca", "", "with --url https://…: a PEM file of the authority that the hub's certificate is of (default: "+caVariable+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	run := runCommand(g)
 	root.RunE = run.RunE
@@ -77,6 +79,7 @@ func newRoot() *cobra.Command {
 		explainCommand(g), setupLinkCommand(g), versionCommand(g))
 	root.AddCommand(doctorCommand(g))
 	root.AddCommand(camerasCommand(g), chimeCommand(g), tokensCommand(g), apiCommand(g))
+	root.AddCommand(tlsCommand(g))
 	root.AddCommand(initCommand(), secretsCommand(g), completionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 const (
 	urlVariable   = "PORCHLIGHT_URL"
 	tokenVariable = "PORCHLIGHT_TOKEN"
+	caVariable    = "PORCHLIGHT_CA"
 )
 
 // dial reaches the hub that is meant: the one at an address, else that of this machine.
@@ -29,7 +31,11 @@ func (g *globals) dial(cmd *cobra.Command) (*client.Client, error) {
 		if client.InClear(address) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "porchlight: without https the token can be read on its way")
 		}
-		return client.Remote(cmd.Context(), address, token)
+		roots, err := authorities(cmp.Or(g.ca, os.Getenv(caVariable)))
+		if err != nil {
+			return nil, err
+		}
+		return client.Remote(cmd.Context(), address, token, roots)
 	}
 	dir, err := g.findDataDir(cmd.Flags())
 	if err != nil {
@@ -40,4 +46,23 @@ func (g *globals) dial(cmd *cobra.Command) (*client.Client, error) {
 		return nil, &notAllowed{dir, err}
 	}
 	return c, err
+}
+
+// authorities are those of a PEM file, and of this machine; without a file nil.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--ca: %w", err)}
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, usageError{fmt.Errorf("--ca: %s holds no certificate in PEM form", file)}
+	}
+	return pool, nil
 }

@@ -44,6 +44,11 @@ func tlsTexts() map[string]Text {
 			"Browsers that open the hub by the named address warn. With local-ca this is on purpose: the hub's authority may vouch only for names and addresses of a house, and for the name that hub.public_url had when it was made, so that nobody who steals its key can pass for other sites.",
 			"Open the hub by another of its addresses, which porchlight tls status lists; or get a certificate for that name and use hub.tls.mode: files; or move tls/ca.pem and tls/ca.key away for a new authority that each device must be told of.",
 		},
+		"E-TLS-OFF": {
+			"The pages are not encrypted",
+			"There is no certificate to renew: hub.tls.mode is off, and the pages are at http://.",
+			"Set hub.tls: {mode: local-ca} in porchlight.yaml and start the hub again.",
+		},
 		"E-WEB-PASSWORD": {
 			"The hub wants a password before others come in",
 			"The hub can be reached from other machines, and its owner has chosen no password. Until then a setup link that is opened on another machine leads to the page where one is chosen, and nowhere else. This machine's own browser is not affected.",

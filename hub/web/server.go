@@ -93,9 +93,11 @@ func New(d Deps) (*Server, error) {
 	if d.Rooms.Hooks != nil {
 		s.deps.Rooms.Hooks = hooksHere{d.Rooms.Hooks, s.URL}
 	}
-	s.api = api.New(api.Options{
-		Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now,
-	})
+	o := api.Options{Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now}
+	if d.Certs != nil {
+		o.TLS = certificate{s}
+	}
+	s.api = api.New(o)
 	told = s.api
 	s.metrics = newMetrics(s.deps.Rooms, s.api, d.Bus)
 	s.build()

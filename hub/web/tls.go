@@ -20,6 +20,30 @@ type Certificates interface {
 	// Covers tells whether the certificate is for a name of the hub.
 	Covers(name string) bool
 	Status() certs.Status
+	Renew() error
+}
+
+// certificate is Certificates as the API tells of them.
+type certificate struct{ *Server }
+
+func (c certificate) Renew() error { return c.deps.Certs.Renew() }
+
+func (c certificate) Status() api.TLS {
+	s := c.deps.Certs.Status()
+	out := api.TLS{Mode: s.Mode, Names: s.Names, Missing: s.Missing, Issuer: s.Issuer, NotBefore: s.NotBefore, NotAfter: s.NotAfter,
+		Renews: s.Renews, Trust: c.TrustURL(), Trouble: reason(s.Trouble), Warning: reason(s.Warning)}
+	if s.CA != nil {
+		out.Authority = &api.Authority{Name: s.CA.Name, SHA256: s.CA.SHA256, PEM: string(s.CA.PEM), Until: s.CA.NotAfter}
+	}
+	return out
+}
+
+func reason(err error) *api.CodedReason {
+	if err == nil {
+		return nil
+	}
+	p := api.Describe(err)
+	return &api.CodedReason{Code: p.Code(), Why: p.Detail, Fix: p.Hint()}
 }
 
 // CodePassword: the owner has to choose a password first.

@@ -73,6 +73,8 @@ func laws() map[string]law {
 		"POST /config/validate":                 {config, false, false},
 		"GET /health":                           {view, false, false},
 		"POST /doctor":                          {admin, false, false},
+		"GET /tls":                              {view, false, false},
+		"POST /tls/renew":                       {admin, false, false},
 		"GET /tokens":                           {admin, false, false},
 		"POST /tokens":                          {admin, false, true},
 		"DELETE /tokens/{id}":                   {admin, false, false},

@@ -33,6 +33,7 @@ type Options struct {
 	Version string
 	// SetupURL makes the link of a setup token.
 	SetupURL func(token string) string
+	TLS      Certificate // nil: the pages are not encrypted
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -137,6 +138,7 @@ func (a *API) build(admin bool) *Routes {
 	h.config()
 	h.health()
 	h.tokens()
+	h.tls()
 	m.HandleFunc("GET "+Prefix+"/openapi.json", a.openAPI)
 	h.tellRest()
 	if admin {

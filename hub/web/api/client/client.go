@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,6 +101,10 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader, 
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
+		var bad *tls.CertificateVerificationError
+		if errors.As(err, &bad) {
+			return nil, &UnknownCert{Address: c.base, cause: bad.Err}
+		}
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
 			if c.dataDir != "" {

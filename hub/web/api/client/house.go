@@ -129,3 +129,13 @@ func (c *Client) Do(ctx context.Context, method, path string, body io.Reader) (*
 	}
 	return c.send(ctx, method, path, body, nil)
 }
+
+// TLS is how the hub's pages are encrypted.
+func (c *Client) TLS(ctx context.Context) (api.TLS, error) {
+	return call[api.TLS](ctx, c, http.MethodGet, "/tls", nil)
+}
+
+// RenewTLS makes a new certificate now, or reads the owner's files again.
+func (c *Client) RenewTLS(ctx context.Context) (api.TLS, error) {
+	return call[api.TLS](ctx, c, http.MethodPost, "/tls/renew", nil)
+}

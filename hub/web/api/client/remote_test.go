@@ -23,7 +23,7 @@ func TestTokenGoesToItsHubAlone(t *testing.T) {
 		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 	}))
 	defer hub.Close()
-	c, err := Remote(t.Context(), hub.URL+"/", "plt_x")
+	c, err := Remote(t.Context(), hub.URL+"/", "plt_x", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,11 +33,11 @@ func TestTokenGoesToItsHubAlone(t *testing.T) {
 	}
 	hub.Close()
 	var away *NotRunning
-	if _, err := Remote(t.Context(), hub.URL, "plt_x"); !errors.As(err, &away) || away.Address != hub.URL || away.Hint() == "" {
+	if _, err := Remote(t.Context(), hub.URL, "plt_x", nil); !errors.As(err, &away) || away.Address != hub.URL || away.Hint() == "" {
 		t.Errorf("nobody there: %v", err)
 	}
 	for _, address := range []string{"", "127.0.0.1:8480", "ftp://127.0.0.1", "http://", "http://user:word@127.0.0.1"} {
-		if _, err := Remote(t.Context(), address, "plt_x"); err == nil || strings.Contains(err.Error(), "word") {
+		if _, err := Remote(t.Context(), address, "plt_x", nil); err == nil || strings.Contains(err.Error(), "word") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
