@@ -55,7 +55,7 @@ func mediaTexts() map[string]Text {
 		},
 		"E-CONV-NO-FFMPEG": {
 			"ffmpeg is not installed",
-			"Pictures of video are made by ffmpeg, and none is found in PATH. Everything else works without it.",
+			"Pictures of video, other forms of a moving picture, and AAC sound are made by ffmpeg, and none is found in PATH. Streams go out as the cameras send them, and G.711, L16 and Opus become each other, without it.",
 			"sudo apt install ffmpeg (Debian, Ubuntu, Raspberry Pi OS). No restart is needed.",
 		},
 		"E-CONV-FFMPEG": {
@@ -74,9 +74,19 @@ func mediaTexts() map[string]Text {
 			"The machine may be too busy, or the picture too large for it: let snapshots come from a smaller stream, or from the camera's own snapshot URL.",
 		},
 		"E-CONV-BUSY": {
-			"More pictures are wanted than can be made",
-			"Pictures are made one after another, and the newest that are wanted come first. This one gave way.",
-			"Close windows that show many cameras, or give the cameras snapshot URLs, so that they make their pictures themselves.",
+			"More is to be converted than this machine may",
+			"Either more still pictures are wanted than can be made, of which the newest come first and this one gave way; or as many moving pictures are converted already as the machine has half cores. Streams that go out as the camera sends them are not counted.",
+			"Close views of cameras whose picture is converted (the player's badge says so), or let those cameras send H.264 without B-frames, which needs no conversion. Snapshot URLs of the cameras spare stills.",
+		},
+		"E-CONV-CODEC": {
+			"This form of the stream cannot be made",
+			"Somebody asked for a codec that the hub does not make of what the camera sends. It makes H.264 of any picture, and Opus, AAC, G.711 and L16 of each other.",
+			"Ask for the stream as it is, or for H.264 with Opus or AAC. If it is the camera's sound that is not understood (AAC of a rare kind), choose AAC-LC or G.711 in its settings.",
+		},
+		"E-CONV-NO-ENCODER": {
+			"This ffmpeg lacks a codec",
+			"ffmpeg is there, but it was built without libx264, by which H.264 is made, or without AAC. Snapshots may work all the same.",
+			"Install the distribution's own ffmpeg: sudo apt install --reinstall ffmpeg. The command ffmpeg -encoders lists what it has; libx264 and aac must be among it.",
 		},
 	}
 }

@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -36,7 +37,12 @@ type ReadOptions struct {
 	Quiet bool
 	// Times: Received tells when units came.
 	Times bool
+	// Pauses: Next says ErrPaused, once, when nobody writes any more and all is read.
+	Pauses bool
 }
+
+// ErrPaused: nobody writes the stream now; a reader that goes on waits for who comes.
+var ErrPaused = errors.New("the stream has paused")
 
 // Reader is a cursor into a stream. Next is for one goroutine; Close for any.
 type Reader struct {
@@ -54,6 +60,7 @@ type Reader struct {
 	mask   [4]uint64
 	batch  []*av.Unit
 	times  []time.Time
+	paused uint64 // number of the writer whose end was told
 	closed bool
 	stats  ReaderStats
 }
@@ -151,6 +158,9 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 		return nil, nil, io.EOF
 	case r.opts.Until == WriterEnd && r.writerGone():
 		return nil, nil, io.EOF
+	case r.opts.Pauses && r.s.writer == nil && r.paused != r.s.begun:
+		r.paused = r.s.begun
+		return nil, nil, ErrPaused
 	}
 	r.s.waiting++
 	return nil, r.s.wake, nil
@@ -229,6 +239,9 @@ func (r *Reader) fill() {
 	r.stats.Units += uint64(len(r.batch))
 	r.stats.Bytes += uint64(bytes)
 }
+
+// Stream that is read.
+func (r *Reader) Stream() *Stream { return r.s }
 
 // Received is when unit i of the last batch came, by the hub's clock, if Times was asked.
 func (r *Reader) Received(i int) time.Time { return r.times[i] }

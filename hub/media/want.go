@@ -35,6 +35,12 @@ func (w Want) pick(set *trackSet) (mask [4]uint64) {
 	return mask
 }
 
+// Of tracks those that w wants.
+func (w Want) Of(tracks []av.Track) []av.Track {
+	mask := w.pick(&trackSet{tracks: tracks})
+	return slices.DeleteFunc(slices.Clone(tracks), func(t av.Track) bool { return mask[t.ID>>6]&(1<<(t.ID&63)) == 0 })
+}
+
 // ErrNotYet: the stream would have to be converted, where nothing does that. It is
 // in the chain together with av.ErrNotYet.
 var ErrNotYet = fmt.Errorf("conversion: %w", av.ErrNotYet)

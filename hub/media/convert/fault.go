@@ -1,9 +1,14 @@
 package convert
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Install is what to type where there is no ffmpeg.
 const Install = "sudo apt install ffmpeg"
 
-// Fault says why there is no still.
+// Fault says why there is no still, or no rendition.
 type Fault struct {
 	code, what, hint string
 	cause            error
@@ -25,7 +30,7 @@ func (f *Fault) Code() string { return f.code }
 func (f *Fault) Hint() string { return f.hint }
 
 func noFFmpeg(cause error) *Fault {
-	return &Fault{"E-CONV-NO-FFMPEG", "there is no ffmpeg to make pictures of video",
+	return &Fault{"E-CONV-NO-FFMPEG", "there is no ffmpeg to convert with",
 		"install it (Debian, Ubuntu, Raspberry Pi OS: " + Install + "); the hub finds it without a restart", cause}
 }
 
@@ -47,4 +52,24 @@ func tooSlow(cause error) *Fault {
 func busy() *Fault {
 	return &Fault{"E-CONV-BUSY", "newer pictures were wanted meanwhile, more than can be made",
 		"close a few windows that show this hub's cameras", nil}
+}
+
+func noCodec(cause error) *Fault {
+	return &Fault{"E-CONV-CODEC", "nothing here makes what was asked of what the camera sends",
+		"choose H.264 with AAC, Opus or G.711 in the camera's settings, or ask for the stream as it is", cause}
+}
+
+func noEncoder(cause error) *Fault {
+	return &Fault{"E-CONV-NO-ENCODER", "this ffmpeg was built without the codec that is needed",
+		"install your distribution's own ffmpeg, which has it: " + Install, cause}
+}
+
+func manyFilms(n int) *Fault {
+	return &Fault{"E-CONV-BUSY", fmt.Sprintf("%d pictures are converted already, as many as this machine may at a time", n),
+		"close another view of a camera whose picture is converted, or let the camera send H.264", nil}
+}
+
+// missing reports whether ffmpeg said that it has not got a codec.
+func missing(said string) bool {
+	return strings.Contains(said, "Unknown encoder") || strings.Contains(said, "Unknown decoder") || strings.Contains(said, "ncoder not found")
 }

@@ -94,6 +94,17 @@ func Open(path string, from av.Track, to av.AudioRendition) (*Pipe, error) {
 	return p, nil
 }
 
+// Made is the track that Open's pipe would make.
+func Made(from av.Track, to av.AudioRendition) (av.Track, error) {
+	if from.Codec == av.AAC {
+		if _, err := layoutOf(from); err != nil {
+			return av.Track{}, fmt.Errorf("%w: %w", ErrUnsupported, err)
+		}
+	}
+	t, _, err := target(from, to)
+	return t, err
+}
+
 // target is the track that comes out, and what makes it.
 func target(from av.Track, to av.AudioRendition) (av.Track, []string, error) {
 	if to.Codec != av.AAC {

@@ -1,0 +1,212 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+const (
+	// pumpBatch is what a conversion takes of its source at a time.
+	pumpBatch = 256 << 10
+	// old units are of before the conversion began: they are not due now.
+	old = time.Second
+	// hopeless: an ffmpeg that failed so often and gave nothing will give nothing.
+	hopeless = 3
+)
+
+// errUnused: nobody reads it any more.
+var errUnused = errors.New("the conversion has ended")
+
+// key names what readers can share.
+type key struct {
+	camera, stream string
+	want           av.Rendition
+}
+
+// conversion writes one form of a stream into a ring of its own.
+type conversion struct {
+	key  key
+	how  string
+	src  *media.Stream
+	out  *media.Stream
+	path func() (string, error)
+	now  func() time.Time
+	log  *slog.Logger
+	film bool // has one of the places for films
+
+	ready chan struct{} // closed when what the ring held is through
+	done  chan struct{} // closed when it has ended
+	err   error         // why; set before done is closed
+
+	mu    sync.Mutex // what follows is written to by the pump and by what ffmpeg makes
+	w     *media.Writer
+	parts parts
+
+	// Of Renditions, under its lock.
+	users  int
+	linger *time.Timer
+	cancel context.CancelFunc
+}
+
+// run converts until ctx ends or nothing can come any more.
+func (c *conversion) run(ctx context.Context, start av.Start) {
+	err := c.pump(ctx, start)
+	if ctx.Err() != nil {
+		err = errUnused
+	}
+	c.stop()
+	c.err = err
+	close(c.done)
+	c.out.Discard(err)
+}
+
+func (c *conversion) pump(ctx context.Context, start av.Start) error {
+	r := c.src.Open(media.ReadOptions{Start: start, BatchBytes: pumpBatch, Quiet: true, Times: true, Pauses: true})
+	defer r.Close()
+	begun := c.now()
+	var epoch uint32
+	through := false
+	for {
+		// The source's newest unit is as late as it will be: what is to come is live.
+		if !through && r.Stats().Lag == 0 {
+			through = true
+			c.through(ctx, start)
+		}
+		batch, err := r.Next(ctx)
+		switch {
+		case errors.Is(err, media.ErrPaused):
+			c.pause()
+			continue
+		case err != nil:
+			return err
+		}
+		if g := batch[0].Generation; g != epoch || c.w == nil {
+			epoch = g
+			if err := c.begin(r.Tracks()); err != nil {
+				return err
+			}
+		}
+		for i, u := range batch {
+			c.unit(ctx, u, r.Received(i), begun)
+		}
+		if err := c.lost(); err != nil {
+			return err
+		}
+	}
+}
+
+// through says that the ring's past is through, once what ffmpeg has of it has come out.
+func (c *conversion) through(ctx context.Context, start av.Start) {
+	if v := c.parts.voice; v != nil && start.From == av.FromSecondsBack {
+		v.settle(ctx.Done())
+	}
+	close(c.ready)
+}
+
+// pause ends what is written, as the source has.
+func (c *conversion) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.w != nil {
+		st, _ := c.src.State()
+		c.w.End(st.Reason)
+		c.w = nil
+	}
+}
+
+// begin takes the tracks of a generation of the source.
+func (c *conversion) begin(tracks []av.Track) error {
+	_, d, err := media.Compare(tracks, c.key.want)
+	if err != nil {
+		return err
+	}
+	before := c.parts
+	p, err := partsOf(tracks, c.key.want, d, maker{path: c.path, emit: c.sound, now: c.now, log: c.log, before: &before})
+	if err != nil {
+		return err
+	}
+	before.endBut(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.parts = p
+	if c.w == nil {
+		c.w, err = c.out.Begin(p.tracks)
+		return err
+	}
+	return c.w.SetTracks(p.tracks)
+}
+
+// unit takes one of the source.
+func (c *conversion) unit(ctx context.Context, u *av.Unit, recv, begun time.Time) {
+	p := &c.parts // changed by the pump alone
+	switch {
+	case p.hasVideo && u.Track == p.video:
+		// Of the past the sound goes first, so that who begins there hears it.
+		if p.voice != nil && begun.Sub(recv) > old && u.Key {
+			p.voice.settle(ctx.Done())
+		}
+		c.relay(u, recv, true)
+	case p.hasSound && u.Track == p.sound && p.voice != nil:
+		p.voice.put(u, recv)
+	case p.hasSound && u.Track == p.sound:
+		c.relay(u, recv, true)
+	}
+}
+
+// sound takes what a voice has made.
+func (c *conversion) sound(u *av.Unit, recv time.Time) { c.relay(u, recv, false) }
+
+func (c *conversion) relay(u *av.Unit, recv time.Time, shared bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.w == nil {
+		return // the last of what ffmpeg made before the source went
+	}
+	if err := c.w.Relay(u, recv, shared); err != nil {
+		c.log.Debug("relay", "err", err)
+	}
+}
+
+// lost is why the picture will not come.
+func (c *conversion) lost() error {
+	if c.parts.film == nil {
+		return nil
+	}
+	if fails, made, why := c.parts.film.trouble(); fails >= hopeless && !made {
+		return why
+	}
+	return nil
+}
+
+// stop ends what runs.
+func (c *conversion) stop() {
+	c.parts.end()
+}
+
+// lines that run ffmpegs now.
+func (c *conversion) lines() []*line {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.parts.lines()
+}
+
+// await returns when there is something to read, or as long ago as there ever will be.
+func (c *conversion) await(ctx context.Context) error {
+	limit := time.NewTimer(readyWait)
+	defer limit.Stop()
+	select {
+	case <-c.ready:
+	case <-limit.C:
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
