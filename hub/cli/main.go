@@ -78,7 +78,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(run, ringCommand(g), eventsCommand(g), pluginsCommand(g), configCommand(g),
 		explainCommand(g), setupLinkCommand(g), versionCommand(g))
 	root.AddCommand(doctorCommand(g))
-	root.AddCommand(camerasCommand(g), chimeCommand(g), tokensCommand(g), apiCommand(g))
+	root.AddCommand(camerasCommand(g), chimeCommand(g), tokensCommand(g), streamsCommand(g), apiCommand(g))
 	root.AddCommand(tlsCommand(g))
 	root.AddCommand(initCommand(), secretsCommand(g), completionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -23,6 +23,7 @@ func areas() []map[string]Text {
 		speakerTexts(),
 		pageTexts(),
 		pluginTexts(),
+		restreamTexts(),
 		sourceTexts(),
 		tlsTexts(),
 		webTexts(),

@@ -99,7 +99,7 @@ type Settings struct {
 type Options struct {
 	Core       *media.Core
 	Renditions Renditions // none: streams as they are
-	Logins     Logins // none: only helpers of this machine come in
+	Logins     Logins     // none: only helpers of this machine come in
 	Talk       Talk
 	Cameras    func(id string) bool // tells which there are; none: all
 	Settings   Settings
@@ -207,6 +207,26 @@ func (s *Server) Addr() net.Addr {
 	defer s.mu.Unlock()
 	return s.addr
 }
+
+// Where is the port, and whether other machines may come; the error is why there is none.
+func (s *Server) Where() (port int, lan bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.trouble != nil:
+		return 0, false, s.trouble
+	case s.addr == nil:
+		return 0, false, notListening{}
+	}
+	return s.addr.(*net.TCPAddr).Port, s.settings.LAN, nil
+}
+
+// notListening: the server is off, or not there yet.
+type notListening struct{}
+
+func (notListening) Error() string { return "the hub does not listen for RTSP" }
+func (notListening) Code() string  { return "E-RESTREAM-OFF" }
+func (notListening) Hint() string  { return "Ask again in a moment, if the hub has just begun." }
 
 // Trouble is why the server does not listen, nil while it does or is off.
 func (s *Server) Trouble() error {

@@ -138,6 +138,7 @@ func (a *API) build(admin bool) *Routes {
 	h.config()
 	h.health()
 	h.tokens()
+	h.streamPasswords()
 	h.tls()
 	m.HandleFunc("GET "+Prefix+"/openapi.json", a.openAPI)
 	h.tellRest()

@@ -37,6 +37,8 @@ type Rooms struct {
 	MP4   MP4
 	// Viewers tells who watches now by WebRTC and by the re-stream. Optional: nobody is known.
 	Viewers func() []Viewing
+	// Restream is optional: nothing is handed on by RTSP.
+	Restream Restream
 	// Cards tell what is wrong with the hub itself, oldest first. Optional: nothing ever is.
 	Cards func() []Card
 	// Ready tells why the hub is not ready yet, nil when it is. Optional: always ready.
