@@ -18,6 +18,7 @@ import (
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/bus"
+	"github.com/porchlight-hub/porchlight/hub/certs"
 	"github.com/porchlight-hub/porchlight/hub/chimes"
 	"github.com/porchlight-hub/porchlight/hub/hooks"
 	"github.com/porchlight-hub/porchlight/hub/host"
@@ -25,8 +26,10 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/media/convert"
 	"github.com/porchlight-hub/porchlight/hub/media/mse"
 	"github.com/porchlight-hub/porchlight/hub/media/pull"
+	"github.com/porchlight-hub/porchlight/hub/media/restream"
 	"github.com/porchlight-hub/porchlight/hub/media/snapshot"
 	"github.com/porchlight-hub/porchlight/hub/media/socket"
+	"github.com/porchlight-hub/porchlight/hub/media/whep"
 	"github.com/porchlight-hub/porchlight/hub/registry"
 	"github.com/porchlight-hub/porchlight/hub/rules"
 	"github.com/porchlight-hub/porchlight/hub/secrets"
@@ -88,12 +91,17 @@ type Hub struct {
 	mse      *mse.Muxers
 	stills   *convert.Stills
 	pictures *snapshot.Store
-	notes    *registry.Notes
-	sources  *sources.Sources
-	puller   *pull.Puller
-	hooks    *hooks.Hooks
-	access   *access.Access
-	web      *web.Server
+	// renditions are what is converted for whoever reads.
+	renditions *convert.Renditions
+	live       *whep.Server
+	restream   *restream.Server
+	notes      *registry.Notes
+	sources    *sources.Sources
+	puller     *pull.Puller
+	hooks      *hooks.Hooks
+	access     *access.Access
+	certs      *certs.Certs // nil: the pages are HTTP
+	web        *web.Server
 
 	// states waits for watchDevices; room for every plugin to change a few times.
 	states chan event.Event
@@ -129,10 +137,13 @@ func (h *Hub) open(ctx context.Context) error {
 		return err
 	}
 	// The port comes before the files: a taken one is the commonest trouble of a start.
-	if h.ln, err = web.Listen(ctx, h.opts.Config.Hub.Listen, h.opts.Config.Hub.Insecure); err != nil {
+	if h.ln, err = web.Listen(ctx, h.opts.Config.Hub.Listen, h.beyond()); err != nil {
 		return err
 	}
 	h.addr = h.ln.Addr()
+	if err = h.openCerts(); err != nil {
+		return err
+	}
 	if h.db, err = store.Open(ctx, filepath.Join(h.opts.DataDir, "hub.db")); err != nil {
 		return err
 	}
@@ -160,6 +171,7 @@ func (h *Hub) open(ctx context.Context) error {
 	}
 	h.openMedia()
 	h.openSources()
+	h.openLive()
 	if h.host, err = host.New(ctx, host.Deps{Bus: h.bus, DB: h.db, Cameras: cameraList{h.registry}, Media: mediaDesk{h},
 		Secrets: houseSecrets{h}, Commander: commander{h}, Supervisor: manners{h}, Changed: h.sources.Again, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
 		return err
@@ -185,6 +197,7 @@ func (h *Hub) close() error {
 	if h.pictures != nil {
 		h.pictures.Close()
 		h.stills.Close()
+		h.renditions.Close()
 	}
 	if h.db != nil {
 		errs = append(errs, h.db.Close())
@@ -213,6 +226,10 @@ func (h *Hub) SetupURL(ctx context.Context) (string, error) {
 	}
 	return h.web.SetupURL(token), nil
 }
+
+// TrustURL is where a phone is shown how to trust the hub's certificate; empty where that
+// is not needed.
+func (h *Hub) TrustURL() string { return h.web.TrustURL() }
 
 // Addr is where the pages are.
 func (h *Hub) Addr() net.Addr { return h.addr }
@@ -244,9 +261,12 @@ func (h *Hub) Serve(ctx context.Context) error {
 	for name, serve := range map[string]func(context.Context) error{
 		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,
 		"disk": h.watchDisk, "config": h.watchConfig, "web": h.serveWeb, "admin": h.web.ServeAdmin,
-		"pull": h.puller.Serve, "sources": h.sources.Serve, "warm": h.warm, "pull states": h.watchPull, "memory": h.watchMemory,
+		"pull": h.puller.Serve, "webrtc": h.live.Serve, "rtsp": h.restream.Serve, "ports": h.watchPorts, "sources": h.sources.Serve, "warm": h.warm, "pull states": h.watchPull, "memory": h.watchMemory,
 	} {
 		h.tree.Add(service{name, serve})
+	}
+	if h.certs != nil {
+		h.tree.Add(service{"certificate", h.certs.Serve})
 	}
 	h.apply(ctx, h.opts.Config)
 	if config.AsError(h.opts.Problems) == nil {

@@ -36,6 +36,7 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 	h.registry.Apply(cameras(c))
 	h.chimes.Apply(chimeList(c))
 	h.host.Apply(entries(c))
+	h.applyLive(c)
 	h.sources.Apply(wishes(c)) // before the plugins: what is remembered is dialled at once
 	if err := h.super.Apply(ctx, specs(c, h.bundled)); err != nil {
 		h.log.Error("plugins not applied", "err", err)
@@ -117,7 +118,7 @@ func nextStart(started, c *config.Config) []config.Problem {
 	plan := config.Compare(started, c)
 	var out []config.Problem
 	for _, e := range slices.Concat(plan.Start, plan.Stop, plan.Change) {
-		if e.Kind != "hub" || e.ID == "log.level" {
+		if e.Kind != "hub" || isLive(e.ID) {
 			continue
 		}
 		path := "hub." + e.ID

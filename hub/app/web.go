@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/certs"
 	"github.com/porchlight-hub/porchlight/hub/web"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/house"
@@ -22,20 +24,40 @@ func (h *Hub) openWeb(ctx context.Context) error {
 	}
 	chimes, sounds := house.Chimes(h.chimes)
 	cameras := house.Devices{Registry: h.registry, Media: h.media, Puller: h.puller, Described: h.sources, Rotate: h.rotate, Snapshot: h.hasSnapshot}
+	var certificates web.Certificates // a nil *certs.Certs would not be nil in it
+	if h.certs != nil {
+		certificates = h.certs
+	}
 	h.web, err = web.New(web.Deps{
 		Rooms: api.Rooms{
 			Cameras: cameras, Hooks: house.Hooks(h.hooks, cameras, hookRinger{h}), Sources: house.Sources(h.puller, h.looker().Look), Doctor: house.Doctor(h.doctor), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
 			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs(), h.host.Permissions}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
-			Explain:  house.Explain(), Ready: h.ready, Cards: h.ownCards,
+			Live:     liveDesk{h.live}, MP4: h.mse, Viewers: h.viewings,
+			Explain: house.Explain(), Ready: h.ready, Cards: h.ownCards,
 		},
-		Access: h.access, Listen: h.addr.String(), PublicURL: h.opts.Config.Hub.PublicURL, Insecure: h.opts.Config.Hub.Insecure,
+		Access: h.access, Listen: h.addr.String(), PublicURL: h.opts.Config.Hub.PublicURL, Insecure: h.opts.Config.Hub.Insecure, Certs: certificates,
 		DataDir: h.opts.DataDir, Version: h.opts.Version, Bus: h.bus, Zone: zone, Log: h.log, Now: time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
 	return nil
+}
+
+// beyond tells whether other machines may be let in: the hub speaks TLS, or the owner
+// accepts that it does not.
+func (h *Hub) beyond() bool { return h.opts.Config.Hub.Insecure || h.opts.Config.Hub.TLS.On() }
+
+func (h *Hub) openCerts() error {
+	c := h.opts.Config.Hub
+	if !c.TLS.On() {
+		return nil
+	}
+	var err error
+	h.certs, err = certs.Open(filepath.Join(h.opts.DataDir, "tls"), certs.Options{Mode: c.TLS.Mode, CertFile: c.TLS.Cert, KeyFile: c.TLS.Key, House: c.Name,
+		Names: func() []string { return certs.Names(c.Name, c.PublicURL) }, Log: h.log})
+	return err
 }
 
 // ready tells why the house cannot be used yet.
@@ -55,7 +77,7 @@ func (h *Hub) serveWeb(ctx context.Context) error {
 	ln := h.takeListener()
 	if ln == nil {
 		var err error
-		if ln, err = web.Listen(ctx, h.addr.String(), h.opts.Config.Hub.Insecure); err != nil {
+		if ln, err = web.Listen(ctx, h.addr.String(), h.beyond()); err != nil {
 			return err
 		}
 	}

@@ -151,7 +151,7 @@ func absolute(t *testing.T, file string) string {
 }
 
 func (r *reader) env() []string {
-	return append(os.Environ(), "PORCHLIGHT_LISTEN=127.0.0.1:0", "XDG_STATE_HOME="+filepath.Join(r.dir, "state"))
+	return append(os.Environ(), "PORCHLIGHT_LISTEN=127.0.0.1:0", "PORCHLIGHT_WEBRTC_PORT=0", "PORCHLIGHT_RTSP_PORT=0", "XDG_STATE_HOME="+filepath.Join(r.dir, "state"))
 }
 
 func (r *reader) run(line string) {

@@ -69,6 +69,8 @@ func TestStories(t *testing.T) {
 			e.Setenv("BIN", bin)
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("PORCHLIGHT_LISTEN", "127.0.0.1:0")
+			e.Setenv("PORCHLIGHT_WEBRTC_PORT", "0")
+			e.Setenv("PORCHLIGHT_RTSP_PORT", "0")
 			e.Setenv("NO_COLOR", "1")
 			e.Values[hubs{}] = map[string]*child{}
 			cookies, err := cookiejar.New(nil)
@@ -229,7 +231,7 @@ func runCode(ts *testscript.TestScript, args ...string) (string, int) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "XDG_STATE_HOME=" + ts.Getenv("XDG_STATE_HOME"), "PORCHLIGHT_LISTEN=127.0.0.1:0"}
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "XDG_STATE_HOME=" + ts.Getenv("XDG_STATE_HOME"), "PORCHLIGHT_LISTEN=127.0.0.1:0", "PORCHLIGHT_WEBRTC_PORT=0", "PORCHLIGHT_RTSP_PORT=0"}
 	out, _ := cmd.CombinedOutput() // what it wrote is what counts
 	return string(out), cmd.ProcessState.ExitCode()
 }

@@ -70,9 +70,9 @@ type Hub struct {
 	closeOnce sync.Once
 }
 
-// Config is YAML with a port of the kernel's choice and data beside the file.
+// Config is YAML with ports of the kernel's choice and data beside the file.
 func Config(rest string) string {
-	return "version: 1\nhub: {listen: \"127.0.0.1:0\", data_dir: ./data}\n" + rest
+	return "version: 1\nhub: {listen: \"127.0.0.1:0\", data_dir: ./data, webrtc: {port: 0}, rtsp: {port: 0}}\n" + rest
 }
 
 // Dir makes a short-named folder with the YAML in it (socket paths are bounded).

@@ -18,7 +18,7 @@ func TestPasswordOfSecretsFile(t *testing.T) {
 	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: right, Digest: true,
 		Streams: map[string]hubtest.CameraStream{"/main": {Width: 320, Height: 180, FPS: 10, Kbps: 200}}})
 	p := &porch{t: t, camera: cam, tap: hubtest.NewTap(t, cam.Address())}
-	yaml := "version: 1\nhub: {listen: \"127.0.0.1:0\", data_dir: ./data, log: {level: debug}}\ncameras:\n" +
+	yaml := "version: 1\nhub: {listen: \"127.0.0.1:0\", data_dir: ./data, log: {level: debug}, webrtc: {port: 0}, rtsp: {port: 0}}\ncameras:\n" +
 		fmt.Sprintf("  porch: {source: {url: \"rtsp://%s/main\", username: cam, password: secret://porch}}\n", p.tap.Address())
 	dir := hubtest.Dir(t, yaml)
 	secrets := func(value string) {

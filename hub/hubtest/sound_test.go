@@ -42,7 +42,7 @@ type loudHouse struct {
 }
 
 const loudYAML = `version: 1
-hub: {listen: "127.0.0.1:0", data_dir: ./data, plugin_path: [%q]}
+hub: {listen: "127.0.0.1:0", data_dir: ./data, plugin_path: [%q], webrtc: {port: 0}, rtsp: {port: 0}}
 plugins:
   bell: {path: %q, permissions: {publish: []}, config: {notes: %q}}
 cameras:

@@ -110,7 +110,7 @@ func start(t *testing.T, yaml string, more ...string) *hub {
 		t.Fatal(err)
 	}
 	// A fixed list: what the tester's shell has set is not the hub's.
-	h.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_STATE_HOME=" + filepath.Join(h.dir, "state"), "TZ=UTC"}
+	h.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_STATE_HOME=" + filepath.Join(h.dir, "state"), "TZ=UTC", "PORCHLIGHT_WEBRTC_PORT=0", "PORCHLIGHT_RTSP_PORT=0"}
 	args := []string{"run", "--listen", "127.0.0.1:0", "--demo"}
 	for i := 0; i+1 < len(more); i += 2 {
 		name := filepath.Join(h.dir, more[i])

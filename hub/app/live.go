@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/config"
+	"github.com/porchlight-hub/porchlight/hub/host"
+	"github.com/porchlight-hub/porchlight/hub/media/restream"
+	"github.com/porchlight-hub/porchlight/hub/media/whep"
+	"github.com/porchlight-hub/porchlight/hub/web/api"
+)
+
+// openLive makes the ways by which people and programs see cameras, and speak to them.
+func (h *Hub) openLive() {
+	h.live = whep.New(whep.Options{Core: h.media, Renditions: h.renditions, Settings: whepSettings(h.opts.Config), Log: h.log})
+	h.restream = restream.New(restream.Options{Core: h.media, Renditions: h.renditions, Settings: restreamSettings(h.opts.Config),
+		Cameras: func(id string) bool { _, ok := h.registry.Device(id); return ok }, Log: h.log})
+}
+
+// applyLive takes what the config says of ports; it needs no new start.
+func (h *Hub) applyLive(c *config.Config) {
+	h.live.Apply(whepSettings(c))
+	h.restream.Apply(restreamSettings(c))
+}
+
+// isLive tells whether a hub key is taken up while the hub runs.
+func isLive(key string) bool {
+	return key == "log.level" || strings.HasPrefix(key, "webrtc.") || strings.HasPrefix(key, "rtsp.")
+}
+
+// whepSettings: who can reach the pages can reach the pictures, and nobody else.
+func whepSettings(c *config.Config) whep.Settings {
+	w := c.Hub.WebRTC
+	return whep.Settings{Off: !w.Enabled, Port: w.Port, NoTCP: !w.TCP, Loopback: config.Loopback(c.Hub.Listen), Interfaces: w.Interfaces, STUN: w.STUN}
+}
+
+func restreamSettings(c *config.Config) restream.Settings {
+	return restream.Settings{Port: c.Hub.Restream.Port, LAN: c.Hub.Restream.LAN}
+}
+
+// liveDesk is WebRTC as the web knows it.
+type liveDesk struct{ *whep.Server }
+
+func (l liveDesk) ServeOffer(w http.ResponseWriter, r *http.Request, camera, stream string, v api.Viewer) {
+	l.Server.ServeOffer(w, r, camera, stream, whep.Viewer{Name: v.Name, Key: v.Key, MayTalk: v.MayTalk})
+}
+
+func (l liveDesk) ServeSession(w http.ResponseWriter, r *http.Request, id string, v api.Viewer) {
+	l.Server.ServeSession(w, r, id, whep.Viewer{Name: v.Name, Key: v.Key, MayTalk: v.MayTalk})
+}
+
+// viewings are those who watch now by WebRTC and RTSP.
+func (h *Hub) viewings() []api.Viewing {
+	var out []api.Viewing
+	for _, s := range h.live.Stats() {
+		out = append(out, api.Viewing{Kind: "webrtc", ID: s.ID, Camera: s.Camera, Stream: s.Stream, By: s.Name, Address: s.Remote, Transport: s.Transport,
+			Rendition: s.Rendition, Since: s.Since, Bytes: s.Bytes, Packets: s.Packets, Lost: s.Asked, Repeated: s.Repeated, SkippedGOPs: s.SkippedGOPs})
+	}
+	for _, r := range h.restream.Stats().Readers {
+		out = append(out, api.Viewing{Kind: "rtsp", ID: strconv.FormatUint(r.ID, 10), Camera: r.Camera, Stream: r.Stream, By: r.User + ", by " + r.Name, Address: r.Address,
+			Transport: r.Transport, Rendition: r.Rendition, Since: r.Since, Bytes: r.Bytes, Packets: r.Packets, SkippedGOPs: r.SkippedGOPs})
+	}
+	return out
+}
+
+// lookAtPorts is how often it is looked whether a port is taken.
+const lookAtPorts = 2 * time.Second
+
+// watchPorts tells on the pages what hinders the ways in, until nothing does.
+func (h *Hub) watchPorts(ctx context.Context) error {
+	tick := time.NewTicker(lookAtPorts)
+	defer tick.Stop()
+	open := map[string]string{}
+	for {
+		for key, about := range h.ports() {
+			err := about.trouble()
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if open[key] == text {
+				continue
+			}
+			open[key] = text
+			if err == nil {
+				h.host.Repairs().Close(hubOwner, key)
+			} else {
+				h.host.Repairs().Open(hubOwner, repairOf(key, about.effect, err))
+			}
+			h.web.Changed()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// port is a way into the hub that may be closed to it.
+type port struct {
+	trouble func() error
+	effect  string
+}
+
+func (h *Hub) ports() map[string]port {
+	out := map[string]port{
+		"webrtc": {h.live.Trouble, "live pictures come by another way, a moment later and without talk by WebRTC"},
+		"rtsp":   {h.restream.Trouble, "other programs cannot read the cameras from the hub"},
+	}
+	if h.certs != nil {
+		out["tls"] = port{h.certs.Trouble, "browsers refuse the pages, or warn of them"}
+	}
+	return out
+}
+
+func repairOf(key, effect string, err error) host.Repair {
+	r := host.Repair{Key: key, Title: err.Error(), Effect: effect}
+	var coded interface {
+		Code() string
+		Hint() string
+	}
+	if errors.As(err, &coded) {
+		r.Code, r.Fix = coded.Code(), coded.Hint()
+	}
+	return r
+}
