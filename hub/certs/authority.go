@@ -78,7 +78,7 @@ func Fingerprint(der []byte) string {
 // is there and broken is left alone: devices may trust it.
 func openAuthority(dir, house string, names []string, now time.Time) (*authority, error) {
 	a, err := readAuthority(dir)
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, errNone) {
 		return a, err
 	}
 	if now.Before(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) {
@@ -92,12 +92,15 @@ func openAuthority(dir, house string, names []string, now time.Time) (*authority
 	return a, a.save(dir)
 }
 
-// readAuthority answers fs.ErrNotExist where there is none.
+// errNone: there never was an authority here.
+var errNone = errors.New("certs: no authority")
+
+// readAuthority answers errNone where there is none.
 func readAuthority(dir string) (*authority, error) {
 	path, keyPath := dir+"/"+caFile, dir+"/"+caKeyFile
 	text, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fs.ErrNotExist
+		return nil, errNone
 	}
 	broken := func(cause error) error {
 		return &Error{code: CodeAuthority, text: fmt.Sprintf("the hub's certificate authority in %s cannot be used: %v", dir, cause), cause: cause,

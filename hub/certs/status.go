@@ -2,7 +2,6 @@ package certs
 
 import (
 	"errors"
-	"io/fs"
 	"time"
 )
 
@@ -53,7 +52,7 @@ func Look(dir string, o Options) (Status, error) {
 	}
 	ca, err := readAuthority(dir)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, errNone) {
 			c.trouble = err
 		}
 		return c.Status(), nil

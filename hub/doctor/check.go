@@ -19,6 +19,7 @@ const (
 	Config  = "config"
 	Storage = "storage"
 	Network = "network"
+	TLS     = "tls"
 	Clock   = "clock"
 	Tools   = "tools"
 	Audio   = "audio"
@@ -28,7 +29,7 @@ const (
 
 // Areas lists them all.
 func Areas() []string {
-	return []string{Config, Storage, Network, Clock, Tools, Audio, Plugins, Cameras}
+	return []string{Config, Storage, Network, TLS, Clock, Tools, Audio, Plugins, Cameras}
 }
 
 // State of a finding.
@@ -62,7 +63,7 @@ type Deps struct {
 	// Address is where the running hub listens; empty: none runs.
 	Address string
 	// Listen opens an address as a hub that starts would; for when none runs.
-	Listen func(ctx context.Context, addr string, insecure bool) (net.Listener, error)
+	Listen func(ctx context.Context, addr string, beyond bool) (net.Listener, error)
 	// Plugins tells how they are; nil: no hub runs.
 	Plugins func() []Plugin
 	// Look looks at a camera of the config; it may take long and keeps to ctx. It does
@@ -95,7 +96,7 @@ func (d *Deps) root(path string) string { return filepath.Join(cmp.Or(d.Root, "/
 // each, in the order of Areas. It takes as long as the slowest camera.
 func Check(ctx context.Context, d Deps, areas ...string) []Finding {
 	looks := map[string]func(context.Context, *Deps) []Finding{
-		Config: checkConfig, Storage: checkStorage, Network: checkNetwork, Clock: checkClock,
+		Config: checkConfig, Storage: checkStorage, Network: checkNetwork, TLS: checkTLS, Clock: checkClock,
 		Tools: checkTools, Audio: checkAudio, Plugins: checkPlugins, Cameras: checkCameras,
 	}
 	found := make([][]Finding, len(Areas()))

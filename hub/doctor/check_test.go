@@ -115,7 +115,7 @@ func TestPort(t *testing.T) {
 	wants(t, found, Network, OK, "is free")
 	wants(t, found, Network, OK, "from this machine only")
 	d.Config = valid(t, "version: 1\nhub: {listen: \"0.0.0.0:0\", insecure: true}\n")
-	wants(t, Check(t.Context(), d, Network), Network, Warn, "without TLS", "hub.listen: 127.0.0.1")
+	wants(t, Check(t.Context(), d, Network), Network, Warn, "without TLS", "mode: local-ca")
 }
 
 func TestRunningHubIsAskedAtItsAddress(t *testing.T) {

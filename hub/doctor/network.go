@@ -28,9 +28,12 @@ func checkNetwork(ctx context.Context, d *Deps) []Finding {
 	if config.Loopback(hub.Listen) {
 		return append(out, Finding{State: OK, What: hub.Listen + " can be reached from this machine only"})
 	}
+	if hub.TLS.On() {
+		return append(out, Finding{State: OK, What: hub.Listen + " is open to the network, by https"})
+	}
 	return append(out, Finding{State: Warn, What: hub.Listen + " is open to the network without TLS",
 		Why: "passwords and pictures cross the network in clear",
-		Fix: "set hub.listen: 127.0.0.1:8480, or keep it if you trust everyone on that network"})
+		Fix: "set hub.tls: {mode: local-ca}, or keep it if you trust everyone on that network"})
 }
 
 // answers asks the running hub for a sign of life, over the address that browsers use.
@@ -69,7 +72,7 @@ func reachable(addr string) string {
 // free tries the port as a starting hub would, and lets it go again.
 func free(ctx context.Context, d *Deps) Finding {
 	hub := d.Config.Hub
-	ln, err := d.Listen(ctx, hub.Listen, hub.Insecure)
+	ln, err := d.Listen(ctx, hub.Listen, hub.Insecure || hub.TLS.On())
 	if err != nil {
 		return of(Fail, "", err, "the hub would not start")
 	}
