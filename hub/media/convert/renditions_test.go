@@ -60,11 +60,7 @@ func (d *door) run(frames int) {
 		data[0] = byte(d.frame)
 		d.put(&av.Unit{Track: 1, Key: d.frame%doorGOP == 0, PTS: pts, DTS: pts, Wall: time.Now(), Data: data})
 		for range 2 { // 20 ms each
-			pcm := make([]int16, 160)
-			for i := range pcm {
-				pcm[i] = int16(10000 * math.Sin(2*math.Pi*1000*float64(d.phase+i)/8000))
-			}
-			b, err := d.enc.Encode(pcm)
+			b, err := d.enc.Encode(tone(d.phase, 160))
 			if err != nil {
 				d.t.Fatal(err)
 			}
@@ -74,6 +70,15 @@ func (d *door) run(frames int) {
 		d.frame++
 		time.Sleep(time.Second / doorFPS)
 	}
+}
+
+// tone is n samples of 1 kHz at 8 kHz, from number at on.
+func tone(at, n int) []int16 {
+	pcm := make([]int16, n)
+	for i := range pcm {
+		pcm[i] = int16(10000 * math.Sin(2*math.Pi*1000*float64(at+i)/8000))
+	}
+	return pcm
 }
 
 func (d *door) put(u *av.Unit) {

@@ -223,7 +223,7 @@ func (p *Pipe) dated(at int64, data []byte) (*av.Unit, time.Time, error) {
 		p.anchors = p.anchors[1:]
 		fresh = fresh || p.anchors[0].fresh
 	}
-	if len(p.anchors) == 0 {
+	if len(p.anchors) == 0 || at > p.in {
 		return nil, time.Time{}, errors.New("more came out than went in")
 	}
 	a := &p.anchors[0]
@@ -244,7 +244,7 @@ func scale(n int64, from, to int) int64 {
 func (p *Pipe) Behind() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.anchors) == 0 {
+	if len(p.anchors) == 0 || at > p.in {
 		return 0
 	}
 	return av.Duration(p.in-p.anchors[0].at, uint32(p.from.SampleRate))
