@@ -128,7 +128,7 @@ func runHub(ctx context.Context, g *globals, demo bool, flags *pflag.FlagSet, ou
 	if err != nil {
 		return err
 	}
-	banner(out, &o, url)
+	banner(out, &o, url, hub.TrustURL())
 	return hub.Serve(ctx)
 }
 
@@ -197,7 +197,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // banner is the first thing that a person reads.
-func banner(w io.Writer, o *app.Options, url string) {
+func banner(w io.Writer, o *app.Options, url, trust string) {
 	fmt.Fprintf(w, "Porchlight %s", o.Version)
 	if o.File == "" {
 		fmt.Fprint(w, " in demo mode: no config found\n")
@@ -206,8 +206,14 @@ func banner(w io.Writer, o *app.Options, url string) {
 	}
 	fmt.Fprintf(w, "\n  Open  %s\n", url)
 	fmt.Fprint(w, "        (signs you in as owner; works once, for 30 minutes; porchlight setup-link prints a new one)\n\n")
+	phone := url
+	if trust != "" { // a phone has to trust the certificate before anything else
+		phone = trust
+		fmt.Fprintf(w, "  Trust %s\n", trust)
+		fmt.Fprint(w, "        (once on each phone and computer; porchlight tls status prints the fingerprint to compare)\n\n")
+	}
 	if isTerminal(w) { // in a log it is noise
-		printQR(w, url)
+		printQR(w, phone)
 		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "  Data  %s\n", o.DataDir)
