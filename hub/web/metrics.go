@@ -65,7 +65,7 @@ func newMetrics(rooms api.Rooms, a *api.API, bus BusStats) *metrics {
 		diskFull:       desc("bus_disk_full", "1 while the journal has no room."),
 	}
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(m, newSourceMetrics(rooms.Cameras.Cameras), m.toChime, m.rings, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(m, newSourceMetrics(rooms.Cameras.Cameras), newViewerMetrics(rooms.Viewers), m.toChime, m.rings, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
 	return m
 }

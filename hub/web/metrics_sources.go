@@ -63,3 +63,54 @@ func (m *sourceMetrics) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 }
+
+// viewerMetrics are those of who watches now, by the way that they take.
+type viewerMetrics struct {
+	viewers func() []api.Viewing // nil: nobody is known
+
+	now, bytes, repeated, loss, skipped *prometheus.Desc
+}
+
+func newViewerMetrics(viewers func() []api.Viewing) *viewerMetrics {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("porchlight_viewers"+name, help, []string{"way", "camera", "stream"}, nil)
+	}
+	return &viewerMetrics{
+		viewers:  viewers,
+		now:      desc("", "Who watches now, by WebRTC and by RTSP."),
+		bytes:    desc("_bytes", "What those who watch now were sent."),
+		repeated: desc("_repeated_packets", "Packets that those who watch now were sent again."),
+		loss:     desc("_loss", "The greatest part of packets that one of them lost of late, 0 to 1."),
+		skipped:  desc("_skipped_gops", "GOPs that those who watch now were too slow for."),
+	}
+}
+
+// Describe is for prometheus; what there is depends on who watches.
+func (m *viewerMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect is for prometheus.
+func (m *viewerMetrics) Collect(out chan<- prometheus.Metric) {
+	if m.viewers == nil {
+		return
+	}
+	type place struct{ kind, camera, stream string }
+	type sums struct{ now, bytes, repeated, loss, skipped float64 }
+	all := map[place]*sums{}
+	for _, v := range m.viewers() {
+		at := place{v.Kind, v.Camera, v.Stream}
+		if all[at] == nil {
+			all[at] = &sums{}
+		}
+		s := all[at]
+		s.now++
+		s.bytes += float64(v.Bytes)
+		s.repeated += float64(v.Repeated)
+		s.skipped += float64(v.SkippedGOPs)
+		s.loss = max(s.loss, v.Loss)
+	}
+	for at, s := range all {
+		for d, v := range map[*prometheus.Desc]float64{m.now: s.now, m.bytes: s.bytes, m.repeated: s.repeated, m.loss: s.loss, m.skipped: s.skipped} {
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, at.kind, at.camera, at.stream)
+		}
+	}
+}

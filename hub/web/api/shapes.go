@@ -67,8 +67,9 @@ type Viewing struct {
 	Since     time.Time `json:"since,omitzero"`
 	Bytes     uint64    `json:"bytes"`
 	Packets   uint64    `json:"packets"`
-	Lost      uint64    `json:"lost"`     // packets that its receiver says it missed
-	Repeated  uint64    `json:"repeated"` // packets sent again
+	// Loss is the part of the packets lost on the way of late, 0 to 1; Repeated were sent again.
+	Loss     float64 `json:"loss"`
+	Repeated uint64  `json:"repeated"`
 	// SkippedGOPs are those that it was too slow for.
 	SkippedGOPs uint64 `json:"skipped_gops"`
 }

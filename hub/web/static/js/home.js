@@ -3,7 +3,6 @@
 
 import { all, h, icon, toast } from "./dom.js";
 import { cameraPath, Refusal, send, url } from "./api.js";
-import { fullScreen } from "./player/controls.js";
 
 /**
  * While it runs the button is busy; what the hub refuses is said.
@@ -89,10 +88,6 @@ export function home(parts, feed) {
     copy: async (b) => {
       await copy(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");
       toast("Copied");
-    },
-    full: async (b) => {
-      const player = b.closest("[data-stage]")?.querySelector("[data-player]");
-      if (player) await fullScreen(/** @type {HTMLElement} */ (player));
     },
   });
   inline();

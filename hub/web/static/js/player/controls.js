@@ -197,7 +197,7 @@ function canFill(root) {
 }
 
 /** @param {HTMLElement} player */
-export async function fullScreen(player) {
+async function fullScreen(player) {
   if (document.fullscreenElement) {
     await document.exitFullscreen();
     return;

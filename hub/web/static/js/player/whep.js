@@ -128,7 +128,9 @@ export class Whep {
     this.#session = session;
     await pc.setRemoteDescription({ type: "answer", sdp });
     const hears = pc.getTransceivers().some((t) => t.receiver.track.kind === "audio" && /recv/.test(t.currentDirection ?? ""));
-    this.#told.sound(hears, hears ? "" : "the camera sends no sound that this way carries");
+    // "copy; no sound: why" is how the hub says that it could not be had.
+    const why = /no sound: (.*)/.exec(answer.headers.get("X-Porchlight-Rendition") ?? "")?.[1];
+    this.#told.sound(hears, hears ? "" : why || "the camera sends none that this way carries");
     if (this.#stopped.signal.aborted) return;
     this.#video.srcObject = media;
     this.#video.play().catch((err) => {
