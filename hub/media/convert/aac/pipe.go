@@ -244,7 +244,7 @@ func scale(n int64, from, to int) int64 {
 func (p *Pipe) Behind() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.anchors) == 0 || at > p.in {
+	if len(p.anchors) == 0 {
 		return 0
 	}
 	return av.Duration(p.in-p.anchors[0].at, uint32(p.from.SampleRate))
