@@ -3,6 +3,7 @@ package sound
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pion/opus"
 	"github.com/thesyncim/gopus"
@@ -142,4 +143,34 @@ func (e *opusEncoder) reset() {
 	if _, err := contain(func() (int, error) { e.enc.Reset(); return 0, nil }); err != nil {
 		e.faults = maxFaults
 	}
+}
+
+// OpusLength is how long the sound of a packet is, by its head (RFC 6716 3.1, 3.2); 0: it
+// is no packet.
+func OpusLength(packet []byte) time.Duration {
+	if len(packet) == 0 {
+		return 0
+	}
+	const us = time.Microsecond
+	frame := []time.Duration{10000 * us, 20000 * us, 40000 * us, 60000 * us}[packet[0]>>3&3] // SILK
+	switch config := packet[0] >> 3; {
+	case config >= 16: // CELT
+		frame = 2500 * us << (config & 3)
+	case config >= 12: // both
+		frame = 10000 * us << (config & 1)
+	}
+	n := 1
+	switch packet[0] & 3 {
+	case 1, 2:
+		n = 2
+	case 3:
+		if len(packet) < 2 {
+			return 0
+		}
+		n = int(packet[1] & 63)
+	}
+	if d := frame * time.Duration(n); d <= 120*time.Millisecond {
+		return d
+	}
+	return 0
 }
