@@ -13,12 +13,13 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/media/restream"
 	"github.com/porchlight-hub/porchlight/hub/media/whep"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/house"
 )
 
 // openLive makes the ways by which people and programs see cameras, and speak to them.
 func (h *Hub) openLive() {
 	h.live = whep.New(whep.Options{Core: h.media, Renditions: h.renditions, Settings: whepSettings(h.opts.Config), Log: h.log})
-	h.restream = restream.New(restream.Options{Core: h.media, Renditions: h.renditions, Settings: restreamSettings(h.opts.Config),
+	h.restream = restream.New(restream.Options{Core: h.media, Renditions: h.renditions, Settings: restreamSettings(h.opts.Config), Logins: house.StreamLogins(h.access),
 		Cameras: func(id string) bool { _, ok := h.registry.Device(id); return ok }, Log: h.log})
 }
 
@@ -59,7 +60,7 @@ func (h *Hub) viewings() []api.Viewing {
 	var out []api.Viewing
 	for _, s := range h.live.Stats() {
 		out = append(out, api.Viewing{Kind: "webrtc", ID: s.ID, Camera: s.Camera, Stream: s.Stream, By: s.Name, Address: s.Remote, Transport: s.Transport,
-			Rendition: s.Rendition, Since: s.Since, Bytes: s.Bytes, Packets: s.Packets, Lost: s.Asked, Repeated: s.Repeated, SkippedGOPs: s.SkippedGOPs})
+			Rendition: s.Rendition, Since: s.Since, Bytes: s.Bytes, Packets: s.Packets, Repeated: s.Repeated, SkippedGOPs: s.SkippedGOPs})
 	}
 	for _, r := range h.restream.Stats().Readers {
 		out = append(out, api.Viewing{Kind: "rtsp", ID: strconv.FormatUint(r.ID, 10), Camera: r.Camera, Stream: r.Stream, By: r.User + ", by " + r.Name, Address: r.Address,
