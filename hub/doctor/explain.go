@@ -25,6 +25,7 @@ func areas() []map[string]Text {
 		pluginTexts(),
 		restreamTexts(),
 		sourceTexts(),
+		talkTexts(),
 		tlsTexts(),
 		webTexts(),
 	}
