@@ -161,7 +161,7 @@ func newAuthority(house string, names []string, now time.Time) (*authority, erro
 
 		PermittedDNSDomainsCritical: true,
 		PermittedDNSDomains:         houseDomains(names),
-		PermittedIPRanges:           houseRanges(),
+		PermittedIPRanges:           houseRanges(names),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
 	if err != nil {
@@ -186,18 +186,32 @@ func houseDomains(names []string) []string {
 	return out
 }
 
-// houseRanges are addresses that no other site has (RFC 1918, 6598, 3927), and all of
-// IPv6: a house's own addresses there are the provider's, and change.
-func houseRanges() []*net.IPNet {
+// houseRanges are addresses that no other site has (RFC 1918, 6598, 3927, 5737), those
+// that this machine has already, and all of IPv6: a house's own addresses there are the
+// provider's, and change.
+func houseRanges(names []string) []*net.IPNet {
 	var out []*net.IPNet
-	for _, s := range []string{"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "::/0"} {
+	for _, s := range []string{
+		"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+		"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "::/0",
+	} {
 		_, n, err := net.ParseCIDR(s)
 		if err != nil {
 			panic("certs: " + err.Error()) // the list is a constant
 		}
 		out = append(out, n)
 	}
+	for _, name := range names {
+		if ip := net.ParseIP(name).To4(); ip != nil && !inRanges(ip, out) {
+			out = append(out, &net.IPNet{IP: ip, Mask: net.CIDRMask(32, 32)})
+		}
+	}
 	return out
+}
+
+func inRanges(ip net.IP, ranges []*net.IPNet) bool {
+	four := ip.To4() != nil
+	return slices.ContainsFunc(ranges, func(n *net.IPNet) bool { return n.Contains(ip) && (n.IP.To4() != nil) == four })
 }
 
 func within(name string, domains []string) bool {
@@ -210,10 +224,7 @@ func (a *authority) permits(name string) bool {
 	if ip == nil {
 		return len(a.cert.PermittedDNSDomains) == 0 || within(name, a.cert.PermittedDNSDomains)
 	}
-	four := ip.To4() != nil
-	return len(a.cert.PermittedIPRanges) == 0 || slices.ContainsFunc(a.cert.PermittedIPRanges, func(n *net.IPNet) bool {
-		return n.Contains(ip) && (n.IP.To4() != nil) == four
-	})
+	return len(a.cert.PermittedIPRanges) == 0 || inRanges(ip, a.cert.PermittedIPRanges)
 }
 
 // save writes the key first: a certificate without its key would be one that is broken.
