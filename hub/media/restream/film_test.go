@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"sync"
@@ -246,4 +247,16 @@ func picture(key bool, at int64, n int) *av.Unit {
 		b[4] = 0x65
 	}
 	return &av.Unit{Track: 1, Key: key, PTS: at, DTS: at, Data: b}
+}
+
+// track is H.264 with real parameter sets.
+func track(t testing.TB) av.Track {
+	t.Helper()
+	sps, _ := hex.DecodeString("674d400cd901419f9f011000000300100000030320f142a480")
+	pps, _ := hex.DecodeString("68ebc3cb20")
+	tr, err := av.H264Track(1, sps, pps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
 }
