@@ -87,7 +87,7 @@ func h264Of(s *section, t av.Track) (*webrtc.RTPCodecParameters, string, error) 
 	if best == nil {
 		return nil, "", fmt.Errorf("the browser takes no H.264 in fragments, and the picture is %s", t.Codec)
 	}
-	return best, []string{"", "baseline", "main", "high"}[have], nil
+	return best, []string{"", "baseline", "main", "high", "high"}[have], nil
 }
 
 // constrained reports whether a baseline format is constrained baseline, which is what
@@ -104,6 +104,8 @@ func rank(idc byte) int {
 		return 1
 	case 77, 88:
 		return 2
+	case 244: // more than High: what takes it takes High
+		return 4
 	}
 	return 3
 }

@@ -33,7 +33,6 @@ type outlet struct {
 	w       webrtc.TrackLocalWriter // nil: not bound
 	pt      uint8
 	ssrc    uint32
-	delay   uint8 // id of the playout-delay extension; 0: not agreed
 	seq     uint16
 	base    uint32 // RTP time of position 0
 	last    uint32 // newest RTP time sent
@@ -72,11 +71,6 @@ func (o *outlet) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, er
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.w, o.pt, o.ssrc = c.WriteStream(), uint8(p.PayloadType), uint32(c.SSRC())
-		for _, e := range c.HeaderExtensions() {
-			if e.URI == playoutDelay {
-				o.delay = uint8(e.ID)
-			}
-		}
 		return p, nil
 	}
 	return webrtc.RTPCodecParameters{}, fmt.Errorf("webrtc: %s was not agreed", o.mime)
@@ -99,9 +93,8 @@ func (o *outlet) Kind() webrtc.RTPCodecType { return o.kind }
 // at is the RTP time of a position on the stream's line of time.
 func (o *outlet) at(pos time.Duration) uint32 { return o.base + uint32(av.Ticks(pos, o.clock)) }
 
-// put sends one payload. Extensions are of the picture's first packets only, so that
-// what follows is of one size.
-func (o *outlet) put(payload []byte, ts uint32, marker, extend bool, now time.Time) error {
+// put sends one payload.
+func (o *outlet) put(payload []byte, ts uint32, marker bool, now time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.w == nil {
@@ -116,15 +109,11 @@ func (o *outlet) put(payload []byte, ts uint32, marker, extend bool, now time.Ti
 	if !o.sent || int32(ts-o.last) > 0 {
 		o.last, o.sent = ts, true
 	}
-	return o.write(seq, payload, ts, marker, extend)
+	return o.write(seq, payload, ts, marker)
 }
 
-func (o *outlet) write(seq uint16, payload []byte, ts uint32, marker, extend bool) error {
+func (o *outlet) write(seq uint16, payload []byte, ts uint32, marker bool) error {
 	h := rtp.Header{Version: 2, PayloadType: o.pt, SSRC: o.ssrc, SequenceNumber: seq, Timestamp: ts, Marker: marker}
-	if extend && o.delay != 0 {
-		// No waiting at the browser: least and greatest delay are 0.
-		_ = h.SetExtension(o.delay, []byte{0, 0, 0})
-	}
 	_, err := o.w.WriteRTP(&h, payload)
 	return err
 }
@@ -164,7 +153,7 @@ func (o *outlet) repeat(seq uint16) bool {
 		return false
 	}
 	p := o.slot(seq)
-	return o.write(seq, p.payload, p.ts, p.marker, false) == nil
+	return o.write(seq, p.payload, p.ts, p.marker) == nil
 }
 
 // newest RTP time that was sent.

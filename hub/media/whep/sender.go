@@ -130,7 +130,7 @@ func (s *sender) send(units []*av.Unit) {
 		if t.Kind != av.Video {
 			if !c.on && !s.behind || haveNow && pos > now-soundBack {
 				s.note(pos)
-				_ = s.x.sound.put(s.x.srv.shelf.Pack(t, u).Payloads[0], s.x.sound.at(pos), false, false, time.Now())
+				_ = s.x.sound.put(s.x.srv.shelf.Pack(t, u).Payloads[0], s.x.sound.at(pos), false, time.Now())
 			}
 			continue
 		}
@@ -165,7 +165,7 @@ func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
 				return
 			}
 		}
-		if x.video.put(b, ts, i == len(p.Payloads)-1, u.Key && i == 0, time.Now()) != nil {
+		if x.video.put(b, ts, i == len(p.Payloads)-1, time.Now()) != nil {
 			return // the connection is away, or over; its state says so
 		}
 	}
@@ -194,7 +194,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// catchUp gives pictures of the past times right before that of the newest one.
+// catchUp gives pictures of the past times right before that of the newest one: a browser
+// decodes them at once, and with their true times it would find its clock wrong. A page
+// that sees times which are so close together knows that what it shows is not now.
 type catchUp struct {
 	o    *outlet
 	on   bool

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// Payload is the most bytes of an RTP payload: with 12 bytes of header, 8 of extension
-	// and 16 of SRTP's tag a datagram has 1200, which every path carries (RFC 8834 6).
-	Payload = 1200 - 12 - 8 - 16
+	// Payload is the most bytes of an RTP payload: with 12 bytes of header and 16 of SRTP's
+	// tag a datagram has 1200, which every path carries.
+	Payload = 1200 - 12 - 16
 
 	// shelfTime is how long packed units are kept for the next viewer. Viewers keep what
 	// they may have to repeat themselves.
