@@ -30,6 +30,9 @@ func (e *badFrame) Hint() string {
 // publish puts what the plugin sends into the stream. The stream has its new writer with
 // the first unit, so that a connection that sends nothing supersedes nobody.
 func (s *Server) publish(c net.Conn, g Grant) error {
+	if g.Put != nil {
+		return s.hear(c, g)
+	}
 	a := av.Answer{Direction: av.Publish, Camera: g.Camera, Stream: g.Stream}
 	if err := av.WriteAnswer(c, av.StatusOK, a); err != nil {
 		return err

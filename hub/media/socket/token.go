@@ -29,6 +29,13 @@ type Grant struct {
 	Start     av.Start
 	Until     media.Until
 	Rendition av.Rendition
+
+	// When publishing, with Put: the units of Track go there, and not into the stream. Done
+	// ends the connection; Ended is told when it has ended, and why.
+	Put   func(*av.Unit) error
+	Track av.Track
+	Done  <-chan struct{}
+	Ended func(reason string)
 }
 
 // ticket is a token that was given out and not used.
