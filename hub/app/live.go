@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/media/restream"
 	"github.com/porchlight-hub/porchlight/hub/media/whep"
-	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/house"
 )
 
@@ -42,31 +39,6 @@ func whepSettings(c *config.Config) whep.Settings {
 
 func restreamSettings(c *config.Config) restream.Settings {
 	return restream.Settings{Port: c.Hub.Restream.Port, LAN: c.Hub.Restream.LAN}
-}
-
-// liveDesk is WebRTC as the web knows it.
-type liveDesk struct{ *whep.Server }
-
-func (l liveDesk) ServeOffer(w http.ResponseWriter, r *http.Request, camera, stream string, v api.Viewer) {
-	l.Server.ServeOffer(w, r, camera, stream, whep.Viewer{Name: v.Name, Key: v.Key, MayTalk: v.MayTalk})
-}
-
-func (l liveDesk) ServeSession(w http.ResponseWriter, r *http.Request, id string, v api.Viewer) {
-	l.Server.ServeSession(w, r, id, whep.Viewer{Name: v.Name, Key: v.Key, MayTalk: v.MayTalk})
-}
-
-// viewings are those who watch now by WebRTC and RTSP.
-func (h *Hub) viewings() []api.Viewing {
-	var out []api.Viewing
-	for _, s := range h.live.Stats() {
-		out = append(out, api.Viewing{Kind: "webrtc", ID: s.ID, Camera: s.Camera, Stream: s.Stream, By: s.Name, Address: s.Remote, Transport: s.Transport,
-			Rendition: s.Rendition, Since: s.Since, Bytes: s.Bytes, Packets: s.Packets, Repeated: s.Repeated, SkippedGOPs: s.SkippedGOPs})
-	}
-	for _, r := range h.restream.Stats().Readers {
-		out = append(out, api.Viewing{Kind: "rtsp", ID: strconv.FormatUint(r.ID, 10), Camera: r.Camera, Stream: r.Stream, By: r.User + ", by " + r.Name, Address: r.Address,
-			Transport: r.Transport, Rendition: r.Rendition, Since: r.Since, Bytes: r.Bytes, Packets: r.Packets, SkippedGOPs: r.SkippedGOPs})
-	}
-	return out
 }
 
 // lookAtPorts is how often it is looked whether a port is taken.
