@@ -134,7 +134,7 @@ func (p *Page) Eval(js string, into any) error {
 func (p *Page) Text(js string) string {
 	p.tb.Helper()
 	var s string
-	if err := p.Eval("String("+js+")", &s); err != nil {
+	if err := p.Eval("(async () => String("+js+"))()", &s); err != nil {
 		p.tb.Fatal(err)
 	}
 	return s
@@ -144,7 +144,7 @@ func (p *Page) Text(js string) string {
 func (p *Page) Number(js string) float64 {
 	p.tb.Helper()
 	var n float64
-	if err := p.Eval("Number("+js+")", &n); err != nil {
+	if err := p.Eval("(async () => Number("+js+"))()", &n); err != nil {
 		p.tb.Fatal(err)
 	}
 	return n
@@ -201,4 +201,10 @@ func (p *Page) Shot(file string) {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
+}
+
+// Script runs before those of every document that the page loads from now on.
+func (p *Page) Script(js string) {
+	p.tb.Helper()
+	p.Call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": js}, nil)
 }

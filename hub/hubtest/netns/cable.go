@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -78,6 +79,18 @@ func (e *End) Replace(old, with netip.Prefix) {
 			e.Addresses[i] = with
 		}
 	}
+}
+
+// Give adds an address to an end.
+func (e *End) Give(p netip.Prefix) {
+	e.add(p)
+	e.Addresses = append(e.Addresses, p)
+}
+
+// Take takes an address away.
+func (e *End) Take(p netip.Prefix) {
+	e.Host.IP("addr", "del", p.String(), "dev", e.Interface)
+	e.Addresses = slices.DeleteFunc(e.Addresses, func(has netip.Prefix) bool { return has == p })
 }
 
 // Pull takes the plug out of that end, which its host sees, and the other end too.
