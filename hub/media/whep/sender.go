@@ -35,6 +35,9 @@ type sender struct {
 	pos    time.Duration // of the newest unit sent
 	posAt  time.Time     // when
 	report time.Time     // the last one
+	// burst is how many bytes have left since the last pause, burstAt when the last of them.
+	burst   int
+	burstAt time.Time
 }
 
 // play sends until the session ends.
@@ -157,18 +160,25 @@ func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
 	if since := time.Since(time.Unix(0, x.stat.lostAt.Load())); since < lossFor && p.Bytes > chunk {
 		pause = spread(t, p.Bytes)
 	}
-	sent := 0
+	// What has left before has drained meanwhile.
+	s.burst = max(0, s.burst-int(min(time.Since(s.burstAt), time.Second)*chunk/gap))
+	done := x.together()
+	defer func() { done() }()
 	for i, b := range p.Payloads {
-		if sent += len(b); sent > chunk {
-			sent = len(b)
+		if s.burst += len(b); s.burst > chunk {
+			s.burst = len(b)
+			done()
 			if !sleep(x.ctx, pause) {
+				done = func() {}
 				return
 			}
+			done = x.together()
 		}
 		if x.video.put(b, ts, i == len(p.Payloads)-1, time.Now()) != nil {
 			return // the connection is away, or over; its state says so
 		}
 	}
+	s.burstAt = time.Now()
 	if x.stat.first.Load() == 0 {
 		x.stat.first.Store(int64(x.srv.o.Now().Sub(x.since)))
 	}

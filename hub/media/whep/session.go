@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/batch"
 	"github.com/porchlight-hub/porchlight/hub/media/whep/ports"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -49,6 +51,8 @@ type session struct {
 	upOnce sync.Once
 
 	pc     *webrtc.PeerConnection
+	ports  *ports.Ports
+	path   atomic.Pointer[path] // nil: not connected
 	choice choice
 	how    string
 	video  *outlet // nil: none
@@ -71,21 +75,18 @@ type session struct {
 
 // counters of a session.
 type counters struct {
-	connected  atomic.Int64 // nanoseconds from the offer; 0: not yet
-	first      atomic.Int64 // the same to the first picture
-	nacks      atomic.Uint64
-	repeated   atomic.Uint64
-	keyAsked   atomic.Uint64
-	rewound    atomic.Uint64
-	restarts   atomic.Uint64
-	skipped    atomic.Uint64 // GOPs, of readers that were closed
-	lost       atomic.Uint32 // fraction in 1/256
-	lostAt     atomic.Int64  // unix nanoseconds of the last report of loss
-	roundTrip  atomic.Int64
-	state      atomic.Value // string
-	localAddr  atomic.Value // string
-	remoteAddr atomic.Value
-	transport  atomic.Value
+	connected atomic.Int64 // nanoseconds from the offer; 0: not yet
+	first     atomic.Int64 // the same to the first picture
+	nacks     atomic.Uint64
+	repeated  atomic.Uint64
+	keyAsked  atomic.Uint64
+	rewound   atomic.Uint64
+	restarts  atomic.Uint64
+	skipped   atomic.Uint64 // GOPs, of readers that were closed
+	lost      atomic.Uint32 // fraction in 1/256
+	lostAt    atomic.Int64  // unix nanoseconds of the last report of loss
+	roundTrip atomic.Int64
+	state     atomic.Value // string
 }
 
 // api is pion with what this session speaks, and nothing else.
@@ -171,7 +172,8 @@ func (s *Server) newSession(ctx context.Context, p *ports.Ports, st Settings, x 
 			x.upOnce.Do(func() { close(x.up) })
 		}
 	})
-	x.offer = o.text
+	x.offer, x.ports = o.text, p
+	x.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(x.paired)
 	answer, err = x.answer(ctx, o.text)
 	return answer, err
 }
@@ -269,6 +271,9 @@ func (x *session) run(r *media.Rendering) {
 	}
 	x.mu.Unlock()
 	_ = x.pc.Close()
+	if p := x.path.Load(); p != nil && p.socket != nil {
+		p.socket.Forget(p.remote)
+	}
 	if x.speech != nil {
 		x.speech.stop()
 	}
@@ -290,7 +295,6 @@ func (x *session) live(r *media.Rendering) error {
 		return context.Cause(x.ctx)
 	}
 	x.stat.connected.Store(int64(x.srv.o.Now().Sub(x.since)))
-	x.pair()
 	return (&sender{x: x, behind: true}).play()
 }
 
@@ -322,20 +326,41 @@ func (s *Server) open(ctx context.Context, camera, stream string, want av.Rendit
 	return media.NewRendering(st.Open(o), want, media.Copy, nil), nil
 }
 
-// pair notes between which addresses the connection is.
-func (x *session) pair() {
-	for _, t := range x.pc.GetTransceivers() {
-		sd := t.Sender()
-		if sd == nil || sd.Transport() == nil {
-			continue
-		}
-		p, err := sd.Transport().ICETransport().GetSelectedCandidatePair()
-		if err != nil || p == nil {
-			continue
-		}
-		x.stat.transport.Store(p.Local.Protocol.String())
-		x.stat.localAddr.Store(fmt.Sprint(p.Local.Address, ":", p.Local.Port))
-		x.stat.remoteAddr.Store(fmt.Sprint(p.Remote.Address, ":", p.Remote.Port))
+// path is between which addresses the connection is.
+type path struct {
+	transport     string
+	local, remote netip.AddrPort
+	socket        *batch.Conn // nil: TCP
+}
+
+// paired hears which path ICE has chosen.
+func (x *session) paired(p *webrtc.ICECandidatePair) {
+	if p == nil || p.Local == nil || p.Remote == nil {
 		return
 	}
+	to := &path{transport: p.Local.Protocol.String(), local: place(p.Local), remote: place(p.Remote)}
+	if p.Local.Protocol == webrtc.ICEProtocolUDP {
+		to.socket = x.ports.Socket(to.local.Addr())
+	}
+	if old := x.path.Swap(to); old != nil && old.socket != nil {
+		old.socket.Forget(old.remote)
+	}
+}
+
+func place(c *webrtc.ICECandidate) netip.AddrPort {
+	a, err := netip.ParseAddr(c.Address)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Unmap(), c.Port)
+}
+
+// together keeps what is sent to the viewer until done is called.
+func (x *session) together() (done func()) {
+	p := x.path.Load()
+	if p == nil || p.socket == nil {
+		return func() {}
+	}
+	p.socket.Hold(p.remote)
+	return func() { p.socket.Release(p.remote) }
 }

@@ -50,15 +50,18 @@ func (s *Server) Stats() []SessionStats {
 
 func (x *session) stats() SessionStats {
 	c := &x.stat
-	word := func(v interface{ Load() any }) string { w, _ := v.Load().(string); return w }
+	state, _ := c.state.Load().(string)
 	st := SessionStats{
 		ID: x.id, Camera: x.camera, Stream: x.stream, Name: x.viewer.Name, Rendition: x.how, Since: x.since,
 		Video: x.choice.vcodec, Sound: x.choice.acodec,
-		State: cmp.Or(word(&c.state), "new"), Transport: word(&c.transport), Local: word(&c.localAddr), Remote: word(&c.remoteAddr),
+		State:     cmp.Or(state, "new"),
 		Connected: time.Duration(c.connected.Load()), First: time.Duration(c.first.Load()),
 		Asked: c.nacks.Load(), Repeated: c.repeated.Load(), KeyAsked: c.keyAsked.Load(), Rewound: c.rewound.Load(),
 		SkippedGOPs: c.skipped.Load(), Loss: float64(c.lost.Load()) / 256, RoundTrip: time.Duration(c.roundTrip.Load()),
 		Restarts: c.restarts.Load(), MaySpeak: x.speech != nil,
+	}
+	if p := x.path.Load(); p != nil {
+		st.Transport, st.Local, st.Remote = p.transport, p.local.String(), p.remote.String()
 	}
 	x.mu.Lock()
 	r := x.reader

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
+
+	"github.com/porchlight-hub/porchlight/hub/media/whep/batch"
 )
 
 const (
@@ -53,6 +55,7 @@ type Ports struct {
 // place is the sockets of one address.
 type place struct {
 	udp  *ice.UDPMuxDefault
+	conn *batch.Conn
 	tcp  *ice.TCPMuxDefault // nil: none
 	gone time.Time          // since when the machine has not had the address; zero: it has
 }
@@ -138,7 +141,7 @@ func (p *Ports) openPlace(a netip.Addr) (*place, error) {
 	// What the kernel does not give is missing in bursts only.
 	_, _ = c.SetReadBuffer(readBuffer), c.SetWriteBuffer(writeBuffer)
 	port := c.LocalAddr().(*net.UDPAddr).Port
-	pl := &place{}
+	pl := &place{conn: batch.New(c)}
 	if !p.settings.NoTCP {
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, uint16(port))))
 		if err != nil && p.settings.Port == 0 {
@@ -153,7 +156,7 @@ func (p *Ports) openPlace(a netip.Addr) (*place, error) {
 			FirstStunBindTimeout: firstWithin, AliveDurationForConnFromStun: firstWithin,
 		})
 	}
-	pl.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: p.log, UDPConn: c})
+	pl.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: p.log, UDPConn: pl.conn})
 	if p.port == 0 {
 		p.port = port
 	}
@@ -200,6 +203,16 @@ func (p *Ports) places() []*place {
 		out = append(out, pl)
 	}
 	return out
+}
+
+// Socket is the one of UDP on a local address; nil: there is none.
+func (p *Ports) Socket(a netip.Addr) *batch.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pl := p.open[a.Unmap()]; pl != nil {
+		return pl.conn
+	}
+	return nil
 }
 
 func (p *Ports) place(ip net.IP) *place {
