@@ -126,6 +126,8 @@ func protoError(err error) *pb.Error {
 	var r refusal
 	var coded interface{ Code() string }
 	switch {
+	case errors.As(err, new(taken)):
+		e.Code = pb.Code_CODE_BUSY
 	case errors.As(err, &r):
 		e.Code = r.code
 	case errors.Is(err, ErrNotYet):
@@ -174,7 +176,9 @@ func (h *Host) answer(ctx context.Context, n *entry, c *pb.HubCall, reply *pb.Hu
 		return h.keyFrame(ctx, n, m.RequestKeyFrame, reply)
 	case *pb.HubCall_DeviceChanged:
 		return h.deviceChanged(n, m.DeviceChanged.GetDevice(), reply)
-	case *pb.HubCall_Dial, *pb.HubCall_Discover, *pb.HubCall_OpenTalk, *pb.HubCall_HttpFetch,
+	case *pb.HubCall_OpenTalk:
+		return h.openTalk(ctx, n, m.OpenTalk, reply)
+	case *pb.HubCall_Dial, *pb.HubCall_Discover, *pb.HubCall_HttpFetch,
 		*pb.HubCall_RegisterWebhook, *pb.HubCall_ActOnDevice, *pb.HubCall_CutClip, *pb.HubCall_AskOwner,
 		*pb.HubCall_DescribeHouse, *pb.HubCall_SetQuiet, *pb.HubCall_SetMode, *pb.HubCall_PlayChime:
 		return ErrNotYet
@@ -392,7 +396,7 @@ func (h *Host) describeMedia(n *entry, camera string, reply *pb.HubReply) error 
 	if err := h.mayRead(n, camera); err != nil {
 		return err
 	}
-	r := &pb.DescribeMediaReply{}
+	r := &pb.DescribeMediaReply{Talk: h.talkTracks(camera)}
 	for _, s := range h.Media.Describe(camera) {
 		d := &pb.StreamDescription{Name: s.Name, Live: s.Live, PrebufferSeconds: s.Prebuffer.Seconds(), Tracks: tracksToProto(s.Tracks)}
 		for _, t := range d.Tracks {

@@ -74,6 +74,7 @@ type Deps struct {
 	DB         *store.DB
 	Cameras    Cameras
 	Media      Media
+	Talk       Talk // nil: nobody talks
 	Secrets    Secrets
 	Commander  Commander
 	Supervisor Supervisor

@@ -10,7 +10,7 @@ import (
 // Their signatures are final; the kit's hub answers them in the same way.
 func NotYet() []string {
 	return []string{
-		"dial", "discover", "open_talk", "http_fetch", "register_webhook", "act_on_device", "cut_clip", "ask_owner",
+		"dial", "discover", "http_fetch", "register_webhook", "act_on_device", "cut_clip", "ask_owner",
 		"describe_house", "set_quiet", "set_mode", "play_chime",
 	}
 }
@@ -79,6 +79,10 @@ func (h *Hub) answerCall(c *pb.HubCall) *pb.HubReply {
 		}
 		token := h.media.token(c.OpenMedia.GetCamera(), c.OpenMedia.GetStream())
 		return &pb.HubReply{R: &pb.HubReply_OpenMedia{OpenMedia: &pb.OpenMediaReply{Token: token}}}
+	case *pb.HubCall_OpenTalk:
+		// To its own devices a plugin may talk without a grant, and the house has no others.
+		token := h.media.token(c.OpenTalk.GetCamera(), "talk")
+		return &pb.HubReply{R: &pb.HubReply_OpenTalk{OpenTalk: &pb.OpenTalkReply{Token: token, Track: c.OpenTalk.GetTrack()}}}
 	case *pb.HubCall_Subscribe:
 		h.subs++
 		return &pb.HubReply{R: &pb.HubReply_Subscribe{Subscribe: &pb.SubscribeReply{Subscription: h.subs}}}

@@ -114,8 +114,8 @@ func hubCalls() map[string]func(context.Context, *sdk.Hub) error {
 			return published(h.PublishMedia(ctx, "front_door", "main"))
 		},
 		"open_talk": func(ctx context.Context, h *sdk.Hub) error {
-			_, _, err := h.OpenTalk(ctx, "front_door", "phone", av.Track{ID: 1, Kind: av.Sound, Codec: av.Opus, ClockRate: 48000})
-			return err
+			p, _, err := h.OpenTalk(ctx, "front_door", "phone", av.Track{ID: 1, Kind: av.Sound, Codec: av.Opus, ClockRate: 48000})
+			return published(p, err)
 		},
 		"describe_media":    func(ctx context.Context, h *sdk.Hub) error { _, err := h.DescribeMedia(ctx, "front_door"); return err },
 		"request_key_frame": func(ctx context.Context, h *sdk.Hub) error { return h.RequestKeyFrame(ctx, "front_door", "main") },
