@@ -42,7 +42,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, api.NewProblem(http.StatusForbidden, "E-WEB-CROSS-SITE", "a page of another site sent this", "Use the hub's own pages."))
 	}))
-	return s.caught(headers(s.named(cross.Handler(bounded(s.signedIn(next))))))
+	return s.caught(headers(false, s.named(cross.Handler(bounded(s.signedIn(next))))))
 }
 
 // caught ends a request that panics, and only that.
@@ -98,7 +98,9 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func headers(next http.Handler) http.Handler {
+// headers of every answer. bare: without TLS, where browsers complain about the one that
+// they would ignore.
+func headers(bare bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -106,7 +108,9 @@ func headers(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY") // browsers that do not know frame-ancestors
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Permissions-Policy", features)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if !bare {
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // static files set their own
 		next.ServeHTTP(w, r)

@@ -109,7 +109,7 @@ func (s *Server) inClear(trust, assets http.Handler) http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("/", s.toTLS)
-	return s.caught(headers(s.named(bounded(s.unhurried(mux)))))
+	return s.caught(headers(true, s.named(bounded(s.unhurried(mux)))))
 }
 
 func (s *Server) toTLS(w http.ResponseWriter, r *http.Request) {

@@ -44,21 +44,30 @@ func (p *pages) logOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-type setupBody struct{ Err *api.Problem }
+type setupBody struct {
+	First bool // the hub lets nobody past before there is a password
+	Err   *api.Problem
+}
 
 func (p *pages) setup(w http.ResponseWriter, r *http.Request) {
 	if _, ok := access.From(r.Context()); !ok {
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 		return
 	}
-	p.show(w, r, http.StatusOK, "setup", frame{Title: "Your password", Body: setupBody{}})
+	p.showSetup(w, r, http.StatusOK, setupBody{First: r.URL.Query().Get("why") == "first"})
 }
 
 func (p *pages) setPassword(w http.ResponseWriter, r *http.Request) {
 	if err := p.door.SetPassword(r, r.PostFormValue("current"), r.PostFormValue("password")); err != nil {
 		pr := api.Describe(err)
-		p.show(w, r, pr.Status, "setup", frame{Title: "Your password", Body: setupBody{Err: pr}})
+		p.showSetup(w, r, pr.Status, setupBody{First: r.PostFormValue("why") == "first", Err: pr})
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (p *pages) showSetup(w http.ResponseWriter, r *http.Request, status int, b setupBody) {
+	who, _ := access.From(r.Context())
+	b.First = b.First && !who.HasPassword
+	p.show(w, r, status, "setup", frame{Title: "Your password", Bare: b.First, Body: b})
 }

@@ -123,6 +123,7 @@ func scenes() []scene {
 		{name: "explain", house: demoHouse(), path: "/explain/E-CFG-UNKNOWN-KEY", has: []string{"How to mend it"}},
 		{name: "explain-unknown", house: demoHouse(), path: "/explain/E-NO", status: 404},
 		{name: "setup", house: demoHouse(), path: "/setup", has: []string{"Choose a password", "Not now"}},
+		{name: "setup-first", house: demoHouse(), path: "/setup?why=first", has: []string{"Other machines can reach this hub"}, not: []string{"Not now", "later"}},
 		{name: "setup-change", house: demoHouse(), who: withPassword(), path: "/setup", has: []string{"Password until now"}},
 		{name: "login", house: demoHouse(), who: &access.Identity{}, path: "/login?next=/events", has: []string{`value="/events"`, "porchlight setup-link"}, not: []string{"main.js"}},
 		{name: "login-link", house: demoHouse(), who: &access.Identity{}, path: "/login?why=setup-link", has: []string{"used already or is older than 30 minutes"}},
