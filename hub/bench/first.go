@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const (
 
 // firstFrames: from the dial until a whole key frame is there.
 func (b *bench) firstFrames(f *farm, bin string) error {
-	rounds := b.rounds(12, 2)
+	rounds := b.rounds(10, 2)
 	urls := f.live(demanded+rounds, "4s")
 	h, err := b.newHouse(strings.Join([]string{camerasYAML(urls[:demanded]), demandYAML(urls[demanded:])}, ""))
 	if err != nil {
@@ -112,7 +113,15 @@ func (b *bench) firstRound(w *watchers, t *three, round int, ours, peer map[stri
 	for i, key := range append(firstWays[:len(firstWays):len(firstWays)], "unwatched", "demanded") {
 		peer[key] = append(peer[key], took[i])
 	}
-	return b.pause(time.Duration(round) * 613 * time.Millisecond % (2 * time.Second)) // another place between key frames each time
+	return b.elsewhere(round)
+}
+
+// elsewhere pauses so that the next round begins in another place between key frames of
+// 4 s: each ends on one, because the peer waits for it.
+func (b *bench) elsewhere(round int) error {
+	const golden = 0.618034 // of it, so that any number of rounds is spread evenly
+	_, part := math.Modf(float64(round+1) * golden)
+	return b.pause(time.Duration(part * float64(4*time.Second)))
 }
 
 func (b *bench) firstRows(ours, peer map[string]times) {

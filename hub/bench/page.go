@@ -82,7 +82,7 @@ func (p *page) String() string {
 		s.WriteString(" **The machine was shared with other work**: the ratios suffer less than the absolute figures, the tails suffer most.")
 	}
 	if p.quick {
-		s.WriteString(" **A quick run: too few samples for a claim.**")
+		s.WriteString(" **A quick run: films of 1 Mb/s at 640x360 and too few samples for a claim.**")
 	}
 	s.WriteString("\n\nOnly a ratio of one run counts; milliseconds of two machines are never compared. Runs of ours and of the peer alternate. " +
 		"*floor* is what does almost nothing: a bound of the machine, no product. A difference under 10 % is none. " +

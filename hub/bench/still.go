@@ -37,7 +37,7 @@ func (b *bench) stills(f *farm, bin string) error {
 	ctx, cancel := context.WithTimeout(b.ctx, 4*hang)
 	defer cancel()
 	var ours, peer, bridge times
-	for round := range b.rounds(8, 2) {
+	for round := range b.rounds(6, 2) {
 		a, err := b.still(ctx, web, h.base+"/api/v1/cameras/"+cameraID(0)+"/snapshot.jpg")
 		if err != nil {
 			return h.failed(err)
@@ -52,7 +52,7 @@ func (b *bench) stills(f *farm, bin string) error {
 			return fmt.Errorf("ffmpeg: %d bytes: %w", len(out), err)
 		}
 		ours, peer, bridge = append(ours, a), append(peer, p), append(bridge, time.Since(began))
-		if err := b.pause(time.Duration(round) * 613 * time.Millisecond % (2 * time.Second)); err != nil { // another place between key frames each time
+		if err := b.elsewhere(round); err != nil {
 			return err
 		}
 	}
