@@ -21,17 +21,15 @@ const keyEvery = 500 * time.Millisecond
 // ntpEpoch is how many seconds 1970 is after 1900, where NTP counts from.
 const ntpEpoch = 2208988800
 
-// reading is the reader now, and a context that ends with the session or when the browser
+// reading is the reader now, and a context that ends with the session, or when the browser
 // asks for a key frame.
-func (x *session) reading() (r *media.Rendering, ctx context.Context, done func()) {
-	ctx, cancel := context.WithCancel(x.ctx)
+func (x *session) reading() (*media.Rendering, context.Context) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.stop = cancel
-	if x.wanted {
-		cancel()
+	if x.wait == nil {
+		x.wait, x.stop = context.WithCancel(x.ctx)
 	}
-	return x.reader, ctx, cancel
+	return x.reader, x.wait
 }
 
 // rewinds reports whether a key frame was asked for, once.
@@ -39,7 +37,9 @@ func (x *session) rewinds() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	was := x.wanted
-	x.wanted = false
+	if was {
+		x.wanted, x.wait = false, nil
+	}
 	return was
 }
 
@@ -50,13 +50,11 @@ func (x *session) wantKey() {
 	now := time.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if now.Sub(x.wantedAt) < keyEvery {
+	if now.Sub(x.wantedAt) < keyEvery || x.wait == nil {
 		return
 	}
 	x.wantedAt, x.wanted = now, true
-	if x.stop != nil {
-		x.stop()
-	}
+	x.stop()
 }
 
 // listen takes what the browser says of one track, until the connection ends.

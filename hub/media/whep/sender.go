@@ -44,9 +44,8 @@ type sender struct {
 func (s *sender) play() error {
 	x := s.x
 	for {
-		r, ctx, done := x.reading()
+		r, ctx := x.reading()
 		units, err := r.Next(ctx)
-		done()
 		switch {
 		case x.ctx.Err() != nil:
 			return context.Cause(x.ctx)

@@ -76,6 +76,9 @@ type Server struct {
 	wg    sync.WaitGroup // sessions
 	again chan struct{}  // of one: settings have changed
 
+	patience time.Duration                 // with a viewer that is away
+	machine  func() ([]ports.Found, error) // nil: this one
+
 	mu       sync.Mutex
 	settings Settings
 	ctx      context.Context // of Serve; nil: not serving
@@ -95,7 +98,7 @@ func New(o Options) *Server {
 		o.Now = time.Now
 	}
 	return &Server{o: o, log: o.Log.With("part", "webrtc"), shelf: pack.NewShelf(o.Now), settings: o.Settings,
-		again: make(chan struct{}, 1), sessions: make(map[string]*session)}
+		again: make(chan struct{}, 1), patience: awayFor, sessions: make(map[string]*session)}
 }
 
 // Serve has the ports open until ctx ends, and then ends all sessions. A port that another
@@ -167,7 +170,7 @@ func (s *Server) reopen() {
 		return
 	}
 	p := ports.New(ports.Settings{Port: st.Port, NoTCP: st.NoTCP, Loopback: st.Loopback, Interfaces: st.Interfaces},
-		quiet{s.log}, s.o.Now, nil)
+		quiet{s.log}, s.o.Now, s.machine)
 	s.mu.Lock()
 	s.ports = p
 	s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,7 @@ type session struct {
 
 	pc     *webrtc.PeerConnection
 	ports  *ports.Ports
-	path   atomic.Pointer[path] // nil: not connected
+	path   atomic.Pointer[route] // nil: not connected
 	choice choice
 	how    string
 	video  *outlet // nil: none
@@ -68,8 +69,9 @@ type session struct {
 	etag     string
 	away     *time.Timer // runs while the viewer is away
 	reader   *media.Rendering
-	stop     func() // ends what the sender waits for
-	wanted   bool   // the browser asks for a key frame
+	wait     context.Context // of the sender's waiting; stop ends it
+	stop     context.CancelFunc
+	wanted   bool // the browser asks for a key frame
 	wantedAt time.Time
 }
 
@@ -138,7 +140,7 @@ func (s *Server) engine(p *ports.Ports, st Settings) webrtc.SettingEngine {
 	e.DisableActiveTCP(true)
 	e.SetIncludeLoopbackCandidate(st.Loopback)
 	e.SetIPFilter(p.Has)
-	e.SetICETimeouts(awayAfter, awayFor, keepAlive)
+	e.SetICETimeouts(awayAfter, s.patience, keepAlive)
 	// AES-GCM costs a fraction of AES with SHA-1. The server of DTLS chooses (RFC 5764 4.1.2),
 	// and browsers choose the other one.
 	_ = e.SetAnsweringDTLSRole(webrtc.DTLSRoleServer) // it refuses only roles that are none
@@ -235,7 +237,43 @@ func (x *session) answer(ctx context.Context, offer string) (string, error) {
 	if d == nil {
 		return "", errors.New("webrtc: the session has ended")
 	}
-	return d.SDP, nil
+	return withMids(d.SDP, offer), nil
+}
+
+// withMids gives sections that were refused their names, which pion leaves out: browsers
+// want them when they apply an answer again (RFC 8829 5.3.1).
+func withMids(answer, offer string) string {
+	var names []string
+	n := -1
+	for line := range strings.Lines(offer) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "m=") {
+			names = append(names, "")
+			n++
+		} else if v, ok := strings.CutPrefix(line, "a=mid:"); ok && n >= 0 {
+			names[n] = v
+		}
+	}
+	var b strings.Builder
+	n = -1
+	named := true
+	name := func() {
+		if !named && n < len(names) && names[n] != "" {
+			b.WriteString("a=inactive\r\na=mid:" + names[n] + "\r\n")
+		}
+	}
+	for line := range strings.Lines(answer) {
+		switch {
+		case strings.HasPrefix(line, "m="):
+			name()
+			n, named = n+1, false
+		case strings.HasPrefix(line, "a=mid:"):
+			named = true
+		}
+		b.WriteString(line)
+	}
+	name()
+	return b.String()
 }
 
 // moved hears of the state of ICE.
@@ -251,7 +289,7 @@ func (x *session) moved(st webrtc.ICEConnectionState) {
 		}
 	case webrtc.ICEConnectionStateDisconnected, webrtc.ICEConnectionStateFailed:
 		if x.away == nil {
-			x.away = time.AfterFunc(awayFor, func() { x.end(errors.New("the viewer has gone")) })
+			x.away = time.AfterFunc(x.srv.patience, func() { x.end(errors.New("the viewer has gone")) })
 		}
 	case webrtc.ICEConnectionStateClosed:
 		x.cancel(errors.New("the connection was closed"))
@@ -326,8 +364,8 @@ func (s *Server) open(ctx context.Context, camera, stream string, want av.Rendit
 	return media.NewRendering(st.Open(o), want, media.Copy, nil), nil
 }
 
-// path is between which addresses the connection is.
-type path struct {
+// route is between which addresses the connection is.
+type route struct {
 	transport     string
 	local, remote netip.AddrPort
 	socket        *batch.Conn // nil: TCP
@@ -338,7 +376,7 @@ func (x *session) paired(p *webrtc.ICECandidatePair) {
 	if p == nil || p.Local == nil || p.Remote == nil {
 		return
 	}
-	to := &path{transport: p.Local.Protocol.String(), local: place(p.Local), remote: place(p.Remote)}
+	to := &route{transport: p.Local.Protocol.String(), local: place(p.Local), remote: place(p.Remote)}
 	if p.Local.Protocol == webrtc.ICEProtocolUDP {
 		to.socket = x.ports.Socket(to.local.Addr())
 	}

@@ -31,13 +31,16 @@ type house struct {
 	end  func()
 }
 
-func newHouse(t testing.TB, o Options) *house {
+func newHouse(t testing.TB, o Options, change ...func(*Server)) *house {
 	t.Helper()
 	if o.Core == nil {
 		o.Core = media.New(media.Limits{})
 	}
 	o.Settings.Loopback = true
 	s := New(o)
+	for _, c := range change {
+		c(s)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -121,11 +124,12 @@ type viewer struct {
 
 // viewing is how a viewer watches.
 type viewing struct {
-	talk  bool
-	tcp   bool
-	lose  func(*rtp.Packet) bool
-	asks  bool
-	query string
+	talk   bool
+	tcp    bool
+	silent bool
+	lose   func(*rtp.Packet) bool
+	asks   bool
+	query  string
 }
 
 func (h *house) watch(t *testing.T, camera string, o viewing) *viewer {
@@ -137,6 +141,7 @@ func (h *house) watch(t *testing.T, camera string, o viewing) *viewer {
 	}
 	var e webrtc.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
+	e.DisableSRTPReplayProtection(true) // what a test loses has come for SRTP
 	e.SetICETimeouts(2*time.Second, 4*time.Second, 500*time.Millisecond)
 	if o.tcp {
 		e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
@@ -168,7 +173,11 @@ func (h *house) watch(t *testing.T, camera string, o viewing) *viewer {
 	if err := pc.SetLocalDescription(offer); err != nil {
 		t.Fatal(err)
 	}
-	resp, body := h.ask(t, http.MethodPost, "/"+camera+"/whep"+o.query, offer.SDP, map[string]string{"Content-Type": typeSDP})
+	head := map[string]string{"Content-Type": typeSDP}
+	if o.silent {
+		head["Silent"] = "yes"
+	}
+	resp, body := h.ask(t, http.MethodPost, "/"+camera+"/whep"+o.query, offer.SDP, head)
 	if resp.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
