@@ -28,6 +28,7 @@ func areas() []map[string]Text {
 		talkTexts(),
 		tlsTexts(),
 		webTexts(),
+		whepTexts(),
 	}
 }
 
