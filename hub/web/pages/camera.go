@@ -29,6 +29,8 @@ type cameraBody struct {
 	CanTest  bool
 	CanRetry bool
 	Pushed   bool // its plugin sends the picture itself
+
+	Elsewhere *elsewhere // nil: it has no picture
 }
 
 // Tile is the camera without its page.
@@ -53,14 +55,19 @@ func (p *pages) camera(w http.ResponseWriter, r *http.Request) {
 		p.missing(w, r)
 		return
 	}
-	p.showCamera(w, r, c, nil)
+	p.showCamera(w, r, http.StatusOK, c, nil, nil)
 }
 
-func (p *pages) showCamera(w http.ResponseWriter, r *http.Request, c api.Camera, report *checksView) {
+// showCamera with what was found by a test, or with what came of a wish for a stream
+// password, if there was one.
+func (p *pages) showCamera(w http.ResponseWriter, r *http.Request, status int, c api.Camera, report *checksView, made *madeStream) {
 	who, _ := access.From(r.Context())
 	body := cameraBody{
 		cameraTile: p.tile(c, false), Sources: p.sourceViews(c), Setting: p.setting(c.ID),
 		Events: p.lately(r.Context(), c.ID), Report: report,
+	}
+	if !c.Button {
+		body.Elsewhere = p.elsewhere(r, c, made)
 	}
 	body.Pushed = len(c.Sources) > 0 && c.Sources[0].State == "pushed"
 	if p.rooms.Sources != nil && !c.Button {
@@ -78,7 +85,7 @@ func (p *pages) showCamera(w http.ResponseWriter, r *http.Request, c api.Camera,
 			body.Hook = &hookView{Hook: hook, Curl: "curl -X POST " + quoted(hook.URL)}
 		}
 	}
-	p.show(w, r, http.StatusOK, "camera", frame{Title: c.Name, Nav: "home", Body: body})
+	p.show(w, r, status, "camera", frame{Title: c.Name, Nav: "home", Body: body})
 }
 
 // absolute gives an address of the hub with its host, as whoever rings needs it.
@@ -228,7 +235,7 @@ func (p *pages) test(w http.ResponseWriter, r *http.Request) {
 		p.oops(w, r, err)
 		return
 	}
-	p.showCamera(w, r, c, p.checks(report.Checks))
+	p.showCamera(w, r, http.StatusOK, c, p.checks(report.Checks), nil)
 }
 
 // looking gives a long answer the time that it may need.

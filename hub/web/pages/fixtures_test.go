@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/access"
@@ -35,13 +36,15 @@ type house struct {
 	report  api.CameraReport
 	checks  []api.Check
 	tokens  []access.Token
+	streams []access.StreamPassword
+	rtsp    error // why nothing is handed on by RTSP
 	broken  error // what the events room answers
 	did     []string
 }
 
 func (h *house) rooms() api.Rooms {
 	return api.Rooms{Cameras: h, Events: h, Ringer: h, Chimes: h, Plugins: pluginRoom{h}, Config: h, Explain: h,
-		Hooks: hookRoom{h}, Sources: sourceRoom{h}, Doctor: doctorRoom{h}}
+		Hooks: hookRoom{h}, Sources: sourceRoom{h}, Doctor: doctorRoom{h}, Restream: relay{h}, MP4: films{}}
 }
 
 // noon of a day with events; all fixtures are relative to it.
@@ -216,6 +219,34 @@ func (r pluginRoom) Permissions(name string) (manifest.Permissions, bool) {
 // programs are the tokens of the made-up house.
 type programs struct{ h *house }
 
+func (p programs) StreamPasswords(context.Context) ([]access.StreamPassword, error) {
+	return p.h.streams, p.h.broken
+}
+
+func (p programs) NewStreamPassword(_ context.Context, by access.Identity, spec access.StreamSpec) (access.StreamPassword, string, error) {
+	if spec.Name == "" {
+		return access.StreamPassword{}, "", &access.StreamError{Field: "name", Message: "is missing"}
+	}
+	p.h.did = append(p.h.did, fmt.Sprintf("stream password %s %v %v", spec.Name, spec.Talk, spec.Cameras))
+	return access.StreamPassword{ID: "s9", User: by.User, StreamSpec: spec}, "shown-this-once", nil
+}
+
+func (p programs) RevokeStreamPassword(_ context.Context, id string) (bool, error) {
+	p.h.did = append(p.h.did, "revoke stream "+id)
+	return true, nil
+}
+
+// films are never asked: the pages only tell where they are.
+type films struct{}
+
+func (films) ServeMP4(http.ResponseWriter, *http.Request, string, string) {}
+
+// relay stands for the re-stream.
+type relay struct{ h *house }
+
+func (r relay) Where() (int, bool, error) { return 8554, len(r.h.cameras) > 2, r.h.rtsp }
+func (r relay) End(id string)             { r.h.did = append(r.h.did, "end "+id) }
+
 func (p programs) Tokens(context.Context) ([]access.Token, error) { return p.h.tokens, p.h.broken }
 
 func (p programs) NewToken(_ context.Context, _ access.Identity, spec access.TokenSpec) (access.Token, string, error) {
@@ -357,6 +388,10 @@ func manyHouse() *house {
 		{ID: "a1", TokenSpec: access.TokenSpec{Name: "kitchen tablet", Scopes: []access.Scope{access.ScopeView, access.ScopeControl}, Cameras: []string{"front_door", "gone"}, Expires: now.Add(240 * time.Hour)}, Created: now.Add(-72 * time.Hour), LastUsed: now.Add(-9 * time.Minute)},
 		{ID: "b2", TokenSpec: access.TokenSpec{Name: "old script", Scopes: []access.Scope{access.ScopeAdmin}, Expires: now.Add(-time.Hour)}, Created: now.Add(-900 * time.Hour)},
 	}
+	h.streams = []access.StreamPassword{
+		{ID: "s1", User: "owner", StreamSpec: access.StreamSpec{Name: "VLC in the hall", Talk: true}, Created: now.Add(-72 * time.Hour), LastUsed: now.Add(-4 * time.Minute)},
+		{ID: "s2", User: "owner", StreamSpec: access.StreamSpec{Name: "recorder", Cameras: []string{"drive"}}, Created: now.Add(-time.Hour)},
+	}
 	h.hook = api.Hook{Created: now.Add(-time.Hour)}
 	h.checks = []api.Check{
 		{Area: "network", State: "ok", What: "port 8480 is the hub's own"},
@@ -406,4 +441,11 @@ func picture(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
 	_ = jpeg.Encode(w, img, nil)
+}
+
+// serveBody is a page as the owner sees it.
+func serveBody(h *house, path string) string {
+	w := httptest.NewRecorder()
+	serveAs(h, owner()).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	return w.Body.String()
 }

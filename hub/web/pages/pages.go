@@ -60,7 +60,7 @@ func New(d Deps) http.Handler {
 	if p.now == nil {
 		p.now = time.Now
 	}
-	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html", "pieces.html"))
+	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html", "pieces.html", "elsewhere.html"))
 	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "tokens", "apidocs", "oops"} {
 		p.sets[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
 	}
@@ -75,6 +75,8 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("POST /cameras/{id}/retry", p.retry)
 	mux.HandleFunc("POST /cameras/{id}/test", p.test)
 	mux.HandleFunc("POST /cameras/{id}/hook", p.renewHook)
+	mux.HandleFunc("POST /cameras/{id}/streams", p.makeStream)
+	mux.HandleFunc("POST /cameras/{id}/streams/{password}/revoke", p.revokeStream)
 	mux.HandleFunc("POST /quiet", p.quiet)
 	mux.HandleFunc("POST /chimes/{id}/test", p.testChime)
 	mux.HandleFunc("POST /chimes/{id}/mute", p.muteChime)

@@ -68,6 +68,12 @@ func withPassword() *access.Identity {
 	return who
 }
 
+// noRTSP is a house whose re-stream does not listen.
+func noRTSP(h *house) *house {
+	h.rtsp = api.NewProblem(http.StatusServiceUnavailable, "E-TEST-PORT", "port 8554 is taken", "Free it.")
+	return h
+}
+
 const ringID = "/events/019ab000-0000-7000-8000-000000000001"
 
 func scenes() []scene {
@@ -82,13 +88,16 @@ func scenes() []scene {
 		{name: "home-grid", house: manyHouse(), path: "/?view=grid", has: []string{`data-play="sub main"`, "mosaic-even", "Show Front door large"}, not: []string{"player-large"}},
 		{name: "home-button", house: buttonHouse(), path: "/", has: []string{"A button without a picture", "Ring it"}, not: []string{"data-player", "One large"}},
 		{name: "home-stage", house: manyHouse(), path: "/?camera=drive&part=stage", has: []string{`player-large" data-player data-camera="drive"`}, not: []string{"<html"}},
-		{name: "camera", house: manyHouse(), path: "/cameras/front_door", has: []string{"H.264, 1280\u00a0×\u00a0720", "2.1 Mb/s", "every 2.0 s", "41 ms ago", "curl -X POST http://example.com/hooks/front_door-", "porchlight.yaml:6", "Nobody looks at it", "password: ******", "Test this camera"}, not: []string{"Try now", "rotate: 90"}},
+		{name: "camera", house: manyHouse(), path: "/cameras/front_door", has: []string{"H.264, 1280\u00a0×\u00a0720", "2.1 Mb/s", "every 2.0 s", "41 ms ago", "curl -X POST http://example.com/hooks/front_door-", "porchlight.yaml:6", "Nobody looks at it", "password: ******", "Test this camera",
+			"rtsp://example.com:8554/front_door/main", "VLC in the hall", "may talk", "stream.mp4", "It may speak to the door"}, not: []string{"Try now", "rotate: 90", "<h4>recorder", "hub.rtsp.lan"}},
+		{name: "camera-alone", house: noRTSP(demoHouse()), path: "/cameras/demo_porch", has: []string{"Not by RTSP", "Port 8554 is taken", "E-TEST-PORT", "stream.mjpeg"}, not: []string{"Stream passwords"}},
 		{name: "camera-heavy", house: manyHouse(), path: "/cameras/garden", has: []string{"H.265, 3840\u00a0×\u00a02160", "Many browsers cannot show H.265", "conf.d/garden.yaml:2", "I-frame interval", "Nothing has happened here yet", "nothing from before a ring is kept"}},
 		{name: "camera-waiting", house: manyHouse(), path: "/cameras/cellar", has: []string{"The camera cannot be reached.", "Dial: no route to host.", "check that the camera has power", "Next try in 14 s", "E-RTSP-UNREACHABLE", "Try now"}},
 		{name: "camera-locked", house: manyHouse(), path: "/cameras/gate", has: []string{"Password refused", "Correct <code>password:</code> in the config", "Next try in 4 min"}},
 		{name: "camera-battery", house: manyHouse(), path: "/cameras/shed", has: []string{"runs on a battery", "data-hold"}},
 		{name: "camera-button", house: manyHouse(), path: "/cameras/side_bell", has: []string{"Ring it", "curl -X POST", "Not used yet", "porchlight.yaml:15"}, not: []string{"data-player", "Snapshot", "Test this camera"}},
 		{name: "camera-member", house: manyHouse(), who: &access.Identity{User: "anna", Role: access.RoleMember}, path: "/cameras/side_bell", not: []string{"curl", "/hooks/"}},
+		{name: "camera-looker", house: manyHouse(), who: &access.Identity{User: "anna", Role: access.RoleMember}, path: "/cameras/drive", has: []string{"rtsp://example.com:8554/drive/main", "The owner of the house makes stream passwords"}, not: []string{"<h4>recorder"}},
 		{name: "camera-broken", house: brokenHouse(), path: "/cameras/demo_porch", has: []string{"E-API-INTERNAL", "Nothing is known of its streams"}, not: []string{"not for people"}},
 		{name: "camera-unknown", house: demoHouse(), path: "/cameras/nobody", status: 404, has: []string{"E-WEB-NOT-FOUND"}},
 		{name: "health", house: manyHouse(), path: "/health", has: []string{"Gate refuses the password", "Correct <code>password:</code>", "Cellar has no picture", "8.2 Mb/s", "A button: no picture", "Look at everything", "19 MB"}},
@@ -246,21 +255,22 @@ func TestButtonsWorkWithoutScript(t *testing.T) {
 		form url.Values
 		did  string
 	}{
-		"/cameras/demo_porch/ring":  {nil, "ring demo_porch"},
-		"/quiet":                    {nil, "quiet true"},
-		"/quiet?":                   {url.Values{"end": {"yes"}}, "quiet false"},
-		"/chimes/hallway/test":      {nil, "test hallway"},
-		"/chimes/hallway/mute":      {url.Values{"muted": {"true"}}, "mute hallway true"},
-		"/plugins/demo/restart":     {url.Values{"next": {"/plugins"}}, "restart demo"},
-		"/cameras/demo_porch/retry": {url.Values{"next": {"/cameras/demo_porch"}}, "retry demo_porch"},
-		"/cameras/demo_porch/hook":  {url.Values{"next": {"/cameras/demo_porch"}}, "renew demo_porch"},
+		"/cameras/demo_porch/ring":              {nil, "ring demo_porch"},
+		"/quiet":                                {nil, "quiet true"},
+		"/quiet?":                               {url.Values{"end": {"yes"}}, "quiet false"},
+		"/chimes/hallway/test":                  {nil, "test hallway"},
+		"/chimes/hallway/mute":                  {url.Values{"muted": {"true"}}, "mute hallway true"},
+		"/plugins/demo/restart":                 {url.Values{"next": {"/plugins"}}, "restart demo"},
+		"/cameras/demo_porch/retry":             {url.Values{"next": {"/cameras/demo_porch"}}, "retry demo_porch"},
+		"/cameras/demo_porch/streams/s1/revoke": {url.Values{"next": {"/cameras/demo_porch"}}, "revoke stream s1 end s1"},
+		"/cameras/demo_porch/hook":              {url.Values{"next": {"/cameras/demo_porch"}}, "renew demo_porch"},
 	} {
 		h := demoHouse()
 		w := post(h, owner(), path, c.form)
 		if want := max(c.form.Get("next"), "/"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != want {
 			t.Errorf("%s: %d to %q", path, w.Code, w.Header().Get("Location"))
 		}
-		if !slices.Equal(h.did, []string{c.did}) {
+		if strings.Join(h.did, " ") != c.did {
 			t.Errorf("%s: did %q, want %q", path, h.did, c.did)
 		}
 		// Nobody, and a person whose role is too small, change nothing.

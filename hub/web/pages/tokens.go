@@ -11,11 +11,15 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 )
 
-// Tokens let programs in.
+// Tokens let programs in, and stream passwords those that know RTSP only.
 type Tokens interface {
 	Tokens(ctx context.Context) ([]access.Token, error)
 	NewToken(ctx context.Context, by access.Identity, spec access.TokenSpec) (access.Token, string, error)
 	RevokeToken(ctx context.Context, id string) (bool, error)
+
+	StreamPasswords(ctx context.Context) ([]access.StreamPassword, error)
+	NewStreamPassword(ctx context.Context, by access.Identity, spec access.StreamSpec) (access.StreamPassword, string, error)
+	RevokeStreamPassword(ctx context.Context, id string) (bool, error)
 }
 
 type tokensBody struct {

@@ -84,6 +84,12 @@ export function home(parts, feed) {
       parts.draw("list");
       toast("It is worthless now");
     },
+    "revoke-stream": async (b) => {
+      if (!(await sure(b, "What watches with it stops at once"))) return;
+      await send(`/stream-passwords/${encodeURIComponent(b.dataset.password ?? "")}`, {}, "DELETE");
+      parts.draw("streams");
+      toast("It is worthless now");
+    },
     snapshot: (b) => snapshot(b.dataset.camera ?? "", Number(b.dataset.rotate ?? 0)),
     copy: async (b) => {
       await copy(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");

@@ -154,6 +154,7 @@ export class Player {
   #begin(level) {
     clearTimeout(this.#patience);
     if (this.#trial && this.#surface(this.#trial.level) === this.#surface(level)) this.#endTrial();
+    this.#screen.freeze(); // the last picture stays until another comes
     this.#way?.stop();
     this.#level = level;
     // What is known to be wrong stays to be read while the next way is tried.

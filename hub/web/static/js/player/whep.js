@@ -224,7 +224,7 @@ export class Whep {
   }
 
   get #standstill() {
-    return Math.min(longestStandstill, Math.max(standstill, 3 * this.#gap));
+    return Math.min(longestStandstill, Math.max(standstill, 2 * this.#gap));
   }
 
   /**
