@@ -23,6 +23,11 @@ func talkTexts() map[string]Text {
 			"The hub had the way to the camera's loudspeaker, and then the camera or its plugin closed it, or it never answered. Usually the camera lost its network, was restarted, or somebody talks to it by its own app.",
 			"Look whether the camera is online, close its own app on other phones, and try again. porchlight cameras test ID shows what the camera says of its loudspeaker.",
 		},
+		"E-RTSP-NO-TALK": {
+			"The camera takes no speech by RTSP",
+			"The hub talks to RTSP cameras by the back channel of ONVIF: a section of the stream's description that goes to the camera. This one offers none, or not for this user or path any more. Pictures and sound from the camera are not touched by it.",
+			"Switch two-way audio on in the camera's app or page, and give the camera's user the right to use it. Many cameras have the back channel on one of their paths only. If it has no loudspeaker, write talk: off into its source.",
+		},
 		"E-TALK-CODEC": {
 			"The camera takes speech in a form that is not made here",
 			"What a camera plays has a codec. The hub makes G.711 (PCMU and PCMA), L16 and Opus of what is said; this camera names none of them.",

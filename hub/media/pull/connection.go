@@ -126,6 +126,7 @@ func (s *source) dial(ctx context.Context, c *connection) (err error) {
 	}()
 	s.p.mu.Lock()
 	r := rank{doorbell: s.camera.doorbell, failures: s.failures}
+	talk, first := s.talk, s.sessions == 0
 	s.p.mu.Unlock()
 	leave, err := s.p.gate.enter(ctx, r)
 	if err != nil {
@@ -137,9 +138,14 @@ func (s *source) dial(ctx context.Context, c *connection) (err error) {
 	c.dialled, c.leave = s.p.o.Now(), leave
 	c.mu.Unlock()
 	c.tell()
+	memory := s.p.load(s.camera.id, memoryOf(s.name, c.target))
+	if first { // once a run of the hub: two-way audio may have been switched on since
+		memory.NoTalk = false
+	}
 	return s.p.o.Pull(ctx, c.target, c, rtsp.Options{
 		Log:      s.p.log.With("camera", s.camera.id, "stream", s.name),
-		Memory:   s.p.load(s.camera.id, memoryOf(s.name, c.target)),
+		Memory:   memory,
+		Talk:     talk,
 		Remember: c.remember,
 		Now:      s.p.o.Now,
 		Progress: s.progress,
@@ -171,6 +177,7 @@ func (s *source) progress(r rtsp.Progress) {
 	defer s.p.mu.Unlock()
 	st := &s.status
 	st.Transport, st.Server, st.Auth, st.Worked = r.Transport, r.Server, r.Auth, slices.Clone(r.Worked)
+	st.Talk, st.TalkKnown = slices.Clone(r.Talk), s.talk
 	s.p.signal()
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media/rtsp"
+	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
 func TestLadder(t *testing.T) {
@@ -402,6 +403,50 @@ func TestWhatWorkedIsRemembered(t *testing.T) {
 		defer h.mu.Unlock()
 		if len(got) != 3 || got[0].NoRange || !got[1].NoRange || got[2].NoRange {
 			t.Errorf("memories %+v: it moves with the camera, not to another path", got)
+		}
+	})
+}
+
+// What a camera takes for talk comes with its pictures; it is asked for its back channel
+// once a run even if it refused that the last time, and not at all where talk is off.
+func TestWhatACameraTakesForTalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var asked []rtsp.Options
+		h.p.o.Pull = func(ctx context.Context, tg rtsp.Target, s rtsp.Sink, o rtsp.Options) error {
+			h.mu.Lock()
+			asked = append(asked, o)
+			h.mu.Unlock()
+			p := rtsp.Progress{Transport: "tcp"}
+			if o.Talk {
+				p.Talk = []av.Track{av.PCMTrack(1, av.PCMU, 8000, 1)}
+			}
+			o.Progress(p)
+			o.Remember(rtsp.Memory{Version: 1, NoTalk: true})
+			return film{}.play(ctx, 0, tg, s)
+		}
+		c := h.camera("door", nil)
+		c.Streams[0].Talk = true
+		h.p.Apply(c)
+		time.Sleep(2 * time.Second)
+		if st := h.status("door", "main"); !st.TalkKnown || len(st.Talk) != 1 || st.Talk[0].Codec != av.PCMU {
+			t.Errorf("%+v", st)
+		}
+		h.p.Retry("door")
+		c.Streams = slices.Clone(c.Streams)
+		c.Streams[0].Target.Username = "other"
+		h.p.Apply(c)
+		time.Sleep(5 * time.Second)
+		c.Streams = slices.Clone(c.Streams)
+		c.Streams[0].Talk = false
+		h.p.Apply(c)
+		if st := h.status("door", "main"); st.TalkKnown || st.Talk != nil {
+			t.Errorf("talk is off: %+v", st)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(asked) != 2 || !asked[0].Talk || asked[0].Memory.NoTalk || !asked[1].Memory.NoTalk {
+			t.Errorf("asked %d times", len(asked))
 		}
 	})
 }

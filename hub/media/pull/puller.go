@@ -15,6 +15,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/hub/media/rtsp"
+	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
 // Policies: when a stream is pulled.
@@ -45,6 +46,8 @@ type Stream struct {
 	Name   string
 	Target rtsp.Target
 	Policy string
+	// Talk: the camera is asked what it takes for talk, which Status tells.
+	Talk bool
 }
 
 // MemoryStore keeps what worked with a camera, so that the next dial need not find out
@@ -267,6 +270,10 @@ type Status struct {
 	Worked            []string // deviations that were worked around
 	Reconnects        uint64   // connections with pictures after the first one
 	Failures          int      // in a row
+	// Talk is what the camera takes for talk, in its own order, as it said the last time
+	// when it was asked: TalkKnown.
+	Talk      []av.Track
+	TalkKnown bool
 }
 
 // Status of all streams, of a camera main first.
@@ -297,7 +304,7 @@ func (c *camera) statuses() []Status {
 		s := c.sources[name]
 		st := s.status
 		st.Policy, st.Failures = s.policy, s.failures
-		st.Worked = slices.Clone(st.Worked)
+		st.Worked, st.Talk = slices.Clone(st.Worked), slices.Clone(st.Talk)
 		out = append(out, st)
 	}
 	return out

@@ -41,6 +41,7 @@ type source struct {
 	// Locked by p.mu.
 	target   rtsp.Target
 	policy   string
+	talk     bool   // it is asked what it takes for talk
 	version  uint64 // counts targets
 	gone     string // why it is to end; empty: it is not
 	wanting  int    // readers and those who asked
@@ -62,7 +63,7 @@ type source struct {
 // newSource under p.mu.
 func newSource(p *Puller, cam *camera, st Stream) *source {
 	s := &source{p: p, camera: cam, name: st.Name, stream: p.o.Core.Stream(cam.id, st.Name),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), target: st.Target, policy: st.Policy}
+		wake: make(chan struct{}, 1), done: make(chan struct{}), target: st.Target, policy: st.Policy, talk: st.Talk}
 	s.before = p.ending[[2]string{cam.id, st.Name}]
 	now := p.o.Now()
 	s.status = Status{Camera: cam.id, Stream: st.Name, State: Off, Since: now, Address: addressOf(st.Target)}
@@ -82,6 +83,9 @@ func (s *source) apply(st Stream) {
 		if s.wanting > 0 {
 			s.arrive(s.p.o.Now())
 		}
+	}
+	if s.talk = st.Talk; !s.talk {
+		s.status.Talk, s.status.TalkKnown = nil, false
 	}
 	if !sameTarget(s.target, st.Target) {
 		s.target, s.version = st.Target, s.version+1

@@ -31,6 +31,7 @@ const (
 	NoMedia     Kind = "no_media"    // nothing in it that we carry, or no pictures came
 	Certificate Kind = "certificate" // of rtsps
 	Protocol    Kind = "protocol"    // an answer that cannot be made sense of
+	NoTalk      Kind = "no_talk"     // nobody can talk by it
 	Sunk        Kind = "sink"        // who took the units wanted no more
 )
 
@@ -80,6 +81,8 @@ func (f *Fault) Code() string {
 		return "E-RTSP-SDP"
 	case NoMedia:
 		return "E-RTSP-NO-MEDIA"
+	case NoTalk:
+		return "E-RTSP-NO-TALK"
 	case Certificate:
 		return "E-RTSP-CERTIFICATE"
 	case Sunk:
@@ -112,6 +115,8 @@ func (f *Fault) Hint() string {
 		return "update the camera's firmware; if it stays so, report it with the output of cameras test"
 	case NoMedia:
 		return "set the camera's stream to H.264 (or H.265, MJPEG) in its app or page"
+	case NoTalk:
+		return "switch two-way audio on in the camera's app or page, if it has a loudspeaker; else write talk: off into its source"
 	case Certificate:
 		if f.Fingerprint != "" {
 			return "if this is your camera, write fingerprint: " + f.Fingerprint

@@ -14,7 +14,7 @@ type Report struct {
 	Progress
 	Tracks  []av.Track
 	Left    []string // what the description offers and the house does not carry
-	Talk    []string // codecs of the back channel, if Options.Talk asked for it
+	Talk    []string // codecs of the back channel, if Options.Talk asked for it; Progress.Talk has those that are carried
 	Repairs []string // of its description
 
 	// What follows is known only if Options.Play was set.

@@ -157,6 +157,8 @@ func answerQuirks() []quirk {
 		})}},
 		{name: "PLAY refused with a Range", repair: "range", cam: badcam.Options{Answer: noRange}},
 		{name: "back channel refused", repair: "back_channel", talk: true},
+		{name: "the connection ends at the question for a back channel", repair: "back_channel", talk: true, cam: badcam.Options{
+			Answer: answers("DESCRIBE", func(q *badcam.Request, a *badcam.Answer) { a.HangUp = q.Header["require"] != "" })}},
 		{name: "a second talk session ends the first", repair: "talk_track", talk: true, cam: badcam.Options{
 			SDP: video("m=audio 0 RTP/AVP 0\na=control:mic\nm=audio 0 RTP/AVP 97\na=rtpmap:97 opus/48000/2\na=control:talk\na=sendonly"),
 			Answer: answers("SETUP", func(q *badcam.Request, a *badcam.Answer) {

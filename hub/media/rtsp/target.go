@@ -62,6 +62,9 @@ type Progress struct {
 	Server    string // what the camera calls itself
 	Auth      string // none, basic, digest-md5, digest-sha256
 	Worked    []string
+	// Talk is what the camera takes by its back channel, in its own order, if Options.Talk
+	// asked for it.
+	Talk []av.Track
 }
 
 // Limits of what a Target may say.

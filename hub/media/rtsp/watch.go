@@ -75,6 +75,9 @@ func (s *session) tell() {
 
 func (s *session) progress() Progress {
 	p := Progress{Address: s.at.url.Host, Transport: "tcp", Worked: s.mem.Worked()}
+	if s.o.Talk {
+		p.Talk = talkTracks(s.desc)
+	}
 	if s.udp() {
 		p.Transport = "udp"
 	}
@@ -235,7 +238,7 @@ func (s *session) keepAlive(ctx context.Context, methods []string) {
 			s.ping(methods[turn%len(methods)])
 			turn++
 		case <-look.C:
-			if heard := s.conn.Heard(); !s.udp() && time.Since(heard) > s.o.ReadTimeout/2 && heard != probed {
+			if heard := s.conn.Heard(); (s.speaks || !s.udp()) && time.Since(heard) > s.o.ReadTimeout/2 && heard != probed {
 				probed = heard
 				s.ping(methods[0])
 			}

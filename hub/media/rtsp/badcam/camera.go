@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"strconv"
@@ -28,6 +29,9 @@ type Options struct {
 	Keeps              []string      // methods that count as one; nil: all
 	// Answer changes an answer before it is sent.
 	Answer func(q *Request, a *Answer)
+	// Heard takes what is sent to a track, numbered as they were set up. Calls come one at a
+	// time of a connection by TCP, of each port by UDP.
+	Heard func(track int, rtcp bool, packet []byte)
 	// Play sends what there is to see until its Player is done; nil: Film.
 	Play func(p *Player)
 }
@@ -193,6 +197,7 @@ type session struct {
 
 func (s *session) run() {
 	defer s.player.Wait()
+	defer s.closePorts()
 	defer s.nc.Close()
 	defer close(s.done)
 	br := bufio.NewReader(s.nc)
@@ -206,9 +211,11 @@ func (s *session) run() {
 			if err != nil {
 				return
 			}
-			if _, err := br.Discard(4 + int(h[2])<<8 + int(h[3])); err != nil {
+			frame := make([]byte, 4+int(h[2])<<8+int(h[3]))
+			if _, err := io.ReadFull(br, frame); err != nil {
 				return
 			}
+			s.heard(int(frame[1]), frame[4:])
 			continue
 		}
 		q, err := read(br)
@@ -222,6 +229,15 @@ func (s *session) run() {
 		s.c.mu.Unlock()
 		if !s.answer(q) {
 			return
+		}
+	}
+}
+
+// heard hands on what came interleaved.
+func (s *session) heard(channel int, packet []byte) {
+	for i, t := range s.tracks {
+		if s.c.o.Heard != nil && t.conn == nil && channel&^1 == t.channel {
+			s.c.o.Heard(i, channel&1 == 1, packet)
 		}
 	}
 }

@@ -41,6 +41,19 @@ func (s *session) setup(q *Request, a *Answer) {
 	}
 	port, _ := strconv.Atoi(m[1])
 	s.tracks = append(s.tracks, track{channel: -1, conn: conn, to: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}})
+	n := len(s.tracks) - 1
+	s.player.Go(func() { // ends as the port is closed
+		buf := make([]byte, 64<<10)
+		for {
+			k, err := conn.Read(buf)
+			if err != nil {
+				return
+			}
+			if s.c.o.Heard != nil {
+				s.c.o.Heard(n, false, buf[:k])
+			}
+		}
+	})
 	own := conn.LocalAddr().(*net.UDPAddr).Port
 	a.Lines = append(a.Lines, fmt.Sprintf("Transport: RTP/AVP;unicast;client_port=%s-%s;server_port=%d-%d", m[1], m[2], own, own+1))
 }
@@ -53,12 +66,16 @@ func (s *session) play() {
 	p := &Player{s: s, Done: s.done}
 	s.player.Go(func() {
 		f(p)
-		for _, t := range s.tracks {
-			if t.conn != nil {
-				t.conn.Close()
-			}
-		}
+		s.closePorts()
 	})
+}
+
+func (s *session) closePorts() {
+	for _, t := range s.tracks {
+		if t.conn != nil {
+			t.conn.Close()
+		}
+	}
 }
 
 // Player sends packets.

@@ -55,6 +55,7 @@ type Conn struct {
 	session string
 	auth    *challenge
 	count   int // uses of auth's nonce
+	out     []byte
 
 	proved   bool // a request with a login was answered
 	tried    bool // a login was refused
@@ -286,6 +287,17 @@ func (c *Conn) Send(method, uri string, h Header) (cseq int, err error) {
 	}
 	b.WriteString("\r\n")
 	return c.cseq, c.write(b.Bytes())
+}
+
+// SendFrame writes one interleaved frame (RFC 2326 10.12). Any goroutine may call it.
+func (c *Conn) SendFrame(channel int, payload []byte) error {
+	if len(payload) > frameBuffer-4 {
+		return fmt.Errorf("interleaved: a frame of %d bytes", len(payload))
+	}
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.out = append(append(c.out[:0], '$', byte(channel), byte(len(payload)>>8), byte(len(payload))), payload...)
+	return c.write(c.out)
 }
 
 // oneWord keeps a URL that a camera made up from ending the request line.

@@ -71,6 +71,15 @@ func (p *Pair) Punch() {
 	p.write(1, []byte{0x80, 201, 0, 1, 0, 0, 0, 0})
 }
 
+// Send writes RTP or RTCP.
+func (p *Pair) Send(rtcp bool, b []byte) {
+	if rtcp {
+		p.write(1, b)
+		return
+	}
+	p.write(0, b)
+}
+
 // Report writes RTCP.
 func (p *Pair) Report(b []byte) { p.write(1, b) }
 
