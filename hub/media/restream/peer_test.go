@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -255,4 +256,8 @@ func (p *peer) readUDP(until time.Time) error {
 		err = errors.Join(err, <-done)
 	}
 	return err
+}
+
+func addrPort(port int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 }

@@ -16,8 +16,9 @@ type cursor struct {
 	feed    *feed
 	wants   []bool // by track
 	next    uint64
-	ord     uint64 // beginnings before next
-	waits   bool   // for a beginning at or behind next
+	ord     uint64        // beginnings before next
+	waits   bool          // for a beginning at or behind next
+	slack   time.Duration // how old the beginning was: until it has caught up, it may be so late
 	taken   []entry
 	quit    bool
 	skipped uint64 // GOPs
@@ -34,6 +35,9 @@ func newCursor(f *feed, wants []bool) *cursor {
 	}
 	c.waits = !ok
 	c.move(no)
+	if ok {
+		c.slack = f.now().Sub(f.at(no).at)
+	}
 	return c
 }
 
@@ -102,7 +106,7 @@ func (c *cursor) settle() {
 		c.skipped += max(1, f.passed-min(f.passed, c.ord))
 		c.waits = true
 		c.move(f.endNo())
-	case c.next < f.first, ok && newest > c.next && f.now().Sub(f.at(c.next).at) > behind:
+	case c.next < f.first, ok && newest > c.next && f.now().Sub(f.at(c.next).at) > behind+c.slack:
 		ord := f.ordinal(newest)
 		c.skipped += max(1, ord-min(ord, c.ord))
 		c.move(newest)
@@ -128,6 +132,9 @@ func (c *cursor) gather() {
 		}
 		bytes += e.bytes
 		c.taken = append(c.taken, *e)
+	}
+	if c.next == f.endNo() {
+		c.slack = 0
 	}
 }
 
