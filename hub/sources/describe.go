@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/sdk/av"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -17,6 +18,7 @@ const (
 	maxURL     = 2048
 	maxStreams = 2
 	maxQuirks  = 32
+	maxTalk    = 8 // tracks
 	// defaultLimit is how long a battery camera is kept awake where its plugin does not say.
 	defaultLimit = time.Minute
 )
@@ -35,9 +37,18 @@ type Camera struct {
 	Snapshot *URL
 	// SnapshotByPlugin: the plugin answers camera.snapshot.
 	SnapshotByPlugin bool
-	// Talk: people can talk to who stands there.
-	Talk bool
+	// Talk is how people can talk to who stands there: TalkByRTSP, TalkByPlugin, or TalkNone.
+	Talk string
+	// TalkTracks are what the device takes, best first, with TalkByPlugin.
+	TalkTracks []av.Track
 }
+
+// Ways of talking, as the protocol names them.
+const (
+	TalkNone     = ""
+	TalkByRTSP   = "rtsp_backchannel" // in one of what the camera's description offers
+	TalkByPlugin = "plugin"
+)
 
 // Stream is one quality, main or sub.
 type Stream struct {
@@ -96,8 +107,7 @@ var fingerprintOK = regexp.MustCompile(`^sha256:[0-9a-fA-F]{64}$`)
 
 // describe makes a Camera of a wish and what the plugin says, or a *Fault.
 func describe(w Wish, d *pb.SourceDescriptor, secret func(plugin, name string) (string, error)) (Camera, error) {
-	c := Camera{ID: w.Camera, Doorbell: w.Doorbell, Push: d.GetPush(), Limit: d.GetPullLimit().AsDuration(),
-		Talk: d.GetTalk() == "rtsp_backchannel" || d.GetTalk() == "plugin"}
+	c := Camera{ID: w.Camera, Doorbell: w.Doorbell, Push: d.GetPush(), Limit: d.GetPullLimit().AsDuration()}
 	if c.Limit <= 0 {
 		c.Limit = defaultLimit
 	}
@@ -140,8 +150,35 @@ func describe(w Wish, d *pb.SourceDescriptor, secret func(plugin, name string) (
 	if !c.Push && len(seen) == 0 {
 		return Camera{}, bad(w, "it names no stream, and does not push either")
 	}
+	if err := talkOf(w, d, &c); err != nil {
+		return Camera{}, err
+	}
 	err := snapshotOf(w, d, secret, &c)
 	return c, err
+}
+
+// talkOf takes over how the device can be talked to.
+func talkOf(w Wish, d *pb.SourceDescriptor, c *Camera) error {
+	switch d.GetTalk() {
+	case "", "none":
+		return nil
+	case TalkByRTSP:
+		if c.Push {
+			return bad(w, "talk by the back channel of streams that there are not, since it pushes")
+		}
+	case TalkByPlugin:
+		if len(d.GetTalkTracks()) > maxTalk {
+			return bad(w, "%d tracks for talk, at most %d", len(d.GetTalkTracks()), maxTalk)
+		}
+		for _, t := range d.GetTalkTracks() {
+			c.TalkTracks = append(c.TalkTracks, av.Track{ID: uint8(t.GetId()), Kind: av.Sound, Codec: av.Codec(t.GetCodec()),
+				ClockRate: t.GetClockRate(), SampleRate: int(t.GetSampleRate()), Channels: int(t.GetChannels()), AudioConfig: t.GetAudioConfig()})
+		}
+	default:
+		return bad(w, "talk %.32q, want none, rtsp_backchannel or plugin", d.GetTalk())
+	}
+	c.Talk = d.GetTalk()
+	return nil
 }
 
 func snapshotOf(w Wish, d *pb.SourceDescriptor, secret func(plugin, name string) (string, error), c *Camera) error {

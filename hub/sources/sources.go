@@ -78,7 +78,7 @@ type Taker interface {
 type State struct {
 	Known bool // the plugin has described it
 	Push  bool
-	Talk  bool // people can talk to who stands there
+	Talk  bool // people can talk to who stands there, if the camera offers what its plugin says
 	// Err is why there is no description, or why the newest one is not used.
 	Err error
 }
@@ -218,7 +218,7 @@ func (s *Sources) State(id string) State {
 	}
 	st := State{Known: c.made != nil, Err: cmp.Or(c.refused, c.err)}
 	if c.made != nil {
-		st.Push, st.Talk = c.made.Push, c.made.Talk
+		st.Push, st.Talk = c.made.Push, c.made.Talk != TalkNone
 	}
 	return st
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/sdk/av"
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
@@ -432,5 +433,35 @@ func TestWhatWasSaidOutlivesTheHub(t *testing.T) {
 	life(true, yard(), "rtsp://10.0.0.10/b")
 	if len(kept) != 0 {
 		t.Errorf("a password was written down: %q", kept["yard"].Source)
+	}
+}
+
+func TestHowPeopleCanTalk(t *testing.T) {
+	tracks := []*pb.Track{{Id: 3, Codec: "l16", ClockRate: 16000, SampleRate: 16000, Channels: 1}}
+	for _, c := range []struct {
+		talk   string
+		tracks []*pb.Track
+		push   bool
+		want   string
+		takes  int
+		fault  bool
+	}{
+		{talk: "", want: TalkNone}, {talk: "none", want: TalkNone},
+		{talk: "rtsp_backchannel", want: TalkByRTSP, tracks: tracks},
+		{talk: "plugin", want: TalkByPlugin, tracks: tracks, takes: 1},
+		{talk: "plugin", want: TalkByPlugin, tracks: tracks, takes: 1, push: true},
+		{talk: "rtsp_backchannel", push: true, fault: true},
+		{talk: "shout", fault: true},
+		{talk: "plugin", tracks: slices.Repeat(tracks, 20), fault: true},
+	} {
+		d := good("rtsp://10.0.0.9/a")
+		d.Talk, d.TalkTracks, d.Push = c.talk, c.tracks, c.push
+		got, err := describe(yard(), d, func(string, string) (string, error) { return "x", nil })
+		if (err != nil) != c.fault || got.Talk != c.want || len(got.TalkTracks) != c.takes {
+			t.Errorf("%q: %q %v %v", c.talk, got.Talk, got.TalkTracks, err)
+		}
+		if c.takes == 1 && (got.TalkTracks[0].Codec != av.L16 || got.TalkTracks[0].Kind != av.Sound || got.TalkTracks[0].SampleRate != 16000) {
+			t.Errorf("%+v", got.TalkTracks[0])
+		}
 	}
 }
