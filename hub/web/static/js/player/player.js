@@ -493,6 +493,7 @@ export class Player {
   /** @param {number} seconds */
   #delay(seconds) {
     if (this.#state !== "live") return;
-    this.#badge(`${this.#label()} · ${seconds.toFixed(1)} s`);
+    // Rounded up: a delay is never told smaller than it is.
+    this.#badge(`${this.#label()} · ${Math.max(0.1, Math.ceil(seconds * 10) / 10).toFixed(1)} s`);
   }
 }

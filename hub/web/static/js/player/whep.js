@@ -46,6 +46,7 @@ export class Whep {
   #gap = 0; // between pictures (ms), the longest of late
   #pictured = false;
   #mending = false;
+  #shift = Infinity;
   /** @type {{delay: number, emitted: number}} */
   #jitter = { delay: 0, emitted: 0 };
 
@@ -235,10 +236,11 @@ export class Whep {
   #delayOf({ video, sender, pair }) {
     const way = (pair?.currentRoundTripTime ?? 0) / 2;
     if (video.estimatedPlayoutTimestamp && sender?.remoteTimestamp) {
-      const shift = sender.timestamp / 1000 - way - sender.remoteTimestamp / 1000; // of our clock, seconds
+      // Of our clock, in seconds. A report that was late says too much; the clocks drift a little.
+      this.#shift = Math.min(sender.timestamp / 1000 - way - sender.remoteTimestamp / 1000, this.#shift + 0.001);
       let played = video.estimatedPlayoutTimestamp / 1000;
       if (played > 3e9) played -= ntp;
-      const delay = (performance.timeOrigin + performance.now()) / 1000 - played - shift;
+      const delay = (performance.timeOrigin + performance.now()) / 1000 - played - this.#shift;
       if (delay >= 0 && delay < 60) return delay;
     }
     const emitted = (video.jitterBufferEmittedCount ?? 0) - this.#jitter.emitted;
