@@ -25,7 +25,7 @@ func (h *Hub) openMedia() {
 	h.media = media.New(media.Limits{})
 	h.socket = socket.New(h.media, h.log)
 	h.renditions = convert.NewRenditions(convert.RenditionOptions{Core: h.media, Log: h.log})
-	h.mse = mse.New(h.media, h.log)
+	h.mse = mse.New(h.media, h.renditions, h.log)
 	h.stills = convert.New(convert.Options{Log: h.log})
 	h.pictures = snapshot.New(snapshot.Options{Core: h.media, URL: h.snapshotURL, Plugin: h.takePicture, Stills: h.stills, Sleeps: h.sleeps, Trouble: h.trouble,
 		Dir: filepath.Join(h.opts.DataDir, "pictures"), Log: h.log})

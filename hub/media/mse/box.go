@@ -32,8 +32,7 @@ func initSegment(video av.Track, sound *av.Track) ([]byte, error) {
 	trak.Mdia.Minf.Stbl.Stsd.AddChild(entry)
 	if sound != nil {
 		seg.AddEmptyTrack(sound.ClockRate, "audio", "und")
-		seg.Moov.Traks[1].Mdia.Minf.Stbl.Stsd.AddChild(mp4.CreateAudioSampleEntryBox("mp4a",
-			uint16(sound.Channels), 16, uint16(sound.SampleRate), mp4.CreateEsdsBox(sound.AudioConfig)))
+		seg.Moov.Traks[1].Mdia.Minf.Stbl.Stsd.AddChild(soundEntry(*sound))
 	}
 	var b bytes.Buffer
 	if err := seg.Encode(&b); err != nil {
@@ -73,17 +72,23 @@ const (
 	boxHeader  = 8
 )
 
-// appendFragment adds moof and mdat of the runs to b (ISO 14496-12 8.8). It is written out
-// here, and not by the library that makes the init segment, because it is done for each
-// frame and goes straight into the bytes that all viewers share.
-func appendFragment(b []byte, seq uint32, runs ...run) []byte {
-	moof, mdat := boxHeader+mfhdSize, boxHeader
+// fragmentSize is how many bytes moof and mdat of the runs have.
+func fragmentSize(runs []run) (moof, mdat int) {
+	moof, mdat = boxHeader+mfhdSize, boxHeader
 	for _, r := range runs {
 		moof += boxHeader + tfhdSize + tfdtSize + trunSize + sampleSize*len(r.samples)
 		for _, s := range r.samples {
 			mdat += len(s.data)
 		}
 	}
+	return moof, mdat
+}
+
+// appendFragment adds moof and mdat of the runs to b (ISO 14496-12 8.8). It is written out
+// here, and not by the library that makes the init segment, because it is done for each
+// frame and goes straight into the bytes that all viewers share.
+func appendFragment(b []byte, seq uint32, runs ...run) []byte {
+	moof, mdat := fragmentSize(runs)
 	be := binary.BigEndian
 	box := func(size int, name string) {
 		b = be.AppendUint32(b, uint32(size))

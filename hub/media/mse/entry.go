@@ -10,6 +10,7 @@ import (
 	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -83,4 +84,58 @@ func hevcConfig(t av.Track) (mp4.Box, int, int, error) {
 		LengthSizeMinusOne: 3,
 		NaluArrays:         []hevc.NaluArray{array(hevc.NALU_VPS, t.VPS), array(hevc.NALU_SPS, t.SPS), array(hevc.NALU_PPS, t.PPS)},
 	}}, s.Width(), s.Height(), nil
+}
+
+// soundEntry is the sample entry of AAC or Opus.
+func soundEntry(t av.Track) mp4.Box {
+	if t.Codec == av.AAC {
+		return mp4.CreateAudioSampleEntryBox("mp4a", uint16(t.Channels), 16, uint16(t.SampleRate), mp4.CreateEsdsBox(t.AudioConfig))
+	}
+	// The MP4 library has no box for Opus: an AudioSampleEntry (ISO 14496-12 12.2.3) with
+	// an OpusSpecificBox, which is the OpusHead in network byte order (Opus in ISOBMFF 4.3.2).
+	skip, rate := uint16(0), uint32(opusClock)
+	if h := t.AudioConfig; len(h) >= opusHead {
+		skip, rate = binary.LittleEndian.Uint16(h[10:]), binary.LittleEndian.Uint32(h[12:])
+	}
+	be := binary.BigEndian
+	b := be.AppendUint16(make([]byte, 6), 1) // data reference
+	b = be.AppendUint16(append(b, make([]byte, 8)...), uint16(t.Channels))
+	b = be.AppendUint16(b, 16)
+	b = be.AppendUint32(append(b, make([]byte, 4)...), opusClock<<16)
+	dops := append([]byte{0}, byte(t.Channels))
+	dops = be.AppendUint32(be.AppendUint16(dops, skip), rate)
+	dops = append(dops, 0, 0, 0) // no gain, and channels in their usual order
+	b = be.AppendUint32(b, uint32(boxHeader+len(dops)))
+	b = append(append(b, "dOps"...), dops...)
+	return mp4.CreateUnknownBox("Opus", uint64(boxHeader+len(b)), b)
+}
+
+const (
+	opusClock = 48000
+	opusHead  = 19 // bytes of an OpusHead without a table of channels (RFC 7845 5.1)
+	// opusPacket and longestPacket: 20 and 120 ms, what is usual and what there is (RFC 6716 2.1.4).
+	opusPacket    = 960
+	longestPacket = 5760
+)
+
+// carries reports whether t has a place in the MP4.
+func carries(t av.Track) bool {
+	switch t.Codec {
+	case av.AAC:
+		return len(t.AudioConfig) > 0
+	case av.Opus:
+		return t.ClockRate == opusClock && (t.Channels == 1 || t.Channels == 2)
+	}
+	return false
+}
+
+// lasts is how long a packet of sound lasts, in its track's ticks.
+func lasts(t *av.Track, u *av.Unit) int64 {
+	if t.Codec == av.AAC {
+		return av.AACFrame
+	}
+	if d := opus.PacketDuration2(u.Data); d > 0 && d <= longestPacket {
+		return d
+	}
+	return opusPacket
 }

@@ -1,6 +1,7 @@
 package mse
 
 import (
+	"encoding/binary"
 	"sync"
 	"time"
 )
@@ -24,18 +25,39 @@ type generation struct {
 	width  int
 	height int
 	sound  bool
+	mute   string // why there is no sound, if the stream has some
+	how    string // the rendition: copy, or converted and why
 }
 
 // chunk is fragments that follow each other, in one array that only grows: what was
-// written does not change, so viewers read it without a lock.
+// written does not change, so viewers read it without a lock. Each fragment stands behind
+// the header that it has as a message of a WebSocket, which is the same for all viewers:
+// an unmasked frame of its own (RFC 6455 5.2).
 type chunk struct {
 	n     uint64 // counts from the feed's first
 	gen   *generation
 	key   bool // begins with a key frame
 	buf   []byte
-	ends  []int           // of the fragments, offsets in buf
-	times []time.Time     // when they were made
-	dts   []time.Duration // of their pictures
+	frags []fragment
+}
+
+// fragment is where in its chunk one is.
+type fragment struct {
+	head, body, end int
+	made            time.Time
+	dts             time.Duration // of its picture
+}
+
+// messageHeader adds the header of a binary message of n bytes.
+func messageHeader(b []byte, n int) []byte {
+	const finalBinary = 0x82
+	switch {
+	case n < 126:
+		return append(b, finalBinary, byte(n))
+	case n < 1<<16:
+		return append(b, finalBinary, 126, byte(n>>8), byte(n))
+	}
+	return binary.BigEndian.AppendUint64(append(b, finalBinary, 127), uint64(n))
 }
 
 // status is what viewers are told beside the pictures.
@@ -60,8 +82,8 @@ type feed struct {
 
 func newFeed() *feed { return &feed{wake: make(chan struct{})} }
 
-// add appends a fragment, which make writes to the end of what it is given.
-func (f *feed) add(gen *generation, key bool, dts time.Duration, write func([]byte) []byte) {
+// add appends a fragment of so many bytes, which write adds to what it is given.
+func (f *feed) add(gen *generation, key bool, dts time.Duration, bytes int, write func([]byte) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var c *chunk
@@ -77,10 +99,12 @@ func (f *feed) add(gen *generation, key bool, dts time.Duration, write func([]by
 		f.next++
 		f.chunks = append(f.chunks, c)
 	}
+	fr := fragment{head: len(c.buf), made: time.Now(), dts: dts}
+	c.buf = messageHeader(c.buf, bytes)
+	fr.body = len(c.buf)
 	c.buf = write(c.buf)
-	c.ends = append(c.ends, len(c.buf))
-	c.times = append(c.times, time.Now())
-	c.dts = append(c.dts, dts)
+	fr.end = len(c.buf)
+	c.frags = append(c.frags, fr)
 	f.trim()
 	f.broadcast()
 }
@@ -97,7 +121,7 @@ func (f *feed) trim() {
 			break
 		}
 		if c := f.chunks[i]; c.key {
-			if keys++; keys >= 2 && now.Sub(c.times[0]) > slowLag {
+			if keys++; keys >= 2 && now.Sub(c.frags[0].made) > slowLag {
 				from = i
 				break
 			}

@@ -71,7 +71,7 @@ func (p *page) binary() []byte {
 
 func serve(t *testing.T, core *media.Core) (*Muxers, string) {
 	t.Helper()
-	m := New(core, nil)
+	m := New(core, nil, nil)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/mp4" {
 			m.ServeMP4(w, r, "door", "main")
@@ -439,13 +439,13 @@ func put(t *testing.T, w *media.Writer, from, n int) {
 func TestSlowViewerSkipsAndDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core := media.New(media.Limits{})
-		m := New(core, nil)
+		m := New(core, nil, nil)
 		defer m.Close()
 		w := begin(t, core.Stream("door", "main"), still(t))
 		put(t, w, 0, 2)
-		slow, leave, _ := m.watch(key{camera: "door", stream: "main"})
+		slow, leave, _ := m.watch(key{camera: "door", stream: "main", sound: av.AAC})
 		defer leave()
-		fast, leave2, _ := m.watch(key{camera: "door", stream: "main"})
+		fast, leave2, _ := m.watch(key{camera: "door", stream: "main", sound: av.AAC})
 		defer leave2()
 		synctest.Wait()
 		next := func(v *viewer) piece {
@@ -463,8 +463,8 @@ func TestSlowViewerSkipsAndDelaysNobody(t *testing.T) {
 		for i := range 25 * 10 {
 			put(t, w, i+2, 1)
 			synctest.Wait()
-			if p := next(fast); bytes.Count(p.data, []byte("moof")) != 1 {
-				t.Fatalf("frame %d: %d bytes for who keeps up", i, len(p.data))
+			if p := next(fast); bytes.Count(p.message(), []byte("moof")) != 1 {
+				t.Fatalf("frame %d: %d bytes for who keeps up", i, len(p.message()))
 			}
 		}
 		p := next(slow)
@@ -476,7 +476,7 @@ func TestSlowViewerSkipsAndDelaysNobody(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if p, err := slow.next(ctx); err == nil {
-			t.Errorf("a paused viewer gets %d bytes", len(p.data))
+			t.Errorf("a paused viewer gets %d bytes", len(p.message()))
 		}
 		slow.setPaused(false)
 		if p := next(slow); !p.jump {
@@ -488,10 +488,10 @@ func TestSlowViewerSkipsAndDelaysNobody(t *testing.T) {
 func TestSoundThatNeverComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core := media.New(media.Limits{})
-		m := New(core, nil)
+		m := New(core, nil, nil)
 		defer m.Close()
 		w := begin(t, core.Stream("door", "main"), still(t), aacTrack(t))
-		v, leave, _ := m.watch(key{camera: "door", stream: "main"})
+		v, leave, _ := m.watch(key{camera: "door", stream: "main", sound: av.AAC})
 		defer leave()
 		got := make(chan *generation, 8) // more than there are
 		go func() {
@@ -543,11 +543,11 @@ func TestSoundThatNeverComes(t *testing.T) {
 func TestStallIsShownAsOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core := media.New(media.Limits{})
-		m := New(core, nil)
+		m := New(core, nil, nil)
 		defer m.Close()
 		w := begin(t, core.Stream("door", "main"), still(t))
 		put(t, w, 0, 50)
-		v, leave, _ := m.watch(key{camera: "door", stream: "main"})
+		v, leave, _ := m.watch(key{camera: "door", stream: "main", sound: av.AAC})
 		defer leave()
 		for range 100 {
 			p, err := v.next(t.Context())
@@ -571,7 +571,7 @@ func TestFeedHoldsToItsBytes(t *testing.T) {
 	block := make([]byte, 1<<20)
 	v := &viewer{f: f}
 	for i := range 100 {
-		f.add(g, i == 0, 0, func(b []byte) []byte { return append(b, block...) })
+		f.add(g, i == 0, 0, len(block), func(b []byte) []byte { return append(b, block...) })
 		n := 0
 		for _, c := range f.chunks {
 			n += len(c.buf)
@@ -586,7 +586,7 @@ func TestFeedHoldsToItsBytes(t *testing.T) {
 	if _, ok, _ := v.take(); ok {
 		t.Error("a viewer began without a key frame")
 	}
-	f.add(g, true, 0, func(b []byte) []byte { return append(b, block...) })
+	f.add(g, true, 0, len(block), func(b []byte) []byte { return append(b, block...) })
 	if p, ok, _ := v.take(); !ok || p.gen != g {
 		t.Error("no begin at the key frame")
 	}
@@ -597,7 +597,7 @@ func TestConnectionWithoutProgressIsClosed(t *testing.T) {
 		a, b := net.Pipe()
 		defer a.Close()
 		defer b.Close()
-		c := progressConn{a}
+		c := &progressConn{Conn: a}
 		go func() { // takes 32 KiB in 9 s, three times, and then nothing
 			buf := make([]byte, writePiece)
 			for range 3 {
@@ -656,16 +656,16 @@ func BenchmarkViewer(b *testing.B) {
 			f := newFeed()
 			v := &viewer{f: f}
 			g := &generation{id: 1}
-			w := progressConn{conn}
+			w := &progressConn{Conn: conn}
 			b.SetBytes(int64(len(frame)))
 			for i := 0; b.Loop(); i++ {
 				if !c.viewer {
 					_, err = conn.Write(frame)
 				} else {
-					f.add(g, i%50 == 0, 0, func(b []byte) []byte { return append(b, frame...) })
+					f.add(g, i%50 == 0, 0, len(frame), func(b []byte) []byte { return append(b, frame...) })
 					var p piece
 					if p, err = v.next(b.Context()); err == nil {
-						_, err = w.Write(p.data)
+						_, err = w.Write(p.message())
 					}
 				}
 				if err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -34,8 +33,9 @@ const (
 // makes good. A picture never leaves a hole behind it: a browser that finds one twice as
 // long as the last picture shows nothing until the next key frame.
 type mux struct {
-	feed    *feed
-	noSound bool
+	feed *feed
+	how  string // the rendition that is packed
+	mute string // why it has no sound, if that is a fault
 
 	epoch uint32
 	video av.Track
@@ -63,9 +63,18 @@ type mux struct {
 	soundFresh bool  // the next packet need not follow the last one closely
 }
 
+// units is what a mux reads.
+type units interface {
+	Next(context.Context) ([]*av.Unit, error)
+	Tracks() []av.Track
+	Close()
+}
+
 // run packs what r gives until ctx ends.
-func (m *mux) run(ctx context.Context, r *media.Reader) error {
+func (m *mux) run(ctx context.Context, r units) error {
+	m.flush()
 	m.needKey = true
+	known := false
 	for {
 		wctx, cancel := context.WithTimeout(ctx, quiet)
 		batch, err := r.Next(wctx)
@@ -79,7 +88,8 @@ func (m *mux) run(ctx context.Context, r *media.Reader) error {
 		case err != nil:
 			return err
 		}
-		if g := batch[0].Generation; g != m.epoch || m.video.Codec == "" {
+		if g := batch[0].Generation; !known || g != m.epoch || m.video.Codec == "" {
+			known = true
 			m.begin(g, r.Tracks())
 		}
 		if m.video.Codec == "" {
@@ -106,7 +116,7 @@ func (m *mux) begin(epoch uint32, tracks []av.Track) {
 		switch {
 		case t.Kind == av.Video && m.video.Codec == "" && (t.Codec == av.H264 || t.Codec == av.H265):
 			m.video = t
-		case t.Codec == av.AAC && m.sound == nil && !m.noSound && len(t.AudioConfig) > 0:
+		case t.Kind == av.Sound && m.sound == nil && carries(t):
 			m.sound = &t
 		}
 	}
@@ -194,7 +204,15 @@ func (m *mux) generation(sound *av.Track) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.gen != nil && slices.Equal(m.gen.init, b) {
+	mute := ""
+	switch {
+	case sound != nil:
+	case m.sound != nil:
+		mute = "the camera says that it has sound, and sends none"
+	default:
+		mute = m.mute
+	}
+	if m.gen != nil && slices.Equal(m.gen.init, b) && m.gen.mute == mute && m.gen.how == m.how {
 		return m.gen, nil
 	}
 	m.gens++
@@ -203,7 +221,7 @@ func (m *mux) generation(sound *av.Track) (*generation, error) {
 		codecs += "," + sound.CodecString()
 	}
 	return &generation{id: m.gens, mime: `video/mp4; codecs="` + codecs + `"`, init: b,
-		width: m.video.Width, height: m.video.Height, sound: sound != nil}, nil
+		width: m.video.Width, height: m.video.Height, sound: sound != nil, mute: mute, how: m.how}, nil
 }
 
 // emit makes a fragment of each picture, but holds the first one of a stream until it is
@@ -277,7 +295,8 @@ func (m *mux) fragment(u *av.Unit, duration int64) {
 		}
 	}
 	m.seq++
-	m.feed.add(m.gen, u.Key, m.video.Duration(m.end), func(b []byte) []byte { return appendFragment(b, m.seq, runs[:n]...) })
+	moof, mdat := fragmentSize(runs[:n])
+	m.feed.add(m.gen, u.Key, m.video.Duration(m.end), moof+mdat, func(b []byte) []byte { return appendFragment(b, m.seq, runs[:n]...) })
 	m.end += duration
 }
 
@@ -292,11 +311,11 @@ func (m *mux) soundRun(shift, until time.Duration) run {
 			break
 		}
 		taken++
-		want := u.DTS + m.sound.Ticks(shift)
-		if want < 0 || want < m.soundEnd-av.AACFrame || m.soundFresh && want < m.soundEnd {
+		want, d := u.DTS+m.sound.Ticks(shift), lasts(m.sound, u)
+		if want < 0 || want < m.soundEnd-d || m.soundFresh && want < m.soundEnd {
 			continue // its place is taken
 		}
-		if m.soundFresh || want > m.soundEnd+av.AACFrame {
+		if m.soundFresh || want > m.soundEnd+d {
 			if n := len(r.samples); n > 0 {
 				r.samples[n-1].duration += uint32(want - m.soundEnd)
 			}
@@ -305,8 +324,8 @@ func (m *mux) soundRun(shift, until time.Duration) run {
 		if len(r.samples) == 0 {
 			r.dts = uint64(m.soundEnd)
 		}
-		r.samples = append(r.samples, sample{data: u.Data, duration: av.AACFrame, key: true})
-		m.soundEnd += av.AACFrame
+		r.samples = append(r.samples, sample{data: u.Data, duration: uint32(d), key: true})
+		m.soundEnd += d
 	}
 	m.packets = slices.Delete(m.packets, 0, taken)
 	return r

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
@@ -17,10 +18,16 @@ const stalled = 5 * time.Second
 // ErrClosed: the hub is going down.
 var ErrClosed = errors.New("live pictures: closed")
 
+// Renditions makes the forms that a stream has not.
+type Renditions interface {
+	Open(ctx context.Context, camera, stream string, want av.Rendition, o media.ReadOptions) (*media.Rendering, error)
+}
+
 // Muxers packs the streams that are being watched.
 type Muxers struct {
-	core *media.Core
-	log  *slog.Logger
+	core       *media.Core
+	renditions Renditions // nil: only what streams have
+	log        *slog.Logger
 
 	ctx    context.Context // ends with Close; the muxes hang on it, viewers come and go
 	cancel context.CancelFunc
@@ -34,7 +41,20 @@ type Muxers struct {
 // key names what viewers can share.
 type key struct {
 	camera, stream string
-	noSound        bool
+	sound          av.Codec // that is played at most; empty: none
+	h264           bool     // no other picture is played
+}
+
+// asked is the key of a request. AAC is played by all.
+func asked(q url.Values, camera, stream string) key {
+	k := key{camera: camera, stream: stream, sound: av.AAC, h264: q.Get("video") == string(av.H264)}
+	switch q.Get("sound") {
+	case "none":
+		k.sound = ""
+	case string(av.Opus):
+		k.sound = av.Opus
+	}
+	return k
 }
 
 // shared is a mux that runs, and how many watch it.
@@ -44,12 +64,12 @@ type shared struct {
 	cancel  context.CancelFunc
 }
 
-// New makes muxers that pack nothing yet.
-func New(core *media.Core, log *slog.Logger) *Muxers {
+// New makes muxers that pack nothing yet. Without renditions they show what streams have.
+func New(core *media.Core, renditions Renditions, log *slog.Logger) *Muxers {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	m := &Muxers{core: core, log: log.With("part", "live"), shared: make(map[key]*shared)}
+	m := &Muxers{core: core, renditions: renditions, log: log.With("part", "live"), shared: make(map[key]*shared)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m
 }
@@ -78,7 +98,7 @@ func (m *Muxers) Stats() []Stats {
 	defer m.mu.Unlock()
 	var out []Stats
 	for k, s := range m.shared {
-		st := Stats{Camera: k.camera, Stream: k.stream, Sound: !k.noSound, Viewers: s.viewers}
+		st := Stats{Camera: k.camera, Stream: k.stream, Sound: k.sound != "", Viewers: s.viewers}
 		s.feed.mu.Lock()
 		st.SkippedGOPs = s.feed.skipped
 		for _, c := range s.feed.chunks {
@@ -97,6 +117,7 @@ func (m *Muxers) watch(k key) (v *viewer, leave func(), err error) {
 	if m.closed {
 		return nil, nil, ErrClosed
 	}
+	k = m.settle(k)
 	s := m.shared[k]
 	if s == nil {
 		s = m.start(k)
@@ -125,11 +146,7 @@ func (m *Muxers) start(k key) *shared {
 	s := &shared{feed: newFeed(), cancel: cancel}
 	stream := m.core.Stream(k.camera, k.stream)
 	m.wg.Go(func() {
-		r := stream.Open(media.ReadOptions{Start: av.Start{From: av.FromKeyFrame},
-			Want: media.Want{NoAudio: k.noSound, Audio: av.AAC}})
-		defer r.Close()
-		mx := mux{feed: s.feed, noSound: k.noSound}
-		err := mx.run(ctx, r)
+		err := m.pack(ctx, k, s.feed)
 		if ctx.Err() != nil {
 			err = ErrClosed
 		}

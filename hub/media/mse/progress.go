@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -16,10 +17,16 @@ const (
 )
 
 // progressConn gives each piece of a write its own deadline, so that a slow line may take
-// its time over a big key frame and a dead one may not.
-type progressConn struct{ net.Conn }
+// its time over a big key frame and a dead one may not. One write is at a time: those of
+// the WebSocket's library, each a whole frame, and those of fragments with their header.
+type progressConn struct {
+	net.Conn
+	turn sync.Mutex
+}
 
-func (c progressConn) Write(p []byte) (n int, err error) {
+func (c *progressConn) Write(p []byte) (n int, err error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
 	for len(p) > 0 {
 		piece := p[:min(len(p), writePiece)]
 		if err := c.SetWriteDeadline(time.Now().Add(stall)); err != nil {
@@ -35,11 +42,15 @@ func (c progressConn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// hijacker hands out progressConns.
-type hijacker struct{ http.ResponseWriter }
+// hijacker hands out a progressConn, and keeps it.
+type hijacker struct {
+	http.ResponseWriter
+	conn *progressConn
+}
 
-// Hijack takes the connection over; its writer sends a usual frame with its header in one call.
-func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+// Hijack takes the connection over. Its writer holds any frame that the library sends, so
+// that each goes in one call.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
@@ -49,6 +60,6 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, errors.Join(err, c.Close())
 		}
 	}
-	pc := progressConn{c}
-	return pc, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(pc, writePiece)), nil
+	h.conn = &progressConn{Conn: c}
+	return h.conn, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(h.conn, writePiece)), nil
 }

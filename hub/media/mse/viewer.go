@@ -2,6 +2,7 @@ package mse
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 	"time"
 )
@@ -25,7 +26,37 @@ type piece struct {
 	gen    *generation // new: its init segment goes first
 	jump   bool        // pictures were left out
 	at     time.Duration
-	data   []byte
+	chunk  *chunk // nil: no fragments
+	frags  []fragment
+}
+
+// message is the fragments as one message of a WebSocket, with its header. One alone is
+// shared by all viewers; who has more to catch up with gets a copy.
+func (p piece) message() []byte {
+	if len(p.frags) == 1 {
+		f := p.frags[0]
+		return p.chunk.buf[f.head:f.end:f.end]
+	}
+	n := 0
+	for _, f := range p.frags {
+		n += f.end - f.body
+	}
+	b := messageHeader(make([]byte, 0, n+10), n)
+	for f := range p.bodies() {
+		b = append(b, f...)
+	}
+	return b
+}
+
+// bodies are the fragments alone.
+func (p piece) bodies() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, f := range p.frags {
+			if !yield(p.chunk.buf[f.body:f.end:f.end]) {
+				return
+			}
+		}
+	}
 }
 
 // next waits for the next piece.
@@ -67,19 +98,17 @@ func (v *viewer) take() (piece, bool, error) {
 		return piece{}, false, nil
 	}
 	v.place()
-	if v.c == nil || v.frag >= len(v.c.ends) {
+	if v.c == nil || v.frag >= len(v.c.frags) {
 		return piece{}, false, nil
 	}
-	c, from := v.c, 0
-	if v.frag > 0 {
-		from = c.ends[v.frag-1]
-	}
-	p := piece{at: c.dts[v.frag], jump: v.moved && v.gen == c.gen}
+	c := v.c
+	first := c.frags[v.frag]
+	p := piece{at: first.dts, jump: v.moved && v.gen == c.gen, chunk: c}
 	last := v.frag
-	for last+1 < len(c.ends) && c.ends[last+1]-from <= pieceBytes {
+	for last+1 < len(c.frags) && c.frags[last+1].end-first.head <= pieceBytes {
 		last++
 	}
-	p.data = c.buf[from:c.ends[last]:c.ends[last]]
+	p.frags = c.frags[v.frag : last+1 : last+1]
 	v.frag, v.moved = last+1, false
 	if v.gen != c.gen {
 		v.gen, p.gen = c.gen, c.gen
@@ -90,7 +119,7 @@ func (v *viewer) take() (piece, bool, error) {
 // place moves the cursor to where the viewer goes on.
 func (v *viewer) place() {
 	f := v.f
-	for v.c != nil && v.frag >= len(v.c.ends) && f.chunk(v.c.n+1) != nil {
+	for v.c != nil && v.frag >= len(v.c.frags) && f.chunk(v.c.n+1) != nil {
 		v.c, v.frag = f.chunk(v.c.n+1), 0
 	}
 	key := f.newestKey()
@@ -98,7 +127,7 @@ func (v *viewer) place() {
 	case v.c == nil:
 		v.c, v.frag = key, 0
 	case f.chunk(v.c.n) == nil,
-		key != nil && key.n > v.c.n && v.frag < len(v.c.times) && time.Since(v.c.times[v.frag]) > slowLag:
+		key != nil && key.n > v.c.n && v.frag < len(v.c.frags) && time.Since(v.c.frags[v.frag].made) > slowLag:
 		v.c, v.frag, v.moved = key, 0, true
 		v.skips++
 		f.skipped++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -31,23 +32,29 @@ type Message struct {
 	Width      int    `json:"width,omitempty"`
 	Height     int    `json:"height,omitempty"`
 	Sound      bool   `json:"sound,omitempty"`
+	// SoundWhy says why the camera's sound is not there.
+	SoundWhy string `json:"sound_why,omitempty"`
+	// Rendition is copy, or "converted: " and why.
+	Rendition string `json:"rendition,omitempty"`
 	// Start is the time of the next picture in the MP4, in seconds.
 	Start  float64 `json:"start"`
 	Reason string  `json:"reason,omitempty"`
 }
 
-// ServeWS upgrades the request and sends the stream until either side ends. The query
-// sound=none leaves the sound out. Only pages of the hub's own origin are let in; who may
-// watch is the caller's to decide.
+// ServeWS upgrades the request and sends the stream until either side ends. The query's
+// sound is none, or opus for a page that can play that too, or aac; without it, aac. Its
+// video=h264 is for a page that cannot play H.265. Only pages of the hub's own origin are
+// let in; who may watch is the caller's to decide.
 func (m *Muxers) ServeWS(w http.ResponseWriter, r *http.Request, camera, stream string) {
-	k := key{camera: camera, stream: stream, noSound: r.URL.Query().Get("sound") == "none"}
+	k := asked(r.URL.Query(), camera, stream)
 	v, leave, err := m.watch(k)
 	if err != nil {
 		http.Error(w, "going down", http.StatusServiceUnavailable)
 		return
 	}
 	defer leave()
-	c, err := websocket.Accept(hijacker{w}, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	h := &hijacker{ResponseWriter: w}
+	c, err := websocket.Accept(h, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		m.log.Debug("live: accept", "camera", camera, "err", err)
 		return // Accept has answered
@@ -63,7 +70,7 @@ func (m *Muxers) ServeWS(w http.ResponseWriter, r *http.Request, camera, stream 
 		defer cancel()
 		listen(ctx, c, v)
 	}()
-	err = m.send(ctx, c, v, k)
+	err = send(ctx, c, h.conn, v, k)
 	switch {
 	case errors.Is(err, ErrClosed):
 		_ = c.Close(websocket.StatusGoingAway, "the hub is going down")
@@ -74,8 +81,9 @@ func (m *Muxers) ServeWS(w http.ResponseWriter, r *http.Request, camera, stream 
 	<-heard
 }
 
-// send writes pieces until something ends.
-func (m *Muxers) send(ctx context.Context, c *websocket.Conn, v *viewer, k key) error {
+// send writes pieces until something ends. Fragments go to raw, which c is on, as they
+// are: with a header that was made once.
+func send(ctx context.Context, c *websocket.Conn, raw *progressConn, v *viewer, k key) error {
 	for {
 		p, err := v.next(ctx)
 		if err != nil {
@@ -95,8 +103,8 @@ func (m *Muxers) send(ctx context.Context, c *websocket.Conn, v *viewer, k key) 
 				return err
 			}
 		}
-		if len(p.data) > 0 {
-			if err := c.Write(ctx, websocket.MessageBinary, p.data); err != nil {
+		if p.chunk != nil {
+			if _, err := raw.Write(p.message()); err != nil {
 				return err
 			}
 		}
@@ -116,7 +124,7 @@ func messages(p piece, k key) []Message {
 	case p.gen != nil:
 		g := p.gen
 		return []Message{{Type: "init", MIME: g.mime, Camera: k.camera, Stream: k.stream, Generation: g.id,
-			Width: g.width, Height: g.height, Sound: g.sound, Start: at}}
+			Width: g.width, Height: g.height, Sound: g.sound, SoundWhy: g.mute, Rendition: g.how, Start: at}}
 	case p.jump:
 		return []Message{{Type: "jump", Start: at}}
 	}
@@ -145,10 +153,11 @@ func listen(ctx context.Context, c *websocket.Conn, v *viewer) {
 	}
 }
 
-// ServeMP4 sends the stream as one MP4 without an end, for players that take no WebSocket. It
-// ends when the stream's parameters change, since an MP4 has them once.
+// ServeMP4 sends the stream as one MP4 without an end, for players that take no WebSocket,
+// with the query of ServeWS. It ends when the stream's parameters change, since an MP4 has
+// them once.
 func (m *Muxers) ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream string) {
-	v, leave, err := m.watch(key{camera: camera, stream: stream, noSound: r.URL.Query().Get("sound") == "none"})
+	v, leave, err := m.watch(asked(r.URL.Query(), camera, stream))
 	if err != nil {
 		http.Error(w, "going down", http.StatusServiceUnavailable)
 		return
@@ -171,16 +180,11 @@ func (m *Muxers) ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream
 			http.Error(w, "offline: "+p.status.reason, http.StatusServiceUnavailable)
 			return
 		}
-		for _, b := range [][]byte{initOf(p), p.data} {
-			if len(b) == 0 {
-				continue
-			}
-			begun = true
-			// A server that knows no deadlines has its own.
-			_ = rc.SetWriteDeadline(time.Now().Add(stall))
-			if _, err := w.Write(b); err != nil {
-				return
-			}
+		begun = begun || p.gen != nil
+		// A server that knows no deadlines has its own.
+		_ = rc.SetWriteDeadline(time.Now().Add(stall))
+		if err := p.writeTo(w); err != nil {
+			return
 		}
 		if err := rc.Flush(); err != nil {
 			return
@@ -188,9 +192,17 @@ func (m *Muxers) ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream
 	}
 }
 
-func initOf(p piece) []byte {
-	if p.gen == nil {
-		return nil
+// writeTo writes the bytes of the MP4.
+func (p piece) writeTo(w io.Writer) error {
+	if p.gen != nil {
+		if _, err := w.Write(p.gen.init); err != nil {
+			return err
+		}
 	}
-	return p.gen.init
+	for b := range p.bodies() {
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
