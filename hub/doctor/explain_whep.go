@@ -32,7 +32,7 @@ func whepTexts() map[string]Text {
 		"E-WHEP-OFFLINE": {
 			"The camera sends nothing",
 			"The page asked for a stream that had not begun within eight seconds. The hub goes on trying to reach the camera; its card on the page says why it does not come.",
-			"Look at the camera's card, or at porchlight cameras look.",
+			"Look at the camera's card, or run: porchlight cameras test CAMERA.",
 		},
 		"E-WHEP-FULL": {
 			"Too many pages watch by WebRTC",

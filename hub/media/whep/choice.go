@@ -64,7 +64,7 @@ func (c *choice) chooseVideo(tracks []av.Track, s *section) error {
 // h264Of is the payload type for t with the least profile that carries it, else with the
 // greatest one there is, which t has to be made for.
 func h264Of(s *section, t av.Track) (*webrtc.RTPCodecParameters, string, error) {
-	need := 1
+	need := 3 // what is made is made as well as the browser can take it
 	if t.Codec == av.H264 && len(t.SPS) >= 2 {
 		need = rank(t.SPS[1])
 	}

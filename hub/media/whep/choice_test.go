@@ -1,0 +1,302 @@
+package whep
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/sdk/av"
+)
+
+// sdpOf is an offer of a browser that takes the given video formats, by payload type.
+func sdpOf(audio string, video ...string) string {
+	var b strings.Builder
+	b.WriteString("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n")
+	if len(video) > 0 {
+		b.WriteString("m=video 9 UDP/TLS/RTP/SAVPF")
+		for i := range video {
+			fmt.Fprintf(&b, " %d", 96+i)
+		}
+		b.WriteString("\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\n")
+		for i, v := range video {
+			name, fmtp, _ := strings.Cut(v, " ")
+			fmt.Fprintf(&b, "a=rtpmap:%d %s/90000\r\n", 96+i, name)
+			if fmtp != "" {
+				fmt.Fprintf(&b, "a=fmtp:%d %s\r\n", 96+i, fmtp)
+			}
+		}
+	}
+	if audio != "" {
+		b.WriteString("m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=" + audio + "\r\na=rtpmap:111 opus/48000/2\r\n")
+	}
+	return b.String()
+}
+
+const (
+	cb   = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+	base = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"
+	main = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f"
+	high = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f"
+	p444 = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=f4001f"
+	one  = "H264 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=64001f"
+)
+
+func h264With(profile byte) av.Track {
+	return av.Track{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000, SPS: []byte{0x67, profile, 0, 31}}
+}
+
+func TestChoose(t *testing.T) {
+	aac := av.Track{ID: 2, Kind: av.Sound, Codec: av.AAC, ClockRate: 16000, SampleRate: 16000, Channels: 1}
+	h265 := av.Track{ID: 1, Kind: av.Video, Codec: av.H265, ClockRate: 90000}
+	for _, c := range []struct {
+		name   string
+		tracks []av.Track
+		offer  string
+		talk   bool
+		want   string
+	}{
+		{"baseline takes the constrained one", []av.Track{h264With(66)}, sdpOf("", base, cb, main, high), false, "97 h264/baseline"},
+		{"main", []av.Track{h264With(77)}, sdpOf("", base, cb, high, main), false, "99 h264/main"},
+		{"main in high", []av.Track{h264With(77)}, sdpOf("", base, cb, high), false, "98 h264/high"},
+		{"high", []av.Track{h264With(100)}, sdpOf("", main, p444, high, one), false, "98 h264/high"},
+		{"high in more", []av.Track{h264With(100)}, sdpOf("", cb, main, p444), false, "98 h264/high"},
+		{"high has to be made less", []av.Track{h264With(100)}, sdpOf("", base, cb), false, "96 h264/baseline"},
+		{"h265 as it is", []av.Track{h265}, sdpOf("", cb, "H265"), false, "97 h265/"},
+		{"h265 made", []av.Track{h265}, sdpOf("", "VP8", cb, high), false, "98 h264/high"},
+		{"mjpeg made", []av.Track{av.MJPEGTrack(1, 640, 480, 5)}, sdpOf("", cb), false, "96 h264/baseline"},
+		{"no h264", []av.Track{h264With(66)}, sdpOf("", "VP8", one), false, "error"},
+		{"pcmu as it is", []av.Track{h264With(66), av.PCMTrack(2, av.PCMU, 8000, 1)}, sdpOf("recvonly", cb), true, "96 h264/baseline pcmu"},
+		{"pcma as it is", []av.Track{h264With(66), av.PCMTrack(2, av.PCMA, 8000, 1)}, sdpOf("recvonly", cb), true, "96 h264/baseline pcma"},
+		{"wide pcmu made", []av.Track{h264With(66), av.PCMTrack(2, av.PCMU, 16000, 1)}, sdpOf("recvonly", cb), true, "96 h264/baseline opus"},
+		{"aac made", []av.Track{h264With(66), aac}, sdpOf("sendrecv", cb), true, "96 h264/baseline opus talk 2"},
+		{"who may not talk", []av.Track{h264With(66), aac}, sdpOf("sendrecv", cb), false, "96 h264/baseline opus"},
+		{"talk alone", []av.Track{h264With(66)}, sdpOf("sendrecv", cb), true, "96 h264/baseline talk 2"},
+		{"sound alone", []av.Track{aac}, sdpOf("recvonly", cb), true, "opus"},
+		{"nothing", []av.Track{aac}, sdpOf("", cb), true, "error"},
+	} {
+		o, err := readOffer(c.offer)
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		got := "error"
+		if ch, err := choose(c.tracks, o, c.talk); err == nil {
+			got = ""
+			if ch.video != nil {
+				got = fmt.Sprintf("%d %s/%s", ch.video.PayloadType, ch.want.Video.Codec, ch.want.Video.Profile)
+				if !ch.want.Video.InOrder {
+					t.Errorf("%s: B-frames", c.name)
+				}
+			}
+			if ch.audio != nil {
+				got += " " + string(ch.want.Audio.Codec)
+			} else if !ch.want.Audio.None {
+				t.Errorf("%s: sound that nobody takes", c.name)
+			}
+			if len(ch.speech) > 0 {
+				got += fmt.Sprint(" talk ", len(ch.speech))
+			}
+			got = strings.TrimSpace(got)
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// made is Renditions that write down what is asked, and make it of another stream.
+type made struct {
+	core *media.Core
+	mu   sync.Mutex
+	want []av.Rendition
+	fail error
+}
+
+func (m *made) Open(_ context.Context, camera, stream string, want av.Rendition, o media.ReadOptions) (*media.Rendering, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.want = append(m.want, want)
+	st := m.core.Stream(camera, stream)
+	if w, err := media.Fit(st.Tracks(), want); err == nil {
+		o.Want = w
+		return media.NewRendering(st.Open(o), want, media.Copy, nil), nil
+	}
+	if m.fail != nil {
+		return nil, m.fail
+	}
+	return media.NewRendering(m.core.Stream(camera, "made").Open(o), want, "converted: for a test", nil), nil
+}
+
+func reordered(t *testing.T) av.Track {
+	tr := track264(t)
+	tr.Reordered = true
+	return tr
+}
+
+// TestConverted: what a browser cannot show is converted, and the answer says so.
+func TestConverted(t *testing.T) {
+	core := media.New(media.Limits{})
+	m := &made{core: core}
+	h := newHouse(t, Options{Core: core, Renditions: m})
+	newDoor(t, core, "door", "main", reordered(t), av.Track{ID: 2, Kind: av.Sound, Codec: av.AAC, ClockRate: 16000, SampleRate: 16000, Channels: 1}).show(1)
+	d := newDoor(t, core, "door", "made", track264(t), av.OpusTrack(2, 1))
+	d.show(3)
+	v := h.watch(t, "door", viewing{})
+	await(t, "the picture", func() bool { return len(v.seen()) == 3 })
+	d.show(1)
+	await(t, "the sound", func() bool { return len(v.heard()) > 0 })
+	if v.how != "converted: for a test" || h.Stats()[0].Rendition != v.how {
+		t.Errorf("%q", v.how)
+	}
+	if w := m.want[0]; w.Audio.Codec != av.Opus || w.Video.Codec != av.H264 || !w.Video.InOrder {
+		t.Errorf("%+v", w)
+	}
+}
+
+// TestSmallerStream: where nothing converts, the camera's sub stream is shown if it suits,
+// and sound that cannot be had costs no picture.
+func TestSmallerStream(t *testing.T) {
+	h := newHouse(t, Options{})
+	newDoor(t, h.core, "door", "main", reordered(t)).show(1)
+	newDoor(t, h.core, "door", "sub", track264(t), av.Track{ID: 2, Kind: av.Sound, Codec: av.AAC, ClockRate: 16000, SampleRate: 16000, Channels: 1}).show(2)
+	v := h.watch(t, "door", viewing{})
+	await(t, "the picture", func() bool { return len(v.seen()) == 2 })
+	if !strings.HasPrefix(v.how, "copy of the smaller stream; no sound: ") || h.Stats()[0].Stream != "sub" {
+		t.Errorf("%q", v.how)
+	}
+	newDoor(t, h.core, "gate", "main", reordered(t)).show(1)
+	resp, body := h.ask(t, http.MethodPost, "/gate/whep", sdpOf("", cb), map[string]string{"Content-Type": typeSDP})
+	if resp.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(body, "B-frames") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// TestAnotherCodec: when the camera changes to a codec that was not promised, the session
+// is over, and a new offer gets the new one.
+func TestAnotherCodec(t *testing.T) {
+	h := newHouse(t, Options{})
+	newDoor(t, h.core, "door", "main", track264(t)).show(1)
+	v := h.watch(t, "door", viewing{})
+	await(t, "the picture", func() bool { return len(v.seen()) == 1 })
+	newDoor(t, h.core, "door", "main", av.Track{ID: 1, Kind: av.Video, Codec: av.H265, ClockRate: 90000, SPS: []byte{33 << 1, 1, 4}}).show(1)
+	await(t, "the end", func() bool { return len(h.Stats()) == 0 })
+}
+
+// TestNewWriter: a camera that comes back goes on in the same session.
+func TestNewWriter(t *testing.T) {
+	h := newHouse(t, Options{})
+	d := newDoor(t, h.core, "door", "main", track264(t))
+	d.show(3)
+	v := h.watch(t, "door", viewing{})
+	await(t, "the picture", func() bool { return len(v.seen()) == 3 })
+	d.w.End("the camera has gone")
+	newDoor(t, h.core, "door", "main", track264(t)).show(3)
+	await(t, "more pictures", func() bool { return len(v.seen()) == 6 })
+	for i, f := range v.seen() {
+		if i > 0 && int32(f.ts-v.seen()[i-1].ts) <= 0 {
+			t.Errorf("picture %d: time goes back", i)
+		}
+	}
+}
+
+// TestFull: there is an end to sessions.
+func TestFull(t *testing.T) {
+	h := newHouse(t, Options{})
+	newDoor(t, h.core, "door", "main", track264(t)).show(1)
+	h.mu.Lock()
+	h.opening = maxSessions
+	h.mu.Unlock()
+	resp, body := h.ask(t, http.MethodPost, "/door/whep", sdpOf("", cb), map[string]string{"Content-Type": typeSDP})
+	if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, CodeFull) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	h.mu.Lock()
+	h.opening = 0
+	h.mu.Unlock()
+}
+
+// FuzzOffer: no offer makes more than an error.
+func FuzzOffer(f *testing.F) {
+	f.Add(sdpOf("sendrecv", base, main, high, "H265"), true)
+	f.Add(sdpOf("recvonly"), false)
+	f.Add("v=0\r\n", false)
+	sps, _ := hex.DecodeString(spsMain)
+	tracks := []av.Track{{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000, SPS: sps}, av.PCMTrack(2, av.PCMU, 8000, 1)}
+	f.Fuzz(func(t *testing.T, text string, talk bool) {
+		if len(text) > maxBody {
+			return
+		}
+		o, err := readOffer(text)
+		if err != nil {
+			return
+		}
+		c, err := choose(tracks, o, talk)
+		if err == nil && c.video == nil && c.audio == nil {
+			t.Error("nothing was chosen")
+		}
+	})
+}
+
+// FuzzFrag: what is taken from a fragment can be put into an offer.
+func FuzzFrag(f *testing.F) {
+	f.Add("a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n")
+	f.Add("a=ice-ufrag:\r\na=ice-pwd")
+	offer := sdpOf("sendrecv", base)
+	f.Fuzz(func(t *testing.T, body string) {
+		if len(body) > maxBody {
+			return
+		}
+		fr, err := readFrag(body)
+		if err != nil {
+			return
+		}
+		fresh := withCredentials(strings.Replace(offer, "a=mid:0\r\n", "a=mid:0\r\na=ice-ufrag:x\r\na=ice-pwd:y\r\n", 1), fr)
+		if u, p := credentials(fresh); u != fr.ufrag || p != fr.pwd {
+			t.Errorf("%q %q became %q %q", fr.ufrag, fr.pwd, u, p)
+		}
+		if _, err := readOffer(fresh); err != nil {
+			t.Error(err)
+		}
+		_ = fragOf(fresh)
+	})
+}
+
+// FuzzBody: the whole route, with a page's word for it.
+func FuzzBody(f *testing.F) {
+	h := newHouse(f, Options{})
+	newDoor(f, h.core, "door", "main", track264(f)).show(1)
+	print := "a=fingerprint:sha-256 10:F2:04:AD:97:EE:F5:73:56:80:A4:AF:6A:A7:93:38:52:F9:1D:1C:11:46:92:1B:77:A3:1C:59:E7:37:E9:01\r\na=setup:actpass\r\na=ice-ufrag:UziI\r\na=ice-pwd:xMtCb/lZ6EXwnU/V3Js6P8Ji\r\na=rtcp-mux\r\n"
+	f.Add(strings.ReplaceAll(sdpOf("sendrecv", base), "c=IN IP4 0.0.0.0\r\n", "c=IN IP4 0.0.0.0\r\n"+print))
+	f.Add(sdpOf("recvonly", base))
+	f.Fuzz(func(t *testing.T, text string) {
+		w := &answerer{head: http.Header{}}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/door/whep", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", typeSDP)
+		h.ServeOffer(w, r, "door", "main", Viewer{Key: "a", MayTalk: true})
+		if w.status == http.StatusInternalServerError || w.status == 0 {
+			t.Errorf("%d %s", w.status, w.body)
+		}
+		h.endAll("the test is over")
+	})
+}
+
+// answerer keeps an answer.
+type answerer struct {
+	head   http.Header
+	status int
+	body   []byte
+}
+
+func (a *answerer) Header() http.Header { return a.head }
+func (a *answerer) WriteHeader(s int)   { a.status = s }
+func (a *answerer) Write(b []byte) (int, error) {
+	a.body = append(a.body, b...)
+	return len(b), nil
+}
