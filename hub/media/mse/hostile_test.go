@@ -55,7 +55,7 @@ func TestParameterSetsThatClaimTooMuch(t *testing.T) {
 // Pictures wait for sound that was described, but not without end.
 func TestPicturesThatWaitForSoundAreBounded(t *testing.T) {
 	core := media.New(media.Limits{})
-	m := &mux{feed: newFeed()}
+	m := &mux{feed: newFeed(), how: media.Copy}
 	s := core.Stream("door", "main")
 	video := av.Track{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000,
 		SPS: []byte{0x67, 0x4d, 0x40, 0x1f, 0x9a, 0x64, 0x02, 0x80, 0x2d, 0xff, 0x80, 0xb5, 0x01, 0x01, 0x01, 0x40, 0, 0, 0xfa, 0, 0, 0x3a, 0x98, 0x24}, PPS: []byte{0x68, 0xee, 0x3c, 0x80}}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -45,6 +46,7 @@ type mux struct {
 	seq   uint32
 
 	deciding bool // whether the generation to come has sound
+	begun    time.Time
 	needKey  bool
 	pictures []*av.Unit
 	packets  []*av.Unit
@@ -106,7 +108,7 @@ func (m *mux) begin(epoch uint32, tracks []av.Track) {
 	m.flush()
 	m.epoch = epoch
 	m.pictures, m.packets = nil, nil
-	m.needKey, m.deciding, m.heard = true, true, false
+	m.needKey, m.deciding, m.heard, m.begun = true, true, false, time.Now()
 	end, soundEnd := m.video.Duration(m.end), time.Duration(0)
 	if m.sound != nil {
 		soundEnd = m.sound.Duration(m.soundEnd)
@@ -180,7 +182,9 @@ func (m *mux) decide() {
 	}
 	heard := m.sound != nil && len(m.packets) > 0
 	first, last := m.pictures[0], m.pictures[len(m.pictures)-1]
-	if m.sound != nil && !heard && m.video.Duration(last.DTS-first.DTS) < soundWait && len(m.pictures) < maxPictures {
+	// What is converted comes a little later than the pictures, however old those are.
+	waits := m.video.Duration(last.DTS-first.DTS) < soundWait || m.how != media.Copy && time.Since(m.begun) < soundWait
+	if m.sound != nil && !heard && waits && len(m.pictures) < maxPictures {
 		return
 	}
 	m.deciding = false

@@ -3,13 +3,14 @@ package mse
 import (
 	"testing"
 
+	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
 // TestPicturesGoAtOnce: no picture but the first waits for the next one, however uneven
 // they come, and our time neither runs away from the source's nor has a hole.
 func TestPicturesGoAtOnce(t *testing.T) {
-	m := &mux{feed: newFeed(), needKey: true}
+	m := &mux{feed: newFeed(), how: media.Copy, needKey: true}
 	track := still(t)
 	m.begin(1, []av.Track{track})
 	m.needKey = true
