@@ -5,12 +5,12 @@ func restreamTexts() map[string]Text {
 	return map[string]Text{
 		"E-RESTREAM-PORT-TAKEN": {
 			"The port of RTSP is taken",
-			"Another program listens on hub.rtsp.port already, so no other program can read the cameras from the hub. The hub tries again every ten seconds; pages are not affected.",
+			"Another program listens on hub.rtsp.port already, so no other program can read the cameras from the hub. The hub tries again every five seconds; pages are not affected.",
 			"Stop that program, or give the hub another port: rtsp: {port: 8555} in the hub section; 0 takes any that is free.",
 		},
 		"E-RESTREAM-LISTEN": {
 			"The hub cannot listen for RTSP",
-			"The system refused the port of hub.rtsp.port for the reason in the message. The hub tries again every ten seconds; pages are not affected.",
+			"The system refused the port of hub.rtsp.port for the reason in the message. The hub tries again every five seconds; pages are not affected.",
 			"Set hub.rtsp.port to a port above 1023, as 8554.",
 		},
 		"E-RESTREAM-OFF": {

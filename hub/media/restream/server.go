@@ -36,7 +36,7 @@ const (
 	// rightsEvery is how often it asks whether a reader may still read.
 	rightsEvery = 5 * time.Second
 	// retryPort is the pause before a taken port is tried again.
-	retryPort = 10 * time.Second
+	retryPort = 5 * time.Second
 	// endedKept is how many readers that have gone the statistics show.
 	endedKept = 32
 )
@@ -167,20 +167,20 @@ func (s *Server) Serve(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	s.listen()
+	tried := time.Now()
 	for {
-		var again <-chan time.Time
-		if s.Trouble() != nil {
-			again = time.After(retryPort)
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.applied:
 			s.unlisten("the settings have changed")
 			s.listen()
-		case <-again:
-			s.listen()
-		case <-look.C:
+			tried = time.Now()
+		case now := <-look.C:
+			if s.Trouble() != nil && now.Sub(tried) >= retryPort {
+				tried = now
+				s.listen()
+			}
 			s.lookAfter(ctx)
 		}
 	}
