@@ -26,7 +26,7 @@ type piece struct {
 	gen    *generation // new: its init segment goes first
 	jump   bool        // pictures were left out
 	at     time.Duration
-	chunk  *chunk // nil: no fragments
+	buf    []byte // of their chunk, as long as it was
 	frags  []fragment
 }
 
@@ -35,7 +35,7 @@ type piece struct {
 func (p piece) message() []byte {
 	if len(p.frags) == 1 {
 		f := p.frags[0]
-		return p.chunk.buf[f.head:f.end:f.end]
+		return p.buf[f.head:f.end:f.end]
 	}
 	n := 0
 	for _, f := range p.frags {
@@ -52,7 +52,7 @@ func (p piece) message() []byte {
 func (p piece) bodies() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, f := range p.frags {
-			if !yield(p.chunk.buf[f.body:f.end:f.end]) {
+			if !yield(p.buf[f.body:f.end:f.end]) {
 				return
 			}
 		}
@@ -103,7 +103,7 @@ func (v *viewer) take() (piece, bool, error) {
 	}
 	c := v.c
 	first := c.frags[v.frag]
-	p := piece{at: first.dts, jump: v.moved && v.gen == c.gen, chunk: c}
+	p := piece{at: first.dts, jump: v.moved && v.gen == c.gen, buf: c.buf}
 	last := v.frag
 	for last+1 < len(c.frags) && c.frags[last+1].end-first.head <= pieceBytes {
 		last++

@@ -103,7 +103,7 @@ func send(ctx context.Context, c *websocket.Conn, raw *progressConn, v *viewer, 
 				return err
 			}
 		}
-		if p.chunk != nil {
+		if len(p.frags) > 0 {
 			if _, err := raw.Write(p.message()); err != nil {
 				return err
 			}
