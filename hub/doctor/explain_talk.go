@@ -8,6 +8,16 @@ func talkTexts() map[string]Text {
 			"A door's loudspeaker has room for one voice, so the hub lets one person talk at a time. The message says who it is and since when.",
 			"Wait until they have finished, or ask them to. A talk that says nothing for 10 seconds ends by itself, and none lasts longer than 5 minutes.",
 		},
+		"E-TALK-UNKNOWN": {
+			"It is not known yet whether this camera can be talked to",
+			"The hub learns of a camera's loudspeaker from its plugin, and of a back channel from the camera itself when its picture comes for the first time. Neither has happened since the hub started.",
+			"Wait a moment. If it stays so, the camera or its plugin is not there: its page and porchlight cameras test ID say why.",
+		},
+		"E-TALK-NONE": {
+			"This camera cannot be talked to",
+			"Its plugin offers no talk, or it speaks RTSP and offers no back channel (ONVIF). Many cameras have a microphone and no loudspeaker; some have two-way audio that must be switched on, or that their own app alone can use.",
+			"If it has a loudspeaker, switch two-way audio on in its app or page, and update its firmware. Many have the back channel on one path only: try the maker's ONVIF path as url.",
+		},
 		"E-TALK-SILENT": {
 			"The talk ended because nothing was said",
 			"No sound came from the talker for 10 seconds: the button was left pressed, the microphone stopped, or the network between the page and the hub broke.",
@@ -27,6 +37,16 @@ func talkTexts() map[string]Text {
 			"The camera takes no speech by RTSP",
 			"The hub talks to RTSP cameras by the back channel of ONVIF: a section of the stream's description that goes to the camera. This one offers none, or not for this user or path any more. Pictures and sound from the camera are not touched by it.",
 			"Switch two-way audio on in the camera's app or page, and give the camera's user the right to use it. Many cameras have the back channel on one of their paths only. If it has no loudspeaker, write talk: off into its source.",
+		},
+		"E-TALK-NONE": {
+			"The camera has no speaker that the hub can reach",
+			"Its plugin offers no way to speak, and by RTSP the camera offers no back channel (ONVIF Streaming). Many cameras simply have no loudspeaker; of some the vendor's own app alone can use it.",
+			"Nothing needs to be done. If the camera does speak, look in its settings whether ONVIF and two-way audio are switched on, and give its user the right to it.",
+		},
+		"E-TALK-UNKNOWN": {
+			"It is not known yet whether this camera can be spoken to",
+			"The hub learns it from the camera's plugin and, by RTSP, from the camera's own description, which comes with its first picture.",
+			"Wait until the picture has come once. If it does not come, its page says why.",
 		},
 		"E-TALK-CODEC": {
 			"The camera takes speech in a form that is not made here",

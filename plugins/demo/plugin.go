@@ -104,7 +104,7 @@ func (p *plugin) Manifest() manifest.Manifest {
 			{Name: "parcel", Title: "Put down a parcel, or take it away", Role: "control", OutputSchema: published,
 				InputSchema: input(`"present":{"type":"boolean","default":true,"title":"It lies there"}`)},
 			{Name: "talk_status", Title: "What was heard at the door", Role: "view", ReadOnly: true, InputSchema: input(""),
-				OutputSchema: json.RawMessage(`{"type":"object","title":"Talk","properties":{"heard_seconds":{"type":"number","title":"Heard, in seconds"},"level_dbfs":{"type":"number","title":"Level, in dB of full scale"},"level_known":{"type":"boolean","title":"The level could be measured"},"talking":{"type":"boolean","title":"Somebody talks now"}}}`)},
+				OutputSchema: json.RawMessage(`{"type":"object","title":"Talk","properties":{"heard_seconds":{"type":"number","title":"Heard, in seconds"},"level_dbfs":{"type":"number","title":"Level, in dB of full scale"},"level_known":{"type":"boolean","title":"The level could be measured"},"tone_hz":{"type":"number","title":"Pitch of the last second, if it is a tone"},"talking":{"type":"boolean","title":"Somebody talks now"}}}`)},
 		},
 	}
 }
@@ -256,7 +256,7 @@ func (p *plugin) Source(ctx context.Context, camera string) (sdk.Source, error) 
 	if _, _, err := p.camera(ctx, camera); err != nil {
 		return sdk.Source{}, err
 	}
-	return sdk.Source{Push: true, Talk: "plugin", Snapshot: "plugin", Pull: "always"}, nil
+	return sdk.Source{Push: true, Talk: "plugin", TalkTracks: takes(), Snapshot: "plugin", Pull: "always"}, nil
 }
 
 // Snapshot draws a picture of this moment.
@@ -323,7 +323,7 @@ func (p *plugin) Action(ctx context.Context, call sdk.ActionCall) (json.RawMessa
 		there := in.Present == nil || *in.Present
 		return publish(ctx, hub, sdk.NewEvent(sdk.TypeParcel, c.id, sdk.Detection{Label: "parcel", Active: there, Score: 0.95}))
 	case "talk_status":
-		return json.Marshal(c.talk.status(c.id))
+		return json.Marshal(c.talk.answer(c.id))
 	}
 	return nil, fmt.Errorf("action %q: %w", call.Name, sdk.ErrNotFound)
 }

@@ -28,6 +28,7 @@ type talkMeter struct {
 	samples int
 	units   int
 	last    time.Time // of the last unit
+	ear     loudness.Ear
 }
 
 // talkStatus is the answer of the action talk_status.
@@ -39,6 +40,7 @@ type talkStatus struct {
 	HeardSeconds float64  `json:"heard_seconds"`
 	LevelKnown   bool     `json:"level_known"` // false: a codec that cannot be opened here
 	LevelDBFS    float64  `json:"level_dbfs"`
+	ToneHz       float64  `json:"tone_hz"` // what the last second is a tone of; 0: it is none
 	Units        int      `json:"units"`
 }
 
@@ -47,12 +49,14 @@ func (m *talkMeter) begin(r sdk.TalkRequest) {
 	defer m.mu.Unlock()
 	m.talking, m.talker, m.codec = true, r.Talker, r.Track.Codec
 	m.heard, m.sum, m.samples, m.units, m.last = 0, 0, 0, 0, time.Now()
+	m.ear = loudness.Ear{}
 }
 
 func (m *talkMeter) hear(t av.Track, data []byte) {
 	d, sum, n := loudness.Measure(t, data)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.ear.Hear(t, data)
 	m.codec = t.Codec
 	m.heard += d
 	m.sum += sum
@@ -67,6 +71,11 @@ func (m *talkMeter) end() {
 	m.talking = false
 }
 
+// takes is what the door takes, best first: what it can measure.
+func takes() []av.Track {
+	return []av.Track{av.PCMTrack(1, av.L16, 16000, 1), av.PCMTrack(1, av.PCMU, 8000, 1), av.PCMTrack(1, av.PCMA, 8000, 1)}
+}
+
 func (m *talkMeter) status(camera string) talkStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,6 +83,15 @@ func (m *talkMeter) status(camera string) talkStatus {
 		Camera: camera, Talking: m.talking, Talker: m.talker, Codec: m.codec, Units: m.units,
 		HeardSeconds: math.Round(m.heard.Seconds()*100) / 100, LevelKnown: m.samples > 0, LevelDBFS: loudness.Level(m.sum, m.samples),
 	}
+}
+
+// answer is the status with the tone, which takes a moment to find.
+func (m *talkMeter) answer(camera string) talkStatus {
+	s := m.status(camera)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.ToneHz = m.ear.Tone()
+	return s
 }
 
 // note is the line in the pictures.

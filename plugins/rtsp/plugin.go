@@ -212,6 +212,9 @@ func source(s settings, secret func(string) (string, error)) (sdk.Source, error)
 		}
 		return out, nil
 	}
+	if s.Talk != talkOff {
+		out.Talk = "rtsp_backchannel"
+	}
 	for name, url := range map[string]string{"main": pl.main, "sub": pl.sub} {
 		if url == "" {
 			continue

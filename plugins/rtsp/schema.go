@@ -66,6 +66,8 @@ func deviceSchema() json.RawMessage {
       "description": "Where the camera gives a JPEG. It is fetched with the same user name and password. A path alone is one on the same device.", "examples": ["/snapshot.jpg"]},
     "pull": {"type": "string", "enum": ["always", "on_demand", "battery"], "title": "When the camera can be pulled",
       "description": "What the camera bears: always, only while somebody looks, or for moments because it runs on a battery. The camera's own key pull is above it."},
+    "talk": {"type": "string", "enum": ["auto", "off"], "default": "auto", "title": "Talking",
+      "description": "auto: the hub asks the camera for an ONVIF back channel, by which people can talk. off: it is not asked."},
     "every": {"type": "string", "format": "duration-with-unit", "default": "1s", "title": "How often a JPEG is fetched",
       "description": "Of a camera by http:// that gives single JPEGs: 100ms to 1h.", "examples": ["1s"]}
   },

@@ -23,6 +23,12 @@ const (
 	battery  = "battery"
 )
 
+// Whether the camera is asked if it can be talked to.
+const (
+	talkAuto = "auto"
+	talkOff  = "off"
+)
+
 // Every bounds how often a JPEG is fetched.
 const (
 	everyShortest = 100 * time.Millisecond
@@ -42,6 +48,7 @@ type settings struct {
 	Fingerprint string `json:"fingerprint"`
 	SnapshotURL string `json:"snapshot_url"`
 	Pull        string `json:"pull"`
+	Talk        string `json:"talk"`
 	Every       string `json:"every"`
 }
 
@@ -258,6 +265,11 @@ func (s settings) rest(p *plan) (bad []problem) {
 	case always, onDemand, battery:
 	default:
 		bad = append(bad, problem{"pull", "is not always, on_demand or battery", "leave it out if you are not sure"})
+	}
+	switch s.Talk {
+	case "", talkAuto, talkOff:
+	default:
+		bad = append(bad, problem{"talk", "is not auto or off", "leave it out: the hub finds out whether the camera can be talked to"})
 	}
 	p.every = time.Second
 	if s.Every != "" {

@@ -279,3 +279,20 @@ func TestTheSchemaIsTheSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestTalk(t *testing.T) {
+	for given, want := range map[string]string{
+		`{"url": "rtsp://h.lan/a"}`:                 "rtsp_backchannel",
+		`{"url": "rtsp://h.lan/a", "talk": "auto"}`: "rtsp_backchannel",
+		`{"url": "rtsp://h.lan/a", "talk": "off"}`:  "",
+		`{"url": "http://h.lan/a"}`:                 "",
+	} {
+		got, err := source(decoded(t, given), noSecrets)
+		if err != nil || got.Talk != want {
+			t.Errorf("%s: talk %q, %v", given, got.Talk, err)
+		}
+	}
+	if _, bad := decoded(t, `{"url": "rtsp://h.lan/a", "talk": "loud"}`).plan(); len(bad) != 1 || bad[0].key != "talk" {
+		t.Errorf("%v", bad)
+	}
+}

@@ -45,11 +45,11 @@ func (m Memory) Worked() []string {
 	return out
 }
 
-// with takes over the quirks that a target names.
+// with takes over the quirks that a target names, by these names or those of docs/protocol.md.
 func (m Memory) with(quirks []string) Memory {
 	has := func(name string) bool { return slices.Contains(quirks, name) }
-	m.NoRange = m.NoRange || has("no_range")
-	m.NoTalk = m.NoTalk || has("no_talk")
+	m.NoRange = m.NoRange || has("no_range") || has("play_without_range")
+	m.NoTalk = m.NoTalk || has("no_talk") || has("no_backchannel")
 	m.TalkVideo = m.TalkVideo || has("talk_video")
 	m.NoOptions = m.NoOptions || has("no_options")
 	m.TrackFirst = m.TrackFirst || has("track_first")

@@ -1,3 +1,4 @@
 // Package loudness tells of one unit of speech how long it sounds and how loud it
-// is. It plays and keeps nothing, and takes whatever bytes come.
+// is, and of the last second of it which tone it is, if it is one. It plays nothing, and
+// takes whatever bytes come.
 package loudness

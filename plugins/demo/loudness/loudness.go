@@ -22,38 +22,46 @@ func Level(sum float64, n int) float64 {
 // Measure tells how long a unit sounds and how loud. AAC and Opus are only timed:
 // there is no decoder for them here.
 func Measure(t av.Track, data []byte) (d time.Duration, sum float64, n int) {
-	rate := t.SampleRate
-	if rate == 0 {
-		rate = int(t.ClockRate)
-	}
+	rate := rateOf(t)
 	if rate <= 0 {
 		return 0, 0, 0
 	}
-	channels := max(1, t.Channels)
-	add := func(v int16) {
-		f := float64(v) / 32768
-		sum += f * f
-		n++
-	}
 	switch t.Codec {
-	case av.L16: // network order, RFC 3551 4.5.11
-		for ; len(data) >= 2; data = data[2:] {
-			add(int16(binary.BigEndian.Uint16(data)))
-		}
-	case av.PCMU:
-		for _, b := range data {
-			add(ulaw(b))
-		}
-	case av.PCMA:
-		for _, b := range data {
-			add(alaw(b))
-		}
 	case av.AAC:
 		return time.Duration(1024) * time.Second / time.Duration(rate), 0, 0
 	case av.Opus:
 		return opusDuration(data), 0, 0
 	}
-	return time.Duration(n/channels) * time.Second / time.Duration(rate), sum, n
+	samples(t, data, func(f float64) {
+		sum += f * f
+		n++
+	})
+	return time.Duration(n/max(1, t.Channels)) * time.Second / time.Duration(rate), sum, n
+}
+
+func rateOf(t av.Track) int {
+	if t.SampleRate == 0 {
+		return int(t.ClockRate)
+	}
+	return t.SampleRate
+}
+
+// samples calls add with each sample, channel after channel, full scale 1.
+func samples(t av.Track, data []byte, add func(float64)) {
+	switch t.Codec {
+	case av.L16: // network order, RFC 3551 4.5.11
+		for ; len(data) >= 2; data = data[2:] {
+			add(float64(int16(binary.BigEndian.Uint16(data))) / 32768)
+		}
+	case av.PCMU:
+		for _, b := range data {
+			add(float64(ulaw(b)) / 32768)
+		}
+	case av.PCMA:
+		for _, b := range data {
+			add(float64(alaw(b)) / 32768)
+		}
+	}
 }
 
 // ulaw opens one byte of G.711 mu-law (ITU-T G.711 table 2a).
