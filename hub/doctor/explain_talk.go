@@ -8,16 +8,6 @@ func talkTexts() map[string]Text {
 			"A door's loudspeaker has room for one voice, so the hub lets one person talk at a time. The message says who it is and since when.",
 			"Wait until they have finished, or ask them to. A talk that says nothing for 10 seconds ends by itself, and none lasts longer than 5 minutes.",
 		},
-		"E-TALK-UNKNOWN": {
-			"It is not known yet whether this camera can be talked to",
-			"The hub learns of a camera's loudspeaker from its plugin, and of a back channel from the camera itself when its picture comes for the first time. Neither has happened since the hub started.",
-			"Wait a moment. If it stays so, the camera or its plugin is not there: its page and porchlight cameras test ID say why.",
-		},
-		"E-TALK-NONE": {
-			"This camera cannot be talked to",
-			"Its plugin offers no talk, or it speaks RTSP and offers no back channel (ONVIF). Many cameras have a microphone and no loudspeaker; some have two-way audio that must be switched on, or that their own app alone can use.",
-			"If it has a loudspeaker, switch two-way audio on in its app or page, and update its firmware. Many have the back channel on one path only: try the maker's ONVIF path as url.",
-		},
 		"E-TALK-SILENT": {
 			"The talk ended because nothing was said",
 			"No sound came from the talker for 10 seconds: the button was left pressed, the microphone stopped, or the network between the page and the hub broke.",
