@@ -137,33 +137,38 @@ func listenTo(w http.ResponseWriter, r *http.Request, t Talk) {
 	c.SetReadLimit(maxPiece)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	heard := make(chan struct{}) // closed when nothing more is read
-	go func() {                  // ends with the connection, which CloseNow sees to
-		defer close(heard)
-		var s speech
-		for {
-			kind, b, err := c.Read(ctx)
-			if err != nil {
-				return
-			}
-			if kind != websocket.MessageBinary || len(b)%2 != 0 || len(b) == 0 {
-				_ = c.Close(websocket.StatusPolicyViolation, "not samples of 16 bit")
-				return
-			}
-			if t.Put(s.unit(b, time.Now())) != nil {
-				return // Done says why
-			}
-		}
-	}()
+	heard := make(chan bool, 1) // whether what came was sound; one word, when nothing more is read
+	go func() { heard <- hear(ctx, c, t) }()
 	select {
 	case <-t.Done():
 		_ = c.Write(ctx, websocket.MessageText, over(t.Err()))
 		_ = c.Close(websocket.StatusNormalClosure, "the talk is over")
-	case <-heard:
-	case <-ctx.Done():
+		cancel()
+		<-heard
+	case good := <-heard:
+		t.Close("the page has gone")
+		if !good {
+			_ = c.Close(websocket.StatusPolicyViolation, "not samples of 16 bit")
+		}
 	}
-	_ = c.CloseNow()
-	<-heard
+}
+
+// hear puts what c sends until c or the talk ends; false: it sent something else.
+func hear(ctx context.Context, c *websocket.Conn, t Talk) bool {
+	var s speech
+	for {
+		kind, b, err := c.Read(ctx)
+		if err != nil {
+			return true
+		}
+		if kind != websocket.MessageBinary || len(b)%2 != 0 || len(b) == 0 {
+			return false
+		}
+		if t.Put(s.unit(b, time.Now())) != nil {
+			<-t.Done() // which says why
+			return true
+		}
+	}
 }
 
 func over(err error) []byte {
