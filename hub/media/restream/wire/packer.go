@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/bluenviron/gortsplib/v5/pkg/format/rtpmjpeg"
-
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -211,21 +209,6 @@ func (s *sheet) samples(pcm []byte, size int) {
 		s.packet(false, pcm[:n])
 		s.time += uint32(n / size)
 		pcm = pcm[n:]
-	}
-}
-
-// mjpeg leaves a picture that RFC 2435 cannot describe out.
-func (s *sheet) mjpeg(jpeg []byte) {
-	e := rtpmjpeg.Encoder{PayloadMaxSize: maxPayload}
-	if e.Init() != nil {
-		return
-	}
-	packets, err := e.Encode(jpeg)
-	if err != nil {
-		return
-	}
-	for _, p := range packets {
-		s.packet(p.Marker, p.Payload)
 	}
 }
 
