@@ -29,6 +29,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/media/restream"
 	"github.com/porchlight-hub/porchlight/hub/media/snapshot"
 	"github.com/porchlight-hub/porchlight/hub/media/socket"
+	"github.com/porchlight-hub/porchlight/hub/media/talk"
 	"github.com/porchlight-hub/porchlight/hub/media/whep"
 	"github.com/porchlight-hub/porchlight/hub/registry"
 	"github.com/porchlight-hub/porchlight/hub/rules"
@@ -95,6 +96,7 @@ type Hub struct {
 	renditions *convert.Renditions
 	live       *whep.Server
 	restream   *restream.Server
+	talk       *talk.Desk
 	notes      *registry.Notes
 	sources    *sources.Sources
 	puller     *pull.Puller
@@ -173,7 +175,7 @@ func (h *Hub) open(ctx context.Context) error {
 	h.openSources()
 	h.openLive()
 	if h.host, err = host.New(ctx, host.Deps{Bus: h.bus, DB: h.db, Cameras: cameraList{h.registry}, Media: mediaDesk{h},
-		Secrets: houseSecrets{h}, Commander: commander{h}, Supervisor: manners{h}, Changed: h.sources.Again, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
+		Secrets: houseSecrets{h}, Commander: commander{h}, Talk: talkDesk{h}, Supervisor: manners{h}, Changed: h.sources.Again, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
 		return err
 	}
 	if err := h.openSupervisor(); err != nil {
@@ -257,6 +259,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 		busDone <- err
 	}()
 	defer context.AfterFunc(ctx, h.mse.Close)()
+	defer h.talk.Close()
 
 	for name, serve := range map[string]func(context.Context) error{
 		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,

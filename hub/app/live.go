@@ -9,6 +9,7 @@ import (
 	"github.com/porchlight-hub/porchlight/config"
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/media/restream"
+	"github.com/porchlight-hub/porchlight/hub/media/talk"
 	"github.com/porchlight-hub/porchlight/hub/media/whep"
 	"github.com/porchlight-hub/porchlight/hub/web/house"
 )
@@ -16,7 +17,8 @@ import (
 // openLive makes the ways by which people and programs see cameras, and speak to them.
 func (h *Hub) openLive() {
 	h.live = whep.New(whep.Options{Core: h.media, Renditions: h.renditions, Settings: whepSettings(h.opts.Config), Log: h.log})
-	h.restream = restream.New(restream.Options{Core: h.media, Renditions: h.renditions, Settings: restreamSettings(h.opts.Config), Logins: house.StreamLogins(h.access),
+	h.talk = talk.New(talk.Options{Core: h.media, Sink: h.sink, Tell: h.talked, Log: h.log})
+	h.restream = restream.New(restream.Options{Core: h.media, Renditions: h.renditions, Settings: restreamSettings(h.opts.Config), Logins: house.StreamLogins(h.access), Talk: restreamTalk{h},
 		Cameras: func(id string) bool { _, ok := h.registry.Device(id); return ok }, Log: h.log})
 }
 

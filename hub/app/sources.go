@@ -78,7 +78,8 @@ type taker struct{ h *Hub }
 func (t taker) Take(c sources.Camera) {
 	out := pull.Camera{ID: c.ID, Policy: c.Policy, Limit: c.Limit, Doorbell: c.Doorbell}
 	for _, s := range c.Streams {
-		out.Streams = append(out.Streams, pull.Stream{Name: s.Name, Policy: s.Policy, Target: target(s)})
+		out.Streams = append(out.Streams, pull.Stream{Name: s.Name, Policy: s.Policy, Target: target(s),
+			Talk: c.Talk == sources.TalkByRTSP && s.Name == c.Streams[0].Name})
 	}
 	t.h.puller.Apply(out)
 }

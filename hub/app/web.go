@@ -23,7 +23,8 @@ func (h *Hub) openWeb(ctx context.Context) error {
 		}
 	}
 	chimes, sounds := house.Chimes(h.chimes)
-	cameras := house.Devices{Registry: h.registry, Media: h.media, Puller: h.puller, Described: h.sources, Rotate: h.rotate, Snapshot: h.hasSnapshot}
+	cameras := house.Devices{Registry: h.registry, Media: h.media, Puller: h.puller, Described: h.sources, Rotate: h.rotate, Snapshot: h.hasSnapshot,
+		CanTalk: h.canTalk, Talker: house.Talker(h.talk)}
 	var certificates web.Certificates // a nil *certs.Certs would not be nil in it
 	if h.certs != nil {
 		certificates = h.certs
@@ -33,7 +34,7 @@ func (h *Hub) openWeb(ctx context.Context) error {
 			Cameras: cameras, Hooks: house.Hooks(h.hooks, cameras, hookRinger{h}), Sources: house.Sources(h.puller, h.looker().Look), Doctor: house.Doctor(h.doctor), Events: house.Events(h.timeline), Feed: house.Feed(h.bus),
 			Ringer: h, Chimes: chimes, Sounds: sounds, Plugins: cards{house.Plugins(h.super), h.host.Repairs(), h.host.Permissions}, Config: h.state,
 			Pictures: house.Pictures{OnSnapshot: h.pictures.ServeJPEG, OnMJPEG: h.pictures.ServeMJPEG, OnMSE: h.mse.ServeWS},
-			Live:     house.Live(h.live), MP4: h.mse, Viewers: house.Viewers(h.live, h.restream), Restream: h.restream,
+			Live:     house.Live(h.live), Talks: house.Talks(h.talk, h.live), MP4: h.mse, Viewers: house.Viewers(h.live, h.restream), Restream: h.restream,
 			Explain: house.Explain(), Ready: h.ready, Cards: h.ownCards,
 		},
 		Access: h.access, Listen: h.addr.String(), PublicURL: h.opts.Config.Hub.PublicURL, Insecure: h.opts.Config.Hub.Insecure, Certs: certificates,

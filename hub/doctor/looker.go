@@ -37,7 +37,7 @@ func (l Looker) Look(ctx context.Context, camera string) []Stream {
 	}
 	var out []Stream
 	for _, s := range c.Streams {
-		if st, ok := l.pulled(camera, s.Name); ok && st.State == "locked" {
+		if st, ok := l.Pulled(camera, s.Name); ok && st.State == "locked" {
 			return append(out, Stream{Camera: camera, Stream: s.Name, Address: st.Address, Err: &refused{st}})
 		}
 		r, err := rtsp.Look(ctx, l.Target(s), rtsp.Options{Memory: l.Memory(camera, s.Name), Play: Watch})
@@ -60,7 +60,7 @@ func (l Looker) Running(ctx context.Context, camera string) []Stream {
 	}
 	var out []Stream
 	for _, s := range c.Streams {
-		st, ok := l.pulled(camera, s.Name)
+		st, ok := l.Pulled(camera, s.Name)
 		switch {
 		case ok && st.State == "live":
 			out = append(out, l.running(st, s))
@@ -98,7 +98,8 @@ func (l Looker) pushed(camera string) []Stream {
 	return out
 }
 
-func (l Looker) pulled(camera, stream string) (pull.Status, bool) {
+// Pulled is how one stream is pulled; false: nobody pulls it.
+func (l Looker) Pulled(camera, stream string) (pull.Status, bool) {
 	all := l.Puller.Of(camera)
 	i := slices.IndexFunc(all, func(st pull.Status) bool { return st.Stream == stream })
 	if i < 0 {

@@ -370,7 +370,7 @@ func (h *Host) openMedia(n *entry, m *pb.OpenMedia, reply *pb.HubReply) error {
 		}
 		tracks := make([]av.Track, 0, len(m.GetTracks()))
 		for _, t := range m.GetTracks() {
-			tracks = append(tracks, trackFromProto(t))
+			tracks = append(tracks, TrackFromProto(t))
 		}
 		token, err := h.Media.PublishToken(n.Name, m.GetCamera(), stream, tracks)
 		if err != nil {
@@ -386,7 +386,7 @@ func (h *Host) openMedia(n *entry, m *pb.OpenMedia, reply *pb.HubReply) error {
 		if err != nil {
 			return err
 		}
-		reply.R = &pb.HubReply_OpenMedia{OpenMedia: &pb.OpenMediaReply{Token: g.Token, Rendition: g.Rendition, Tracks: tracksToProto(g.Tracks)}}
+		reply.R = &pb.HubReply_OpenMedia{OpenMedia: &pb.OpenMediaReply{Token: g.Token, Rendition: g.Rendition, Tracks: TracksToProto(g.Tracks)}}
 		return nil
 	}
 	return refusal{pb.Code_CODE_INVALID, "open media: want the direction publish or read"}
@@ -398,7 +398,7 @@ func (h *Host) describeMedia(n *entry, camera string, reply *pb.HubReply) error 
 	}
 	r := &pb.DescribeMediaReply{Talk: h.talkTracks(camera)}
 	for _, s := range h.Media.Describe(camera) {
-		d := &pb.StreamDescription{Name: s.Name, Live: s.Live, PrebufferSeconds: s.Prebuffer.Seconds(), Tracks: tracksToProto(s.Tracks)}
+		d := &pb.StreamDescription{Name: s.Name, Live: s.Live, PrebufferSeconds: s.Prebuffer.Seconds(), Tracks: TracksToProto(s.Tracks)}
 		for _, t := range d.Tracks {
 			if t.Kind == string(av.Video) {
 				t.KeyIntervalSeconds, t.Bitrate = s.KeyInterval.Seconds(), s.Bitrate

@@ -41,7 +41,7 @@ func (h *Host) openTalk(ctx context.Context, n *entry, m *pb.OpenTalk, reply *pb
 	case !c.Talk:
 		return refusal{pb.Code_CODE_UNSUPPORTED, "camera " + c.ID + " cannot be talked to"}
 	}
-	track := trackFromProto(m.GetTrack())
+	track := TrackFromProto(m.GetTrack())
 	if !slices.Contains([]av.Codec{av.Opus, av.PCMU, av.PCMA, av.L16}, track.Codec) {
 		return refusal{pb.Code_CODE_INVALID, "open talk: want a track of opus, pcmu, pcma or l16"}
 	}
@@ -58,7 +58,7 @@ func (h *Host) openTalk(ctx context.Context, n *entry, m *pb.OpenTalk, reply *pb
 	if err != nil {
 		return err
 	}
-	reply.R = &pb.HubReply_OpenTalk{OpenTalk: &pb.OpenTalkReply{Token: token, Track: tracksToProto([]av.Track{take})[0]}}
+	reply.R = &pb.HubReply_OpenTalk{OpenTalk: &pb.OpenTalkReply{Token: token, Track: TracksToProto([]av.Track{take})[0]}}
 	return nil
 }
 
@@ -67,5 +67,5 @@ func (h *Host) talkTracks(camera string) []*pb.Track {
 	if c, ok := h.Cameras.Camera(camera); h.Talk == nil || !ok || !c.Talk {
 		return nil
 	}
-	return tracksToProto(h.Talk.Takes(camera))
+	return TracksToProto(h.Talk.Takes(camera))
 }

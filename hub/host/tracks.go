@@ -5,13 +5,15 @@ import (
 	pb "github.com/porchlight-hub/porchlight/sdk/proto/pluginv1"
 )
 
-func trackFromProto(t *pb.Track) av.Track {
+// TrackFromProto is a track as a plugin describes it.
+func TrackFromProto(t *pb.Track) av.Track {
 	return av.Track{ID: uint8(t.GetId()), Kind: av.Kind(t.GetKind()), Codec: av.Codec(t.GetCodec()), ClockRate: t.GetClockRate(),
 		Generation: t.GetGeneration(), Width: int(t.GetWidth()), Height: int(t.GetHeight()), FPS: t.GetFps(), Reordered: t.GetReordered(),
 		VPS: t.GetVps(), SPS: t.GetSps(), PPS: t.GetPps(), SampleRate: int(t.GetSampleRate()), Channels: int(t.GetChannels()), AudioConfig: t.GetAudioConfig()}
 }
 
-func tracksToProto(tracks []av.Track) []*pb.Track {
+// TracksToProto is for telling plugins.
+func TracksToProto(tracks []av.Track) []*pb.Track {
 	out := make([]*pb.Track, 0, len(tracks))
 	for _, t := range tracks {
 		out = append(out, &pb.Track{Id: uint32(t.ID), Kind: string(t.Kind), Codec: string(t.Codec), ClockRate: t.ClockRate,

@@ -228,7 +228,13 @@ func (s *Server) serve(in *instance, c *net.UnixConn) {
 	case t.grant.Direction == av.Publish:
 		err = s.publish(c, t.grant)
 	default:
+		if t.grant.Begun != nil {
+			t.grant.Begun()
+		}
 		err = s.read(in, c, t.grant)
+		if t.grant.Ended != nil {
+			t.grant.Ended("the plugin's connection has ended")
+		}
 	}
 	if err == nil || in.ctx.Err() != nil {
 		return

@@ -357,7 +357,7 @@ func TestSnapshotBothWays(t *testing.T) {
 func TestTalk(t *testing.T) {
 	h := newHouse(t)
 	for _, word := range []string{"hello", "leave it"} {
-		token, err := h.s.TalkToken("demo", "door")
+		token, err := h.s.TalkToken("demo", "door", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,10 +31,14 @@ type Grant struct {
 	Rendition av.Rendition
 
 	// When publishing, with Put: the units of Track go there, and not into the stream. Done
-	// ends the connection; Ended is told when it has ended, and why.
+	// ends the connection.
 	Put   func(*av.Unit) error
 	Track av.Track
 	Done  <-chan struct{}
+
+	// Begun is told when a reader has come, Ended when it or a publisher with Put has gone,
+	// and why.
+	Begun func()
 	Ended func(reason string)
 }
 
@@ -60,13 +64,13 @@ func (s *Server) Token(plugin string, g Grant) (string, error) {
 }
 
 // TalkToken makes a token with which plugin reads the speech for a camera: what is said
-// from now on, until the talker ends.
-func (s *Server) TalkToken(plugin, camera string) (string, error) {
+// from now on, until the talker ends. begun and ended tell of its connection.
+func (s *Server) TalkToken(plugin, camera string, begun func(), ended func(reason string)) (string, error) {
 	start := av.Start{From: av.FromLive}
 	if s.core.Stream(camera, media.Talk).Live() {
 		start.From = av.FromKeyFrame // somebody speaks already: not to lose the first word
 	}
-	return s.Token(plugin, Grant{Direction: av.Read, Camera: camera, Stream: media.Talk, Start: start, Until: media.WriterEnd})
+	return s.Token(plugin, Grant{Direction: av.Read, Camera: camera, Stream: media.Talk, Start: start, Until: media.WriterEnd, Begun: begun, Ended: ended})
 }
 
 // PictureToken makes a token with which plugin reads one JPEG.
