@@ -22,6 +22,8 @@ type bench struct {
 	ctl   *control
 	page  *page
 
+	profiles string // folder; empty: none are made
+
 	bin, plugin, peer string // programs
 	farm              *farm  // cameras and go2rtc; nil until they are needed
 	rival             string
@@ -35,16 +37,17 @@ func main() {
 	out := flag.String("out", "", "file to write; empty: standard output")
 	quick := flag.Bool("quick", false, "a minute's run, whose figures are rough")
 	only := flag.String("only", "", "parts with a comma between: "+parts+"")
+	profiles := flag.String("profiles", "", "folder for processor profiles of our hub, one of each turn of a watched cell; they cost time themselves")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *root, *out, *only, *quick); err != nil {
+	if err := run(ctx, *root, *out, *only, *profiles, *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, root, out, only string, quick bool) error {
+func run(ctx context.Context, root, out, only, profiles string, quick bool) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -54,7 +57,7 @@ func run(ctx context.Context, root, out, only string, quick bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{ctx: ctx, quick: quick, root: root, dir: dir}
+	b := &bench{ctx: ctx, quick: quick, root: root, dir: dir, profiles: profiles}
 	if b.ctl, err = newControl(filepath.Join(dir, "ctl")); err != nil {
 		return err
 	}

@@ -3,10 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/bench/part"
 )
@@ -50,7 +56,7 @@ func (h *house) side(ctx context.Context, web *http.Client) (*side, error) {
 	}
 	api := h.base + "/api/v1/cameras/"
 	ws := strings.Replace(h.base, "http", "ws", 1)
-	return &side{name: "ours", pid: h.cmd.Process.Pid, view: func(way string, i int) *part.View {
+	return &side{name: "ours", pid: h.cmd.Process.Pid, profile: h.profile, view: func(way string, i int) *part.View {
 		id := cameraID(i)
 		switch way {
 		case part.RTSP, part.RTSPUDP:
@@ -62,6 +68,23 @@ func (h *house) side(ctx context.Context, web *http.Client) (*side, error) {
 		}
 		return &part.View{Way: way, URL: api + id + "/whep?stream=main", Header: pages}
 	}}, nil
+}
+
+// profile writes the hub's processor profile of so long, by its admin socket.
+func (h *house) profile(d time.Duration, to string) error {
+	admin := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(h.data, "run", "admin.sock"))
+	}}}
+	res, err := admin.Get(fmt.Sprintf("http://hub/debug/pprof/profile?seconds=%d", max(1, int(d.Seconds()+0.5))))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("profile: status %s", res.Status)
+	}
+	return errors.Join(err, os.WriteFile(to, b, 0o600))
 }
 
 // streamPassword makes one, as a person does on the page.

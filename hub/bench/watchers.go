@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/bench/part"
@@ -63,6 +64,8 @@ type side struct {
 	name string
 	pid  int                                     // of its first process
 	view func(way string, camera int) *part.View // nil: it has no such way
+
+	profile func(d time.Duration, to string) error // nil: it has none
 }
 
 // turn is what one side did for a while.
@@ -102,7 +105,12 @@ func (b *bench) watched(w *watchers, s *side, way string, n, each int, d time.Du
 	if err != nil {
 		return t, err
 	}
-	if err = b.pause(d); err != nil {
+	if b.profiles != "" && s.profile != nil {
+		name := filepath.Join(b.profiles, fmt.Sprintf("%s-%dx%d-%d.pprof", way, n, each, at))
+		if err = s.profile(d, name); err != nil {
+			return t, err
+		}
+	} else if err = b.pause(d); err != nil {
 		return t, err
 	}
 	after, err := treeCPU(s.pid)
