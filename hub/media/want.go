@@ -217,13 +217,33 @@ func levelOf(t av.Track) int {
 	}
 	size := ((t.Width + 15) / 16) * ((t.Height + 15) / 16)
 	rate := int(float64(size) * (t.FPS - 0.5)) // as above: half a frame is the timing's rounding
-	for _, l := range []struct{ level, rate, size int }{
-		{10, 1485, 99}, {11, 3000, 396}, {12, 6000, 396}, {13, 11880, 396}, {20, 11880, 396}, {21, 19800, 792}, {22, 20250, 1620},
-		{30, 40500, 1620}, {31, 108000, 3600}, {32, 216000, 5120}, {40, 245760, 8192}, {42, 522240, 8704}, {50, 589824, 22080}, {51, 983040, 36864},
-	} {
+	for _, l := range levels() {
 		if rate <= l.rate && size <= l.size {
 			return l.level
 		}
 	}
 	return 52
+}
+
+// LevelLimits are how many blocks of 16x16 pixels a picture of an H.264 level has at most,
+// and how many a second. A level that is not known allows what the one below does.
+func LevelLimits(level int) (size, rate int) {
+	all := levels()
+	size, rate = all[0].size, all[0].rate
+	for _, l := range all {
+		if l.level <= level {
+			size, rate = l.size, l.rate
+		}
+	}
+	return size, rate
+}
+
+type levelLimits struct{ level, rate, size int }
+
+// levels of H.264 (table A-1), rising.
+func levels() []levelLimits {
+	return []levelLimits{
+		{10, 1485, 99}, {11, 3000, 396}, {12, 6000, 396}, {13, 11880, 396}, {20, 11880, 396}, {21, 19800, 792}, {22, 20250, 1620},
+		{30, 40500, 1620}, {31, 108000, 3600}, {32, 216000, 5120}, {40, 245760, 8192}, {42, 522240, 8704}, {50, 589824, 22080}, {51, 983040, 36864},
+	}
 }
