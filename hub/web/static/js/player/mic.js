@@ -57,7 +57,10 @@ export class Mic {
     this.#meter = this.#context.createAnalyser();
     this.#meter.fftSize = 1024;
     this.#samples = new Float32Array(this.#meter.fftSize);
-    this.#source.connect(this.#meter);
+    // What leads nowhere is not drawn: the meter ends in silence.
+    const silence = this.#context.createGain();
+    silence.gain.value = 0;
+    this.#source.connect(this.#meter).connect(silence).connect(this.#context.destination);
     this.#context.resume().catch(() => {});
   }
 

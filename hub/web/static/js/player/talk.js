@@ -16,7 +16,7 @@ const says = 9_000;
 // Sound for the socket that may wait (bytes): half a second.
 const maxWaiting = 16_000;
 
-/** @typedef {{id: string, by: string, path: string, let: () => Promise<void> | void}} Line an open talk */
+/** @typedef {{by: string, end: () => Promise<unknown>}} Line an open talk */
 
 export class Talk {
   button;
@@ -198,7 +198,8 @@ export class Talk {
     await speech.send(mic.track);
     try {
       const { id, by } = await send(path, { session: speech.session });
-      return { id, by, path, let: () => speech.send(null) };
+      const end = () => Promise.all([speech.send(null), send(`${path}/${encodeURIComponent(id)}`, {}, "DELETE")]);
+      return { by, end };
     } catch (err) {
       await speech.send(null).catch(() => {});
       throw err;
@@ -211,7 +212,7 @@ export class Talk {
    * @returns {Promise<Line>}
    */
   async #bySocket(mic, path) {
-    const { id, by, socket } = await send(path);
+    const { by, socket } = await send(path);
     const at = new URL(socket, location.href);
     at.protocol = at.protocol === "https:" ? "wss:" : "ws:";
     const ws = new WebSocket(at);
@@ -225,13 +226,12 @@ export class Talk {
     await mic.pieces((piece) => {
       if (ws.readyState === WebSocket.OPEN && ws.bufferedAmount < maxWaiting) ws.send(piece);
     });
-    return { id, by, path, let: () => ws.close() };
+    return { by, end: async () => ws.close() }; // the talk ends with its socket
   }
 
   /** @param {Line} line */
   #hangUp(line) {
-    Promise.resolve(line.let()).catch(() => {});
-    send(`${line.path}/${encodeURIComponent(line.id)}`, {}, "DELETE").catch(() => {
+    line.end().catch(() => {
       // It is over already, or ends by its silence.
     });
   }
