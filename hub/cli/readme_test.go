@@ -108,6 +108,7 @@ type reader struct {
 	yamls int
 	// camera is the one that the README adds while the hub runs.
 	camera string
+	secure bool // its pages were HTTPS
 }
 
 // TestReadme follows the README from its first command to its last.
@@ -126,6 +127,9 @@ func TestReadme(t *testing.T) {
 	did := 0
 	for _, s := range steps(readme(t)) {
 		switch {
+		case s.kind == "yaml" && strings.HasPrefix(s.text, "  listen:"):
+			r.open(s.text)
+			continue
 		case s.kind == "yaml" && strings.HasPrefix(s.text, " "):
 			r.insert(s.text)
 			continue
@@ -136,7 +140,7 @@ func TestReadme(t *testing.T) {
 		did++
 		r.run(s.text)
 	}
-	if did < 13 || r.yamls != 2 || r.camera == "" {
+	if did < 13 || r.yamls != 2 || r.camera == "" || !r.secure {
 		t.Errorf("the README has %d commands and %d files; the test does not find all", did, r.yamls)
 	}
 }
@@ -272,12 +276,38 @@ func (r *reader) save(yaml string) {
 		r.ready("demo")
 		return
 	}
+	if r.secure { // a stranger to this certificate fetches the pictures below
+		r.start()
+	}
 	r.ready("frontgate")
 	r.picture("gate")
 	hubtest.Eventually(t, "the visitor rings at the gate", func() bool {
 		list, err := r.hub.Client.Events(t.Context(), client.Query{Camera: "gate", Kinds: []string{"ring"}})
 		return err == nil && len(list.Events) == 1 && list.Events[0].Source == "frontgate"
 	})
+}
+
+// open puts lines into the hub's section, and starts it again: its pages are HTTPS then,
+// and still only here, since the test's environment says where to listen.
+func (r *reader) open(lines string) {
+	t := r.t
+	file := filepath.Join(r.dir, "porchlight.yaml")
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, ok := strings.Cut(string(have), "hub:\n")
+	if !ok {
+		t.Fatal("the README's file has no hub section")
+	}
+	if err := os.WriteFile(file, []byte(before+"hub:\n"+lines+after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.ready("demo")
+	if r.secure = strings.HasPrefix(r.hub.SetupURL, "https://"); !r.secure {
+		t.Errorf("the link is %s", r.hub.SetupURL)
+	}
 }
 
 // insert puts lines into the file's cameras while the hub runs. Nobody is at the address
