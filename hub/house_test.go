@@ -55,6 +55,7 @@ func arrows() []arrow {
 		{"hub/media/convert", append(ground(), "hub/media/sound"), "what Go can do of sound is done there"},
 		{"hub/media/talk", append(ground(), "hub/media/sound"), "speech is turned into what the door takes"},
 		{"hub/media/whep/...", append(ground(), "hub/media/whep/..."), "one matter"},
+		{"hub/media/restream/...", append(ground(), "hub/media/restream/..."), "one matter"},
 		{"hub/media/*", ground(), "media's ways in and out know the ring, not each other"},
 		{"hub/supervisor/...", append(ground(), "hub/supervisor/..."), "processes are one matter, permissions another"},
 		{"hub/doctor", []string{"hub/*", "hub/media/*", "sdk/...", "config"}, "it reads what rooms export"},

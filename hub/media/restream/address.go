@@ -7,11 +7,9 @@ import (
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 
+	"github.com/porchlight-hub/porchlight/hub/media/restream/feed"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
-
-// control is how the tracks are named: some readers know no other form.
-const control = "trackID="
 
 // address is what a URL asks for. Programs put a track's name behind the query or before
 // it, and a slash behind either.
@@ -26,10 +24,10 @@ type address struct {
 func addressOf(u *base.URL) address {
 	a := address{track: -1}
 	path, query := u.Path, u.RawQuery
-	if i := strings.LastIndex(query, "/"+control); i >= 0 {
-		query, a.track = query[:i], number(query[i+1+len(control):])
-	} else if i := strings.LastIndex(path, "/"+control); i >= 0 {
-		path, a.track = path[:i], number(path[i+1+len(control):])
+	if i := strings.LastIndex(query, "/"+feed.Control); i >= 0 {
+		query, a.track = query[:i], number(query[i+1+len(feed.Control):])
+	} else if i := strings.LastIndex(path, "/"+feed.Control); i >= 0 {
+		path, a.track = path[:i], number(path[i+1+len(feed.Control):])
 	}
 	a.query = strings.TrimSuffix(query, "/")
 	parts := strings.Split(strings.Trim(path, "/"), "/")
@@ -54,8 +52,8 @@ func number(s string) int {
 }
 
 // source is what the query makes of the stream: audio and video are none, or a codec.
-func (a address) source() (source, error) {
-	src := source{camera: a.camera, stream: a.stream}
+func (a address) source() (feed.Source, error) {
+	src := feed.Source{Camera: a.camera, Stream: a.stream}
 	q, err := url.ParseQuery(a.query)
 	if err != nil {
 		return src, queryError{"the query cannot be read"}
@@ -63,22 +61,22 @@ func (a address) source() (source, error) {
 	switch v := q.Get("audio"); v {
 	case "", "copy":
 	case "none":
-		src.want.Audio.None = true
+		src.Want.Audio.None = true
 	case "opus", "aac", "pcmu", "pcma", "l16":
-		src.want.Audio.Codec = av.Codec(v)
+		src.Want.Audio.Codec = av.Codec(v)
 	default:
 		return src, queryError{"audio is none, opus, aac, pcmu, pcma or l16"}
 	}
 	switch v := q.Get("video"); v {
 	case "", "copy":
 	case "none":
-		src.want.Video.None = true
+		src.Want.Video.None = true
 	case "h264":
-		src.want.Video.Codec = av.H264
+		src.Want.Video.Codec = av.H264
 	default:
 		return src, queryError{"video is none or h264"}
 	}
-	if src.want.Audio.None && src.want.Video.None {
+	if src.Want.Audio.None && src.Want.Video.None {
 		return src, queryError{"neither picture nor sound is left"}
 	}
 	return src, nil

@@ -35,7 +35,7 @@ type conn struct {
 	// What follows is of the goroutine that serves.
 	tries int  // wrong passwords
 	last  bool // closes after the response
-	said  *feed
+	said  *shared
 
 	// wmu keeps responses and pictures apart. writing tells since when a write takes, by
 	// the clock of time.Now in nanoseconds; 0: none does.
@@ -227,7 +227,7 @@ func (c *conn) look(ctx context.Context, now time.Time) {
 		c.close("it was silent for a minute")
 		return
 	}
-	if !c.s.o.Cameras(ses.feed.camera) {
+	if !c.s.o.Cameras(ses.feed.Camera) {
 		c.close("the camera was removed")
 		return
 	}

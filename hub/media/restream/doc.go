@@ -2,6 +2,6 @@
 // a stream password by Digest and never without. It promises that a stream is cut into
 // packets once for all its readers, that a new reader has the running GOP at once, and that
 // a reader who is slow skips to a key frame, or is closed, and keeps nobody waiting. It
-// converts nothing itself and keeps no password. Read server.go first, then feed.go and
-// reader.go.
+// converts nothing itself and keeps no password. Read server.go first, then methods.go and
+// session.go; the packets are of feed and wire.
 package restream

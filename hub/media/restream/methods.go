@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
+
+	"github.com/porchlight-hub/porchlight/hub/media/restream/feed"
 )
 
 // firstPicture is how long DESCRIBE waits for a stream that has to be woken.
@@ -49,7 +52,7 @@ func (c *conn) describe(ctx context.Context, req *base.Request, a address) *base
 	if res != nil {
 		return res
 	}
-	body, err := f.describe(c.speaks(req, a.camera))
+	body, err := f.Describe(c.speech(req, a.camera))
 	if err != nil {
 		return refusal(base.StatusInternalServerError, err)
 	}
@@ -59,20 +62,23 @@ func (c *conn) describe(ctx context.Context, req *base.Request, a address) *base
 	}}
 }
 
-// speaks tells whether the request asks for a back channel that it may have (ONVIF
+// speech is what a back channel takes, if the request asks for one and may have it (ONVIF
 // Streaming Specification 5.3).
-func (c *conn) speaks(req *base.Request, camera string) bool {
-	return slices.Contains(req.Header["Require"], "www.onvif.org/ver20/backchannel") &&
-		c.who.Viewer.MayTalk && c.s.o.Talk != nil && c.s.o.Talk.Takes(camera)
+func (c *conn) speech(req *base.Request, camera string) []format.Format {
+	asked := slices.Contains(req.Header["Require"], "www.onvif.org/ver20/backchannel")
+	if !asked || !c.who.Viewer.MayTalk || c.s.o.Talk == nil || !c.s.o.Talk.Takes(camera) {
+		return nil
+	}
+	return speechFormats()
 }
 
 // feed is the stream that a names, with its tracks known. The connection keeps it.
-func (c *conn) feed(ctx context.Context, a address) (*feed, *base.Response) {
+func (c *conn) feed(ctx context.Context, a address) (*shared, *base.Response) {
 	src, err := a.source()
 	if err != nil {
 		return nil, refusal(base.StatusBadRequest, err)
 	}
-	if c.said != nil && c.said.source == src && c.said.usable() {
+	if c.said != nil && c.said.Source == src && c.said.Usable() {
 		return c.said, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstPicture)
@@ -85,7 +91,7 @@ func (c *conn) feed(ctx context.Context, a address) (*feed, *base.Response) {
 		c.s.release(c.said)
 	}
 	c.said = f
-	if err := f.wait(ctx); err != nil {
+	if err := f.Wait(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = noPicture{src}
 		}
@@ -97,7 +103,7 @@ func (c *conn) feed(ctx context.Context, a address) (*feed, *base.Response) {
 // setup adds a track to the connection's session.
 func (c *conn) setup(ctx context.Context, req *base.Request, a address) *base.Response {
 	f := c.said
-	if f == nil || f.camera != a.camera || f.stream != a.stream || !f.usable() {
+	if f == nil || f.Camera != a.camera || f.Stream != a.stream || !f.Usable() {
 		var res *base.Response
 		if f, res = c.feed(ctx, a); res != nil {
 			return res
@@ -213,10 +219,10 @@ func (noCamera) Hint() string {
 	return "porchlight cameras ls shows the ids; the path is /ID/main or /ID/sub."
 }
 
-type noPicture struct{ source }
+type noPicture struct{ feed.Source }
 
 func (e noPicture) Error() string {
-	return fmt.Sprintf("no picture from %s/%s within %d s", e.camera, e.stream, int(firstPicture/time.Second))
+	return fmt.Sprintf("no picture from %s/%s within %d s", e.Camera, e.Stream, int(firstPicture/time.Second))
 }
 func (noPicture) Code() string { return "E-RESTREAM-NO-PICTURE" }
 func (noPicture) Hint() string {

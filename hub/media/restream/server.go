@@ -3,18 +3,15 @@ package restream
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/restream/feed"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -122,7 +119,7 @@ type Server struct {
 	addr      net.Addr
 	trouble   error
 	conns     map[*conn]struct{}
-	feeds     map[source]*feed
+	feeds     map[feed.Source]*shared
 	ended     []ReaderStats
 	ids       uint64
 	refused   atomic.Uint64
@@ -148,7 +145,7 @@ func New(o Options) *Server {
 	s := &Server{
 		o: o, log: o.Log.With("part", "restream"), settings: o.Settings,
 		applied: make(chan struct{}, 1),
-		conns:   map[*conn]struct{}{}, feeds: map[source]*feed{},
+		conns:   map[*conn]struct{}{}, feeds: map[feed.Source]*shared{},
 	}
 	s.pass = nonce() + nonce()
 	s.local = Credential{ID: localID, Viewer: Viewer{User: localUser, Name: "this machine"}}
@@ -221,13 +218,6 @@ func (s *Server) Where() (port int, lan bool, err error) {
 	return s.addr.(*net.TCPAddr).Port, s.settings.LAN, nil
 }
 
-// notListening: the server is off, or not there yet.
-type notListening struct{}
-
-func (notListening) Error() string { return "the hub does not listen for RTSP" }
-func (notListening) Code() string  { return "E-RESTREAM-OFF" }
-func (notListening) Hint() string  { return "Ask again in a moment, if the hub has just begun." }
-
 // Trouble is why the server does not listen, nil while it does or is off.
 func (s *Server) Trouble() error {
 	s.mu.Lock()
@@ -239,114 +229,18 @@ func (s *Server) Trouble() error {
 // until the hub ends.
 func (s *Server) Local() (user, password string) { return localUser, s.pass }
 
-// listen opens the port on this machine's loopback addresses, or on all.
-func (s *Server) listen() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trouble = nil
-	if s.settings.Off || s.ctx.Err() != nil {
-		return
-	}
-	hosts := []string{"127.0.0.1", "::1"}
-	if s.settings.LAN {
-		hosts = []string{""}
-	}
-	port := s.settings.Port
-	for i, host := range hosts {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil && i > 0 {
-			continue // a machine without IPv6
-		}
-		if err != nil {
-			s.trouble = portError{port, err}
-			s.log.Error("cannot listen", "port", port, "err", err)
-			return
-		}
-		if i == 0 {
-			s.addr = l.Addr()
-			port = l.Addr().(*net.TCPAddr).Port // a free one was asked for
-		}
-		s.listeners = append(s.listeners, l)
-		s.wg.Go(func() { s.accept(l) })
-	}
-	s.log.Info("serving rtsp", "address", s.addr.String(), "lan", s.settings.LAN)
-}
-
-// unlisten closes the port and ends every connection.
-func (s *Server) unlisten(reason string) {
-	s.mu.Lock()
-	listeners, conns := s.listeners, make([]*conn, 0, len(s.conns))
-	s.listeners, s.addr = nil, nil
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	s.mu.Unlock()
-	for _, l := range listeners {
-		_ = l.Close()
-	}
-	for _, c := range conns {
-		c.close(reason)
-	}
-}
-
 // shut ends everything and waits for it.
 func (s *Server) shut() {
 	s.mu.Lock()
 	s.closing = true
 	feeds := s.feeds
-	s.feeds = map[source]*feed{}
+	s.feeds = map[feed.Source]*shared{}
 	s.mu.Unlock()
 	s.unlisten("the hub ends")
 	for _, f := range feeds {
 		f.stop()
 	}
 	s.wg.Wait()
-}
-
-func (s *Server) accept(l net.Listener) {
-	for {
-		nc, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			s.log.Warn("accept", "err", err)
-			select { // out of descriptors, most likely: not a reason to end, nor to spin
-			case <-time.After(100 * time.Millisecond):
-			case <-s.ctx.Done():
-			}
-			continue
-		}
-		c := newConn(s, nc)
-		if !s.admit(c) {
-			s.refused.Add(1)
-			_ = nc.Close()
-			continue
-		}
-		s.wg.Go(func() {
-			defer s.leave(c)
-			c.serve(s.ctx)
-		})
-	}
-}
-
-// admit bounds the connections.
-func (s *Server) admit(c *conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	of := 0
-	for o := range s.conns {
-		if o.host == c.host {
-			of++
-		}
-	}
-	if s.closing || len(s.conns) >= maxConns || !c.loopback && of >= maxConnsOf {
-		return false
-	}
-	s.ids++
-	c.id = s.ids
-	s.conns[c] = struct{}{}
-	return true
 }
 
 func (s *Server) leave(c *conn) {
@@ -366,75 +260,6 @@ func (s *Server) note(st ReaderStats) {
 	}
 }
 
-// feed gives the feed of src, opened if it is not there; the caller releases it.
-func (s *Server) feed(ctx context.Context, src source) (*feed, error) {
-	if f := s.take(src); f != nil {
-		return f, nil
-	}
-	r, err := s.open(ctx, src)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.feeds[src]; f != nil && f.usable() { // somebody was faster
-		f.users++
-		r.Close()
-		return f, nil
-	}
-	if s.closing {
-		r.Close()
-		return nil, errQuit
-	}
-	f := newFeed(src, r, s.o.Now)
-	f.users = 1
-	run, stop := context.WithCancel(s.ctx)
-	f.stop = stop
-	s.feeds[src] = f
-	s.wg.Go(func() { f.run(run) })
-	return f, nil
-}
-
-func (s *Server) take(src source) *feed {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.feeds[src]
-	if f == nil || !f.usable() {
-		return nil
-	}
-	f.users++
-	return f
-}
-
-// retain counts one more user of a feed that has one.
-func (s *Server) retain(f *feed) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.users++
-}
-
-func (s *Server) release(f *feed) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.users--
-	f.idle = s.o.Now()
-}
-
-// open begins to read src.
-func (s *Server) open(ctx context.Context, src source) (*media.Rendering, error) {
-	o := media.ReadOptions{Start: av.Start{From: av.FromKeyFrame}}
-	if s.o.Renditions != nil {
-		return s.o.Renditions.Open(ctx, src.camera, src.stream, src.want, o)
-	}
-	stream := s.o.Core.Stream(src.camera, src.stream)
-	want, err := media.Fit(stream.Tracks(), src.want)
-	if err != nil && !errors.Is(err, media.ErrNoTracks) {
-		return nil, err
-	}
-	o.Want = want
-	return media.NewRendering(stream.Open(o), src.want, media.Copy, nil), nil
-}
-
 // lookAfter ends readers that stand or may read no more, and streams that nobody uses.
 func (s *Server) lookAfter(ctx context.Context) {
 	now := s.o.Now()
@@ -444,7 +269,7 @@ func (s *Server) lookAfter(ctx context.Context) {
 		conns = append(conns, c)
 	}
 	for src, f := range s.feeds {
-		if f.users == 0 && (now.Sub(f.idle) >= feedLinger || !f.usable()) {
+		if f.users == 0 && (now.Sub(f.idle) >= feedLinger || !f.Usable()) {
 			f.stop()
 			delete(s.feeds, src)
 		}
@@ -482,25 +307,3 @@ func (nobody) Credentials(context.Context, string, string) ([]Credential, error)
 func (nobody) Wrong(string)                                                      {}
 func (nobody) Used(context.Context, string, string)                              {}
 func (nobody) Valid(context.Context, string) bool                                { return false }
-
-// portError says that the server cannot listen.
-type portError struct {
-	port int
-	err  error
-}
-
-func (e portError) Error() string {
-	return fmt.Sprintf("restream: listen on port %d: %v", e.port, e.err)
-}
-func (e portError) Unwrap() error { return e.err }
-
-// Code and Hint are for people.
-func (e portError) Code() string {
-	if errors.Is(e.err, syscall.EADDRINUSE) {
-		return "E-RESTREAM-PORT-TAKEN"
-	}
-	return "E-RESTREAM-LISTEN"
-}
-func (e portError) Hint() string {
-	return "Set hub.rtsp.port to a free port above 1023; the hub tries again by itself meanwhile."
-}

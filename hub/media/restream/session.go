@@ -15,6 +15,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 
+	"github.com/porchlight-hub/porchlight/hub/media/restream/feed"
 	"github.com/porchlight-hub/porchlight/hub/media/restream/wire"
 )
 
@@ -26,7 +27,7 @@ const scratchKept = 64 << 10
 type session struct {
 	c     *conn
 	id    string
-	feed  *feed
+	feed  *shared
 	who   *Credential
 	udp   bool
 	since time.Time
@@ -39,7 +40,7 @@ type session struct {
 	rights        time.Time    // of look: when it last asked
 
 	mu     sync.Mutex
-	cursor *cursor
+	cursor *feed.Cursor
 	done   chan struct{} // closed when the reader's goroutine has ended
 
 	units, packets, bytes, skips atomic.Uint64
@@ -52,7 +53,7 @@ type setup struct {
 	ends    *udpEnds
 }
 
-func newSession(c *conn, f *feed, udp bool) *session {
+func newSession(c *conn, f *shared, udp bool) *session {
 	c.s.retain(f)
 	return &session{c: c, id: nonce()[:16], feed: f, who: c.who, udp: udp, since: c.s.o.Now()}
 }
@@ -67,9 +68,7 @@ func (s *session) ok() *base.Response {
 
 // add sets the index-th track up.
 func (s *session) add(index int, tr transport) (*headers.Transport, *base.Response) {
-	s.feed.mu.Lock()
-	packers := s.feed.packers
-	s.feed.mu.Unlock()
+	packers := s.feed.Packers()
 	taken := slices.ContainsFunc(s.tracks, func(t setup) bool {
 		return t.index == index || !s.udp && tr.channel >= 0 && t.channel-tr.channel <= 1 && tr.channel-t.channel <= 1
 	})
@@ -119,7 +118,7 @@ func (s *session) play(req *base.Request) (*base.Response, func()) {
 	if !any && s.speech == nil {
 		return &base.Response{StatusCode: base.StatusMethodNotValidInThisState}, nil
 	}
-	cur := newCursor(s.feed, wants)
+	cur := s.feed.Cursor(wants)
 	res.Header["Range"] = base.HeaderValue{"npt=now-"}
 	if info := s.info(req, cur, wants); info != "" {
 		res.Header["RTP-Info"] = base.HeaderValue{info}
@@ -129,9 +128,7 @@ func (s *session) play(req *base.Request) (*base.Response, func()) {
 
 // wants is which tracks of the feed go to the reader, and whether there is one.
 func (s *session) wants() (wants []bool, any bool) {
-	s.feed.mu.Lock()
-	n := len(s.feed.packers)
-	s.feed.mu.Unlock()
+	n := len(s.feed.Packers())
 	wants, s.plain = make([]bool, n), true
 	for _, t := range s.tracks {
 		if t.index < n {
@@ -143,8 +140,8 @@ func (s *session) wants() (wants []bool, any bool) {
 }
 
 // info tells the first number and time stamp of each track (RFC 2326 12.33).
-func (s *session) info(req *base.Request, cur *cursor, wants []bool) string {
-	seqs, times := cur.start()
+func (s *session) info(req *base.Request, cur *feed.Cursor, wants []bool) string {
+	seqs, times := cur.Start()
 	url := ""
 	if req.URL != nil {
 		a := addressOf(req.URL)
@@ -153,26 +150,26 @@ func (s *session) info(req *base.Request, cur *cursor, wants []bool) string {
 	var parts []string
 	for i, want := range wants {
 		if want {
-			parts = append(parts, fmt.Sprintf("url=%s%s;seq=%d;rtptime=%d", url, control+strconv.Itoa(i), seqs[i], times[i]))
+			parts = append(parts, fmt.Sprintf("url=%s%s;seq=%d;rtptime=%d", url, feed.Control+strconv.Itoa(i), seqs[i], times[i]))
 		}
 	}
 	return strings.Join(parts, ",")
 }
 
-func (s *session) start(cur *cursor) {
+func (s *session) start(cur *feed.Cursor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cursor, s.done = cur, make(chan struct{})
 	s.lastHeard.Store(s.c.s.o.Now().UnixMilli())
 	s.plays.Store(true)
 	s.played.Store(true)
-	s.c.s.log.Info("reader begins", "camera", s.feed.camera, "stream", s.feed.stream, "who", s.who.Viewer.Name, "from", s.c.host, "udp", s.udp)
+	s.c.s.log.Info("reader begins", "camera", s.feed.Camera, "stream", s.feed.Stream, "who", s.who.Viewer.Name, "from", s.c.host, "udp", s.udp)
 	done := s.done
 	s.c.s.wg.Go(func() {
 		defer close(done)
 		err := s.run(cur)
 		switch {
-		case errors.Is(err, errQuit):
+		case errors.Is(err, feed.ErrStopped):
 		case errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 			s.c.close("the connection ended")
 		default:
@@ -187,14 +184,14 @@ func (s *session) start(cur *cursor) {
 }
 
 // run sends until the feed or the reader ends.
-func (s *session) run(cur *cursor) error {
-	if err := s.send(s.shape(cur.reports())); err != nil {
+func (s *session) run(cur *feed.Cursor) error {
+	if err := s.send(s.shape(cur.Reports())); err != nil {
 		return err
 	}
 	var parts net.Buffers
 	var scratch []byte
 	for {
-		taken, err := cur.take()
+		taken, err := cur.Take()
 		if err != nil {
 			return err
 		}
@@ -206,9 +203,9 @@ func (s *session) run(cur *cursor) error {
 		var packets, bytes uint64
 		for i := range taken {
 			var b []byte
-			b, scratch = taken[i].packed(scratch)
+			b, scratch = taken[i].Packed(scratch)
 			parts = append(parts, b)
-			packets += uint64(taken[i].packets)
+			packets += uint64(taken[i].Packets())
 			bytes += uint64(len(b))
 		}
 		if err := s.sendAll(parts); err != nil {
@@ -272,9 +269,9 @@ func (s *session) pause() {
 	if cur == nil {
 		return
 	}
-	cur.stop()
+	cur.Stop()
 	<-done
-	gops, _ := cur.missed()
+	gops, _ := cur.Missed()
 	s.skips.Add(gops)
 }
 

@@ -53,9 +53,7 @@ func (s *Server) Stats() Stats {
 	st.Ended = slices.Clone(s.ended)
 	st.Refused = s.refused.Load()
 	for src, f := range s.feeds {
-		f.mu.Lock()
-		st.Feeds = append(st.Feeds, FeedStats{src.camera, src.stream, f.rendering.How(), f.users, f.bytes})
-		f.mu.Unlock()
+		st.Feeds = append(st.Feeds, FeedStats{src.Camera, src.Stream, f.How(), f.users, f.Bytes()})
 	}
 	slices.SortFunc(st.Feeds, func(a, b FeedStats) int {
 		return cmp.Or(cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Rendition, b.Rendition))
@@ -66,9 +64,9 @@ func (s *Server) Stats() Stats {
 func (s *session) stats() ReaderStats {
 	c := s.c
 	st := ReaderStats{
-		ID: c.id, Camera: s.feed.camera, Stream: s.feed.stream, Address: c.host, Transport: "tcp",
+		ID: c.id, Camera: s.feed.Camera, Stream: s.feed.Stream, Address: c.host, Transport: "tcp",
 		User: s.who.Viewer.User, Name: s.who.Viewer.Name,
-		Rendition: s.feed.rendering.How(), Since: s.since,
+		Rendition: s.feed.How(), Since: s.since,
 		Units: s.units.Load(), Packets: s.packets.Load(), Bytes: s.bytes.Load(), SkippedGOPs: s.skips.Load(),
 	}
 	if s.udp {
@@ -81,7 +79,7 @@ func (s *session) stats() ReaderStats {
 	cur := s.cursor
 	s.mu.Unlock()
 	if cur != nil {
-		gops, lag := cur.missed()
+		gops, lag := cur.Missed()
 		st.SkippedGOPs += gops
 		st.Lag = lag
 	}

@@ -49,16 +49,14 @@ type speech struct {
 // listen makes the back channel; a response says no.
 func (s *session) listen() *base.Response {
 	t, who := s.c.s.o.Talk, s.who.Viewer
-	camera := s.feed.camera
+	camera := s.feed.Camera
 	if t == nil || !who.MayTalk || !t.Takes(camera) {
 		return refusal(base.StatusForbidden, noTalk{})
 	}
 	if err := t.Busy(camera, s.who.ID); err != nil {
 		return refusal(base.StatusNotEnoughBandwidth, err)
 	}
-	s.feed.mu.Lock()
-	s.speech = &speech{s: s, index: len(s.feed.packers)}
-	s.feed.mu.Unlock()
+	s.speech = &speech{s: s, index: len(s.feed.Packers())}
 	return nil
 }
 
@@ -96,10 +94,10 @@ func (p *speech) begin(pt uint8, first uint32) bool {
 		codec = av.PCMA
 	}
 	c := p.s.c
-	put, stop, err := c.s.o.Talk.Open(context.WithoutCancel(c.s.ctx), p.s.feed.camera, p.s.who.Viewer.Name, p.s.who.ID, av.PCMTrack(1, codec, 8000, 1))
+	put, stop, err := c.s.o.Talk.Open(context.WithoutCancel(c.s.ctx), p.s.feed.Camera, p.s.who.Viewer.Name, p.s.who.ID, av.PCMTrack(1, codec, 8000, 1))
 	if err != nil {
 		p.refused = err.Error()
-		c.s.log.Info("speech refused", "camera", p.s.feed.camera, "who", p.s.who.Viewer.Name, "err", err)
+		c.s.log.Info("speech refused", "camera", p.s.feed.Camera, "who", p.s.who.Viewer.Name, "err", err)
 		return false
 	}
 	p.put, p.stop, p.pt, p.first, p.refused = put, stop, pt, first, ""

@@ -1,4 +1,4 @@
-package restream
+package feed
 
 import (
 	"errors"
@@ -8,27 +8,27 @@ import (
 // batchBytes is what a reader takes at once; a new one takes its GOP in pieces of it.
 const batchBytes = 1 << 20
 
-// errQuit ends a reader that was asked to stop.
-var errQuit = errors.New("stopped")
+// ErrStopped ends a cursor that was told to stop.
+var ErrStopped = errors.New("stopped")
 
-// cursor is a reader's place in a feed. Its fields are under the feed's lock.
-type cursor struct {
-	feed    *feed
+// Cursor is a reader's place in a feed. Its fields are under the feed's lock.
+type Cursor struct {
+	feed    *Feed
 	wants   []bool // by track
 	next    uint64
 	ord     uint64        // beginnings before next
 	waits   bool          // for a beginning at or behind next
 	slack   time.Duration // how old the beginning was: until it has caught up, it may be so late
-	taken   []entry
+	taken   []Entry
 	quit    bool
 	skipped uint64 // GOPs
 }
 
-// newCursor begins at the newest key frame, or the next one.
-func newCursor(f *feed, wants []bool) *cursor {
+// Cursor begins at the newest key frame, or the next one; wants is by track.
+func (f *Feed) Cursor(wants []bool) *Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := &cursor{feed: f, wants: wants}
+	c := &Cursor{feed: f, wants: wants}
 	no, ok := f.newest()
 	if !ok {
 		no = f.endNo()
@@ -42,12 +42,12 @@ func newCursor(f *feed, wants []bool) *cursor {
 }
 
 // move puts the cursor at no. The feed is locked.
-func (c *cursor) move(no uint64) {
+func (c *Cursor) move(no uint64) {
 	c.next, c.ord = no, c.feed.ordinal(no)
 }
 
-// start tells the next number and time stamp of each wanted track, for RTP-Info.
-func (c *cursor) start() (seqs []uint16, times []uint32) {
+// Start tells the next number and time stamp of each wanted track, for RTP-Info.
+func (c *Cursor) Start() (seqs []uint16, times []uint32) {
 	f := c.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -72,15 +72,15 @@ func (c *cursor) start() (seqs []uint16, times []uint32) {
 	return seqs, times
 }
 
-// take waits for unread entries and returns them; the slice is good until the next call.
-func (c *cursor) take() ([]entry, error) {
+// Take waits for unread entries and returns them; the slice is good until the next call.
+func (c *Cursor) Take() ([]Entry, error) {
 	f := c.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for {
 		switch {
 		case c.quit:
-			return nil, errQuit
+			return nil, ErrStopped
 		case f.ended != nil:
 			return nil, f.ended
 		}
@@ -94,7 +94,7 @@ func (c *cursor) take() ([]entry, error) {
 }
 
 // settle moves a cursor that waits for a beginning, or is too far behind.
-func (c *cursor) settle() {
+func (c *Cursor) settle() {
 	f := c.feed
 	newest, ok := f.newest()
 	switch {
@@ -114,7 +114,7 @@ func (c *cursor) settle() {
 }
 
 // gather takes what is wanted from next on.
-func (c *cursor) gather() {
+func (c *Cursor) gather() {
 	f := c.feed
 	clear(c.taken)
 	c.taken = c.taken[:0]
@@ -138,16 +138,16 @@ func (c *cursor) gather() {
 	}
 }
 
-// stop lets take return.
-func (c *cursor) stop() {
+// Stop lets take return.
+func (c *Cursor) Stop() {
 	c.feed.mu.Lock()
 	defer c.feed.mu.Unlock()
 	c.quit = true
 	c.feed.more.Broadcast()
 }
 
-// missed is what the cursor has skipped, and, of a reader that stands, what it will.
-func (c *cursor) missed() (gops uint64, lag time.Duration) {
+// Missed is what the cursor has skipped, and, of a reader that stands, what it will.
+func (c *Cursor) Missed() (gops uint64, lag time.Duration) {
 	f := c.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -162,8 +162,8 @@ func (c *cursor) missed() (gops uint64, lag time.Duration) {
 	return gops, lag
 }
 
-// reports are the first that a reader is told of the clocks.
-func (c *cursor) reports() []byte {
+// Reports are the first that a reader is told of the clocks.
+func (c *Cursor) Reports() []byte {
 	f := c.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -176,8 +176,8 @@ func (c *cursor) reports() []byte {
 	return out
 }
 
-// packed is the packets of e, made again if the feed has let them go.
-func (e *entry) packed(scratch []byte) (b, rest []byte) {
+// Packed is the packets of e, made again if the feed has let them go.
+func (e *Entry) Packed(scratch []byte) (b, rest []byte) {
 	if e.wire != nil {
 		return e.wire, scratch
 	}
@@ -185,3 +185,6 @@ func (e *entry) packed(scratch []byte) (b, rest []byte) {
 	scratch, _ = e.packer.Append(scratch, e.unit, e.seq)
 	return scratch[from:], scratch
 }
+
+// Packets tells how many they are.
+func (e *Entry) Packets() int { return e.packets }

@@ -1,4 +1,4 @@
-package restream
+package feed
 
 import (
 	"strconv"
@@ -11,23 +11,25 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
-// describe is the SDP of the feed; with speech, of a section that takes it too.
-func (f *feed) describe(speech bool) ([]byte, error) {
-	f.mu.Lock()
-	packers := f.packers
-	f.mu.Unlock()
-	d := description.Session{Title: f.camera + " " + f.stream}
+// Control is how the tracks are named, before their number: some readers know no other form.
+const Control = "trackID="
+
+// Describe is the SDP of the feed; with speech, of a section that takes it in these
+// formats too.
+func (f *Feed) Describe(speech []format.Format) ([]byte, error) {
+	packers := f.Packers()
+	d := description.Session{Title: f.Camera + " " + f.Stream}
 	for i, p := range packers {
-		m := &description.Media{Type: description.MediaTypeAudio, Control: control + strconv.Itoa(i)}
+		m := &description.Media{Type: description.MediaTypeAudio, Control: Control + strconv.Itoa(i)}
 		if p.Track().Kind == av.Video {
 			m.Type = description.MediaTypeVideo
 		}
 		m.Formats = []format.Format{formatOf(p)}
 		d.Medias = append(d.Medias, m)
 	}
-	if speech {
+	if speech != nil {
 		d.Medias = append(d.Medias, &description.Media{
-			Type: description.MediaTypeAudio, IsBackChannel: true, Control: control + strconv.Itoa(len(packers)), Formats: speechFormats(),
+			Type: description.MediaTypeAudio, IsBackChannel: true, Control: Control + strconv.Itoa(len(packers)), Formats: speech,
 		})
 	}
 	return d.Marshal()

@@ -1,4 +1,4 @@
-package restream
+package feed
 
 import (
 	"context"
@@ -28,17 +28,17 @@ const (
 	maxTracks = 8
 )
 
-// source names what a feed is of.
-type source struct {
-	camera, stream string
-	want           av.Rendition
+// Source names what a feed is of.
+type Source struct {
+	Camera, Stream string
+	Want           av.Rendition
 }
 
 // errShape ends a feed whose stream has become another: readers have to ask again.
 var errShape = errors.New("the stream has other tracks now")
 
-// entry is one unit, or one report, as the feed's readers get it.
-type entry struct {
+// Entry is one unit, or one report, as the feed's readers get it.
+type Entry struct {
 	unit    *av.Unit     // nil: a report
 	packer  *wire.Packer // of its track and generation
 	track   int
@@ -50,12 +50,11 @@ type entry struct {
 	at      time.Time
 }
 
-// feed is one stream as packets: one reader of the ring, any number of RTSP readers.
-type feed struct {
-	source
+// Feed is one stream as packets: one reader of the ring, any number of cursors.
+type Feed struct {
+	Source
 	rendering *media.Rendering
 	now       func() time.Time
-	stop      context.CancelFunc
 	ready     chan struct{} // closed when the tracks are known, or the feed has ended
 
 	mu      sync.Mutex
@@ -65,8 +64,8 @@ type feed struct {
 	seqs    []uint16 // next of each track
 	sent    []sums
 	epoch   uint32
-	buf     []entry // a power of two long
-	first   uint64  // number of the oldest entry
+	buf     []Entry // a power of two long
+	first   uint64  // number of the oldest Entry
 	n       int
 	bytes   int
 	stale   uint64   // entries before it have no packets
@@ -74,8 +73,6 @@ type feed struct {
 	passed  uint64   // of those, how many have left
 	ended   error
 
-	users    int
-	idle     time.Time // since when nobody uses it
 	clock    anchor
 	reported time.Time
 }
@@ -89,14 +86,15 @@ type anchor struct {
 	at   time.Duration
 }
 
-func newFeed(src source, r *media.Rendering, now func() time.Time) *feed {
-	f := &feed{source: src, rendering: r, now: now, ready: make(chan struct{}), buf: make([]entry, 256)}
+// New is the feed of src, read from r, which it closes when Run ends.
+func New(src Source, r *media.Rendering, now func() time.Time) *Feed {
+	f := &Feed{Source: src, rendering: r, now: now, ready: make(chan struct{}), buf: make([]Entry, 256)}
 	f.more.L = &f.mu
 	return f
 }
 
-// run follows the stream until ctx ends.
-func (f *feed) run(ctx context.Context) {
+// Run follows the stream until ctx ends.
+func (f *Feed) Run(ctx context.Context) {
 	defer f.rendering.Close()
 	for {
 		units, err := f.rendering.Next(ctx)
@@ -111,7 +109,7 @@ func (f *feed) run(ctx context.Context) {
 }
 
 // end tells the readers that nothing more comes.
-func (f *feed) end(err error) {
+func (f *Feed) end(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended != nil {
@@ -125,7 +123,7 @@ func (f *feed) end(err error) {
 }
 
 // take adds units of one generation and wakes who waits.
-func (f *feed) take(units []*av.Unit) error {
+func (f *Feed) take(units []*av.Unit) error {
 	tracks := f.rendering.Tracks()
 	now := f.now()
 	f.mu.Lock()
@@ -142,7 +140,7 @@ func (f *feed) take(units []*av.Unit) error {
 	if now.Sub(f.reported) >= reportEvery {
 		f.reported = now
 		for i := range f.packers {
-			f.add(entry{track: i, at: now, packets: 1, wire: f.report(nil, i)})
+			f.add(Entry{track: i, at: now, packets: 1, wire: f.report(nil, i)})
 		}
 	}
 	f.trim(now)
@@ -151,7 +149,7 @@ func (f *feed) take(units []*av.Unit) error {
 }
 
 // shape makes the packers for tracks; those of an earlier generation must have been alike.
-func (f *feed) shape(tracks []av.Track) error {
+func (f *Feed) shape(tracks []av.Track) error {
 	if f.packers != nil {
 		return f.reshape(tracks)
 	}
@@ -175,7 +173,7 @@ func (f *feed) shape(tracks []av.Track) error {
 }
 
 // reshape takes the new parameter sets of the same tracks.
-func (f *feed) reshape(tracks []av.Track) error {
+func (f *Feed) reshape(tracks []av.Track) error {
 	next := make([]*wire.Packer, 0, len(f.packers))
 	for _, t := range tracks {
 		if _, ok := wire.New(t, 0, 0); !ok || len(next) == maxTracks {
@@ -201,13 +199,13 @@ func alike(a, b av.Track) bool {
 }
 
 // pack makes the packets of u.
-func (f *feed) pack(u *av.Unit, now time.Time) {
+func (f *Feed) pack(u *av.Unit, now time.Time) {
 	for i, p := range f.packers {
 		t := p.Track()
 		if t.ID != u.Track {
 			continue
 		}
-		e := entry{unit: u, packer: p, track: i, seq: f.seqs[i], at: now}
+		e := Entry{unit: u, packer: p, track: i, seq: f.seqs[i], at: now}
 		e.begin = !f.video || t.Kind == av.Video && (u.Key || t.Codec == av.MJPEG)
 		e.wire, e.packets = p.Append(make([]byte, 0, p.Size(u)), u, e.seq)
 		e.bytes = len(e.wire)
@@ -227,7 +225,7 @@ func (f *feed) pack(u *av.Unit, now time.Time) {
 
 // report appends where the clock of track i is. All tracks tell it by the same anchor, so
 // that they stay together whatever that is worth. The feed is locked.
-func (f *feed) report(dst []byte, i int) []byte {
+func (f *Feed) report(dst []byte, i int) []byte {
 	p := f.packers[i]
 	return p.Report(dst, ntp(f.clock.wall), uint32(p.Track().Ticks(f.clock.at)), f.sent[i].packets, f.sent[i].bytes)
 }
@@ -239,7 +237,7 @@ func ntp(t time.Time) uint64 {
 }
 
 // add puts e at the end. The feed is locked.
-func (f *feed) add(e entry) {
+func (f *Feed) add(e Entry) {
 	if f.n == len(f.buf) {
 		f.grow()
 	}
@@ -251,18 +249,18 @@ func (f *feed) add(e entry) {
 	f.bytes += e.bytes
 }
 
-func (f *feed) endNo() uint64       { return f.first + uint64(f.n) }
-func (f *feed) at(no uint64) *entry { return &f.buf[no&uint64(len(f.buf)-1)] }
-func (f *feed) newest() (uint64, bool) {
+func (f *Feed) endNo() uint64       { return f.first + uint64(f.n) }
+func (f *Feed) at(no uint64) *Entry { return &f.buf[no&uint64(len(f.buf)-1)] }
+func (f *Feed) newest() (uint64, bool) {
 	if len(f.begins) == 0 {
 		return 0, false
 	}
 	return f.begins[len(f.begins)-1], true
 }
 
-func (f *feed) grow() {
+func (f *Feed) grow() {
 	old := f.buf
-	f.buf = make([]entry, 2*len(old))
+	f.buf = make([]Entry, 2*len(old))
 	for no := f.first; no < f.endNo(); no++ {
 		*f.at(no) = old[no&uint64(len(old)-1)]
 	}
@@ -270,7 +268,7 @@ func (f *feed) grow() {
 
 // trim keeps the newest GOP and what a reader may be behind, within feedBytes, and the
 // packets of what is new.
-func (f *feed) trim(now time.Time) {
+func (f *Feed) trim(now time.Time) {
 	for f.stale = max(f.stale, f.first); f.stale < f.endNo() && now.Sub(f.at(f.stale).at) > packetsKept; f.stale++ {
 		if e := f.at(f.stale); e.unit != nil {
 			e.wire = nil
@@ -280,7 +278,7 @@ func (f *feed) trim(now time.Time) {
 	for f.n > 0 && (f.bytes > feedBytes || (!ok || f.first < newest) && now.Sub(f.at(f.first).at) > behind) {
 		e := f.at(f.first)
 		f.bytes -= e.bytes
-		*e = entry{}
+		*e = Entry{}
 		if len(f.begins) > 0 && f.begins[0] == f.first {
 			f.begins = f.begins[1:]
 			f.passed++
@@ -291,7 +289,7 @@ func (f *feed) trim(now time.Time) {
 }
 
 // ordinal counts the beginnings before no, over the feed's whole life.
-func (f *feed) ordinal(no uint64) uint64 {
+func (f *Feed) ordinal(no uint64) uint64 {
 	n := f.passed
 	for _, b := range f.begins {
 		if b < no {
@@ -310,8 +308,8 @@ func (errNoTracks) Hint() string {
 	return "Ask for a conversion, as ?video=h264, or for another stream of the camera."
 }
 
-// wait is until the tracks are known.
-func (f *feed) wait(ctx context.Context) error {
+// Wait is until the tracks are known, or the feed has ended.
+func (f *Feed) Wait(ctx context.Context) error {
 	select {
 	case <-f.ready:
 	case <-ctx.Done():
@@ -320,14 +318,31 @@ func (f *feed) wait(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended != nil {
-		return fmt.Errorf("restream %s/%s: %w", f.camera, f.stream, f.ended)
+		return fmt.Errorf("restream %s/%s: %w", f.Camera, f.Stream, f.ended)
 	}
 	return nil
 }
 
-// usable tells whether a reader can begin to use it.
-func (f *feed) usable() bool {
+// Usable tells whether a reader can begin to use it.
+func (f *Feed) Usable() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ended == nil
+}
+
+// Packers of the tracks, in their order. The slice does not change.
+func (f *Feed) Packers() []*wire.Packer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.packers
+}
+
+// How the stream came about: media.Copy, or "converted: " and why.
+func (f *Feed) How() string { return f.rendering.How() }
+
+// Bytes are those of the packets of all units that it keeps.
+func (f *Feed) Bytes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bytes
 }
