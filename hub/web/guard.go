@@ -48,6 +48,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // caught ends a request that panics, and only that.
 func (s *Server) caught(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor >= 2 {
+			w = &patientWriter{ResponseWriter: w, rc: http.NewResponseController(w)}
+		}
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() {
 			v := recover()
@@ -74,29 +77,6 @@ func loggable(path string) string {
 	}
 	return path
 }
-
-// statusWriter knows whether the answer has begun.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // headers of every answer. bare: without TLS, where browsers complain about the one that
 // they would ignore.
