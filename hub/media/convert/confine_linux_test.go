@@ -36,7 +36,7 @@ func gone(pid int) bool {
 
 // What a wrapper has started ends with it.
 func TestNothingIsLeft(t *testing.T) {
-	u, tr := film(t, av.H264, "color=red:s=320x240")
+	u, tr := shot(t, av.H264, "color=red:s=320x240")
 	real, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func zombie(pid int) bool {
 func TestNothingOutlivesTheHub(t *testing.T) {
 	if os.Getenv("CONVERT_AS_HUB") != "" {
 		s := New(Options{})
-		u, tr := film(t, av.H264, "color=red:s=320x240")
+		u, tr := shot(t, av.H264, "color=red:s=320x240")
 		if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestNothingOutlivesTheHub(t *testing.T) {
 		<-t.Context().Done()
 		return
 	}
-	film(t, av.H264, "color=red:s=320x240") // or it is skipped
+	shot(t, av.H264, "color=red:s=320x240") // or it is skipped
 	hub := exec.Command(os.Args[0], "-test.run=TestNothingOutlivesTheHub")
 	hub.Env = append(os.Environ(), "CONVERT_AS_HUB=1")
 	out, err := hub.StdoutPipe()
@@ -106,7 +106,7 @@ func TestWhatFFmpegHas(t *testing.T) {
 	t.Setenv("PORCHLIGHT_SECRET", "hunter2")
 	left := leftOpen(t)
 	s := stills(t, Options{})
-	u, tr := film(t, av.H264, "color=red:s=320x240")
+	u, tr := shot(t, av.H264, "color=red:s=320x240")
 	if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func leftOpen(t *testing.T) map[string]bool {
 // ffmpeg gains no rights by a set-uid program, and what is done to the thread that starts
 // it for that is not done to the rest of the hub.
 func TestNoNewPrivileges(t *testing.T) {
-	u, tr := film(t, av.H264, "color=red:s=320x240")
+	u, tr := shot(t, av.H264, "color=red:s=320x240")
 	var all []*Stills
 	for range 3 { // at the same time, so that not all are started by the first thread
 		s := stills(t, Options{})

@@ -54,6 +54,11 @@ func busy() *Fault {
 		"close a few windows that show this hub's cameras", nil}
 }
 
+// needsMending: it will not work at the next attempt either.
+func (f *Fault) needsMending() bool {
+	return f.code == "E-CONV-NO-FFMPEG" || f.code == "E-CONV-NO-ENCODER" || f.code == "E-CONV-CODEC"
+}
+
 func noCodec(cause error) *Fault {
 	return &Fault{"E-CONV-CODEC", "nothing here makes what was asked of what the camera sends",
 		"choose H.264 with AAC, Opus or G.711 in the camera's settings, or ask for the stream as it is", cause}

@@ -24,8 +24,8 @@ func TestHostilePictures(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	for _, codec := range []av.Codec{av.H264, av.H265} {
 		s := stills(t, Options{})
-		bad, track := film(t, codec, "testsrc2=s=640x360")
-		good, goodTrack := film(t, codec, "color=red:s=320x240")
+		bad, track := shot(t, codec, "testsrc2=s=640x360")
+		good, goodTrack := shot(t, codec, "color=red:s=320x240")
 		made := 0
 		for i := range 120 {
 			u, tr := *bad, track
@@ -87,9 +87,9 @@ func mutate(rnd *rand.Rand, b []byte) []byte {
 
 func TestPicturesThatAreNotTaken(t *testing.T) {
 	s := stills(t, Options{})
-	u, tr := film(t, av.H264, "testsrc2=s=320x240")
-	_, big := film(t, av.H264, "color=red:s=7680x4320")
-	_, other := film(t, av.H264, "color=red:s=640x480")
+	u, tr := shot(t, av.H264, "testsrc2=s=320x240")
+	_, big := shot(t, av.H264, "color=red:s=7680x4320")
+	_, other := shot(t, av.H264, "color=red:s=640x480")
 	var mark bits
 	sps := av.SplitAnnexB(avcMark(2, 8, 0))[0]
 	for name, c := range map[string]struct {
@@ -130,7 +130,7 @@ func script(t *testing.T, text string) string {
 }
 
 func TestProgramsThatAreNoFFmpeg(t *testing.T) {
-	u, tr := film(t, av.H264, "testsrc2=s=320x240")
+	u, tr := shot(t, av.H264, "testsrc2=s=320x240")
 	for name, text := range map[string]string{
 		"ends at once":      "echo 'error while loading shared libraries' >&2; exit 127",
 		"hangs":             "echo hello; cat >/dev/null",
@@ -164,7 +164,7 @@ func TestProgramsThatAreNoFFmpeg(t *testing.T) {
 }
 
 func TestFFmpegOfBefore(t *testing.T) {
-	u, tr := film(t, av.H264, "color=red:s=320x240")
+	u, tr := shot(t, av.H264, "color=red:s=320x240")
 	real, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ exec `+real+` "$@"`)})
 // Of more than can be made the newest are, and nobody waits for ever.
 func TestCrowd(t *testing.T) {
 	s := stills(t, Options{})
-	u, tr := film(t, av.H264, "testsrc2=s=320x240")
+	u, tr := shot(t, av.H264, "testsrc2=s=320x240")
 	if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -263,8 +263,8 @@ func BenchmarkStill(b *testing.B) {
 	for _, codec := range []av.Codec{av.H264, av.H265} {
 		b.Run(string(codec), func(b *testing.B) {
 			s := stills(b, Options{})
-			u, tr := film(b, codec, "testsrc2=s=1920x1080")
-			v, vt := film(b, codec, "testsrc2=s=640x360")
+			u, tr := shot(b, codec, "testsrc2=s=1920x1080")
+			v, vt := shot(b, codec, "testsrc2=s=640x360")
 			for b.Loop() {
 				for _, c := range []struct {
 					u *av.Unit

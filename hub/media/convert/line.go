@@ -31,7 +31,7 @@ type machine interface {
 
 // line is a machine that is started anew when it has ended, each time a little later.
 type line struct {
-	open func() (machine, error)
+	open func(said string) (machine, error)          // said: the last words of the one before
 	out  func(m machine, u *av.Unit, recv time.Time) // what was made, in order
 	now  func() time.Time
 	log  *slog.Logger
@@ -44,12 +44,13 @@ type line struct {
 	fails int
 	until time.Time // rests until then
 	why   error     // it failed last
-	made  uint64    // units
-	fresh bool      // the next unit has none before it
+	said  string
+	made  uint64 // units
+	fresh bool   // the next unit has none before it
 	moved chan struct{}
 }
 
-func newLine(open func() (machine, error), out func(machine, *av.Unit, time.Time), now func() time.Time, log *slog.Logger) *line {
+func newLine(open func(string) (machine, error), out func(machine, *av.Unit, time.Time), now func() time.Time, log *slog.Logger) *line {
 	// moved has one place: it says that something has happened, however much.
 	return &line{open: open, out: out, now: now, log: log, moved: make(chan struct{}, 1)}
 }
@@ -77,7 +78,7 @@ func (l *line) machine() machine {
 	if l.m != nil || l.now().Before(l.until) {
 		return l.m
 	}
-	m, err := l.open()
+	m, err := l.open(l.said)
 	if err != nil {
 		l.rest(err)
 		return nil
@@ -125,7 +126,8 @@ func (l *line) fell(m machine, err error) {
 		l.fails = 0
 	}
 	m.End()
-	l.rest(explain(err, m.Said()))
+	l.said = m.Said()
+	l.rest(explain(err, l.said))
 	l.mu.Unlock()
 	l.signal()
 }

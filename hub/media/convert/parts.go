@@ -1,12 +1,13 @@
 package convert
 
 import (
-	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/film"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -18,29 +19,36 @@ type parts struct {
 	hasSound bool
 	video    uint8 // ids in the source
 	sound    uint8
-	voice    *voice // nil: sound is copied
-	film     *line  // nil: the picture is copied
+	voice    *voice   // nil: sound is copied
+	film     *line    // nil: the picture is copied
+	filmed   av.Track // what it is made of
 }
 
 // maker is with what parts are made.
 type maker struct {
-	path   func() (string, error) // of ffmpeg
-	emit   func(*av.Unit, time.Time)
-	now    func() time.Time
-	log    *slog.Logger
-	before *parts // whose voice goes on, if it is of the same sound
+	path    func() (string, error)             // of ffmpeg
+	emit    func(*av.Unit, time.Time)          // sound that was made
+	show    func(machine, *av.Unit, time.Time) // pictures that were made
+	now     func() time.Time
+	log     *slog.Logger
+	threads int    // of an encoder of pictures
+	before  *parts // what of it goes on, if it is of the same
 }
 
 // partsOf picks of a source's tracks what makes want, of which they differ by d.
 func partsOf(tracks []av.Track, want av.Rendition, d media.Difference, m maker) (parts, error) {
 	var p parts
-	if d.Video != "" {
-		return p, noCodec(errors.New(d.Video))
-	}
 	for _, t := range tracks {
 		switch {
 		case t.Kind == av.Video && !p.hasVideo && !want.Video.None:
 			p.hasVideo, p.video = true, t.ID
+			if d.Video != "" {
+				var err error
+				if t, err = m.film(&p, t, want.Video); err != nil {
+					p.end()
+					return parts{}, err
+				}
+			}
 			p.tracks = append(p.tracks, t)
 		case t.Kind == av.Sound && !p.hasSound && !want.Audio.None && chosen(t, tracks, want.Audio.Codec):
 			p.hasSound, p.sound = true, t.ID
@@ -71,6 +79,35 @@ func (m maker) voice(t av.Track, to av.AudioRendition) (*voice, error) {
 		return m.before.voice, nil
 	}
 	return newVoice(voiceOptions{from: t, to: to, path: m.path, emit: m.emit, now: m.now, log: m.log})
+}
+
+// film makes the line of a picture, or goes on with the one that there is, and the track
+// that comes out.
+func (m maker) film(p *parts, t av.Track, want av.VideoRendition) (av.Track, error) {
+	made, err := film.Made(t, want)
+	if err != nil {
+		return t, noCodec(err)
+	}
+	p.filmed = t
+	if m.before != nil && m.before.film != nil && samePicture(m.before.filmed, t) {
+		p.film = m.before.film
+		return made, nil
+	}
+	old := false // this ffmpeg is one from before 5.1
+	p.film = newLine(func(said string) (machine, error) {
+		path, err := m.path()
+		if err != nil {
+			return nil, err
+		}
+		old = old || strings.Contains(said, "fps_mode")
+		return film.Open(film.Options{Path: path, From: t, Want: want, Threads: m.threads, Old: old})
+	}, m.show, m.now, m.log)
+	return made, nil
+}
+
+func samePicture(a, b av.Track) bool {
+	return a.ID == b.ID && a.Codec == b.Codec && a.ClockRate == b.ClockRate && a.Width == b.Width && a.Height == b.Height && a.Reordered == b.Reordered &&
+		slices.Equal(a.VPS, b.VPS) && slices.Equal(a.SPS, b.SPS) && slices.Equal(a.PPS, b.PPS)
 }
 
 func sameSound(a, b av.Track) bool {

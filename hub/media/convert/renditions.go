@@ -29,10 +29,12 @@ const (
 // RenditionOptions of renditions.
 type RenditionOptions struct {
 	Core   *media.Core
-	FFmpeg string       // path; empty: looked for in PATH, each time one is started
-	Films  int          // conversions of pictures at a time; 0: half the cores, at least one
-	Log    *slog.Logger // nil: nothing is logged
-	Now    func() time.Time
+	FFmpeg string // path; empty: looked for in PATH, each time one is started
+	Films  int    // conversions of pictures at a time; 0: half the cores, at least one
+	// Threads of each of them; 0: half the cores, at least one, at most four.
+	Threads int
+	Log     *slog.Logger // nil: nothing is logged
+	Now     func() time.Time
 }
 
 // Renditions are streams in the forms that readers ask for: as they are where that
@@ -59,6 +61,9 @@ func NewRenditions(o RenditionOptions) *Renditions {
 	if o.Films == 0 {
 		o.Films = max(1, runtime.NumCPU()/2)
 	}
+	if o.Threads == 0 {
+		o.Threads = min(max(1, runtime.NumCPU()/2), 4)
+	}
 	r := &Renditions{opts: o, log: o.Log.With("part", "convert"), runs: make(map[key]*conversion)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
@@ -73,8 +78,9 @@ func NewRenditions(o RenditionOptions) *Renditions {
 func (r *Renditions) Open(ctx context.Context, camera, stream string, want av.Rendition, o media.ReadOptions) (*media.Rendering, error) {
 	src := r.opts.Core.Stream(camera, stream)
 	wctx, cancel := context.WithTimeout(ctx, trackWait)
-	w, d, err := src.AwaitFit(wctx, want)
+	w, _, err := src.AwaitFit(wctx, want)
 	cancel()
+	d := differ(src, src.Tracks(), want)
 	if err != nil {
 		return nil, fmt.Errorf("camera %s %s: %w", camera, stream, err)
 	}
@@ -125,13 +131,14 @@ func (r *Renditions) Hold(ctx context.Context, camera, stream string, want av.Re
 func (r *Renditions) Describe(camera, stream string, want av.Rendition) (media.Preview, error) {
 	src := r.opts.Core.Stream(camera, stream)
 	tracks := src.Tracks()
-	w, d, err := media.Compare(tracks, want)
+	w, _, err := media.Compare(tracks, want)
 	switch {
 	case errors.Is(err, media.ErrNoTracks):
 		return media.Preview{How: media.Copy}, nil
 	case err != nil:
 		return media.Preview{}, err
 	}
+	d := differ(src, tracks, want)
 	p := media.Preview{How: media.Copy, Prebuffer: src.Reaches()}
 	if d.Any() {
 		if p.Tracks, p.Prebuffer, err = r.preview(src, want, d); err != nil {
@@ -195,7 +202,7 @@ func from(start av.Start, d media.Difference, ffmpeg bool) av.Start {
 
 // maker of parts that are looked at and not run.
 func (r *Renditions) maker() maker {
-	return maker{path: r.path, emit: func(*av.Unit, time.Time) {}, now: r.opts.Now, log: r.log}
+	return maker{path: r.path, now: r.opts.Now, log: r.log}
 }
 
 // path of ffmpeg.
@@ -261,7 +268,7 @@ func (r *Renditions) room(d media.Difference) error {
 
 // begin starts a conversion; r is locked.
 func (r *Renditions) begin(src *media.Stream, k key, d media.Difference, start av.Start, ffmpeg bool) *conversion {
-	c := &conversion{key: k, how: how(d), src: src, out: src.Derive(), path: r.path, now: r.opts.Now, film: d.Video != "",
+	c := &conversion{key: k, how: how(d), src: src, out: src.Derive(), path: r.path, now: r.opts.Now, film: d.Video != "", threads: r.opts.Threads,
 		log:   r.log.With("camera", k.camera, "stream", k.stream, "how", d.String()),
 		ready: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(r.ctx)
@@ -345,6 +352,18 @@ func (r *Renditions) Close() {
 	}
 	r.mu.Unlock()
 	r.work.Wait()
+}
+
+// differ is what of a stream must be converted. Beside what its tracks say of themselves
+// that is how many bits it has.
+func differ(src *media.Stream, tracks []av.Track, want av.Rendition) media.Difference {
+	_, d, err := media.Compare(tracks, want)
+	if most := want.Video.MaxKbps; err == nil && d.Video == "" && most > 0 && !want.Video.None {
+		if kbps := int(src.Stats().Bitrate / 1000); kbps > most*5/4 { // a quarter: the encoders' own swing
+			d.Video = fmt.Sprintf("the picture has %d kbit/s and at most %d were asked", kbps, most)
+		}
+	}
+	return d
 }
 
 // how is what a reader is told.

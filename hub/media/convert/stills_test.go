@@ -18,8 +18,8 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
-// film makes one key frame with a real encoder.
-func film(t testing.TB, codec av.Codec, source string, options ...string) (*av.Unit, av.Track) {
+// shot makes one key frame with a real encoder.
+func shot(t testing.TB, codec av.Codec, source string, options ...string) (*av.Unit, av.Track) {
 	t.Helper()
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
@@ -111,7 +111,7 @@ func TestStillsOfAllKinds(t *testing.T) {
 		{av.H264, "18x16", nil, "", "18x16"},
 	} {
 		t.Run(fmt.Sprint(i, c.codec, c.size), func(t *testing.T) {
-			u, tr := film(t, c.codec, "color=red:s="+c.size, c.options...)
+			u, tr := shot(t, c.codec, "color=red:s="+c.size, c.options...)
 			var w int
 			_, _ = fmt.Sscan(c.boundW, &w)
 			for range 3 {
@@ -150,7 +150,7 @@ func TestEachIsAnsweredWithItsOwn(t *testing.T) {
 		{"white", "1280x720", color.RGBA{254, 254, 254, 255}},
 		{"black", "320x240", color.RGBA{0, 0, 0, 255}},
 	} {
-		u, tr := film(t, av.H264, "color="+c.name+":s="+c.size, "-bf", "3")
+		u, tr := shot(t, av.H264, "color="+c.name+":s="+c.size, "-bf", "3")
 		cameras = append(cameras, camera{u, tr, c.c, tr.Width})
 	}
 	broken := *cameras[0].u
@@ -184,7 +184,7 @@ func TestEachIsAnsweredWithItsOwn(t *testing.T) {
 
 func TestWorkerThatIsKilled(t *testing.T) {
 	s := stills(t, Options{})
-	u, tr := film(t, av.H264, "testsrc2=s=1280x720")
+	u, tr := shot(t, av.H264, "testsrc2=s=1280x720")
 	var before int
 	for i := range 5 {
 		if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
@@ -241,7 +241,7 @@ func TestWorkerThatIsKilled(t *testing.T) {
 // A worker that hangs costs its picture, not the hub.
 func TestWorkerThatIsStopped(t *testing.T) {
 	s := stills(t, Options{})
-	u, tr := film(t, av.H264, "testsrc2=s=320x240")
+	u, tr := shot(t, av.H264, "testsrc2=s=320x240")
 	if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func newVoice(o voiceOptions) (*voice, error) {
 	if v.last != nil {
 		v.track = v.last.Track()
 	}
-	v.line = newLine(func() (machine, error) {
+	v.line = newLine(func(string) (machine, error) {
 		path, err := o.path()
 		if err != nil {
 			return nil, err

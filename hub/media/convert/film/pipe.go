@@ -101,6 +101,9 @@ func (p *Pipe) Track() av.Track {
 func (p *Pipe) Put(u *av.Unit, recv time.Time) error {
 	if !p.keyed {
 		if !u.Key && p.from.Codec != av.MJPEG {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.jumped = p.jumped || u.Discontinuity
 			return nil
 		}
 		p.keyed, p.base = true, u.PTS
