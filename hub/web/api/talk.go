@@ -51,6 +51,11 @@ type talkPath struct {
 func (h *house) talks(m *Routes) {
 	route(h, http.MethodPost, "/cameras/{id}/talk", "Talk at the door; 409 says who does already", ofCamera(access.ScopeTalk), http.StatusCreated, h.beginTalk)
 	route(h, http.MethodDelete, "/cameras/{id}/talk/{talk}", "End a talk of one's own", ofCamera(access.ScopeTalk), http.StatusNoContent, func(ctx context.Context, in *talkPath) (*nothing, error) {
+		if h.Rooms.Talks != nil {
+			if _, on := h.Rooms.Talks.Talk(in.Talk); !on {
+				return nil, nil // it is over already, as with its session
+			}
+		}
 		t, err := h.talk(ctx, in.ID, in.Talk)
 		if err != nil {
 			return nil, err

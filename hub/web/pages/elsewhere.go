@@ -68,7 +68,8 @@ func (p *pages) elsewhere(r *http.Request, c api.Camera, made *madeStream) *else
 	return out
 }
 
-// makeStream shows the password in its answer, and never again.
+// makeStream shows the password in its answer, and never again. Its address is the page's
+// own, by which the live parts are drawn again.
 func (p *pages) makeStream(w http.ResponseWriter, r *http.Request) {
 	if !p.may(w, r, access.RoleAdmin) {
 		return

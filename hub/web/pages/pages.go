@@ -75,7 +75,7 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("POST /cameras/{id}/retry", p.retry)
 	mux.HandleFunc("POST /cameras/{id}/test", p.test)
 	mux.HandleFunc("POST /cameras/{id}/hook", p.renewHook)
-	mux.HandleFunc("POST /cameras/{id}/streams", p.makeStream)
+	mux.HandleFunc("POST /cameras/{id}", p.makeStream)
 	mux.HandleFunc("POST /cameras/{id}/streams/{password}/revoke", p.revokeStream)
 	mux.HandleFunc("POST /quiet", p.quiet)
 	mux.HandleFunc("POST /chimes/{id}/test", p.testChime)

@@ -114,7 +114,7 @@ export class Controls {
     this.#listen.replaceChildren(icon(heard ? "sound" : "sound-off"));
     this.#volume.value = String(heard ? Math.round(speaker.volume * 100) : 0);
     this.#volume.disabled = !sound.has;
-    this.#root.dataset.sound = !sound.has ? "none" : heard ? "on" : "off";
+    this.#root.dataset.audio = !sound.has ? "none" : heard ? "on" : "off";
   }
 
   #toggleSound() {

@@ -80,9 +80,11 @@ export class Whep {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
     clearInterval(this.#looking);
-    this.#leave();
-    this.#close();
     this.#video.srcObject = null;
+    const pc = this.#pc;
+    this.#pc = this.#mic = undefined;
+    // The hub is told before its end of the connection notices.
+    this.#leave().finally(() => pc?.close());
   }
 
   /** @returns {Speech | undefined} the way for the microphone, where there is one now */
@@ -149,10 +151,10 @@ export class Whep {
   }
 
   /** Tells the hub that nobody looks any more. */
-  #leave() {
-    if (!this.#session) return;
-    fetch(this.#session, { method: "DELETE", credentials: "same-origin", keepalive: true }).catch(() => {});
+  async #leave() {
+    const session = this.#session;
     this.#session = "";
+    if (session) await fetch(session, { method: "DELETE", credentials: "same-origin", keepalive: true, signal: AbortSignal.timeout(answersWithin) }).catch(() => {});
   }
 
   /**
