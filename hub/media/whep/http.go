@@ -228,7 +228,10 @@ func (s *Server) ServeSession(w http.ResponseWriter, r *http.Request, id string,
 	switch r.Method {
 	case http.MethodDelete:
 		x.end(errors.New("the page has closed it"))
-		<-x.over
+		select {
+		case <-x.over:
+		case <-r.Context().Done():
+		}
 		w.WriteHeader(http.StatusOK)
 	case http.MethodPatch:
 		if err := x.patch(w, r); err != nil {

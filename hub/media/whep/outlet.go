@@ -93,12 +93,23 @@ func (o *outlet) Kind() webrtc.RTPCodecType { return o.kind }
 // at is the RTP time of a position on the stream's line of time.
 func (o *outlet) at(pos time.Duration) uint32 { return o.base + uint32(av.Ticks(pos, o.clock)) }
 
-// put sends one payload.
+// put sends one payload. It is one goroutine's at a time.
 func (o *outlet) put(payload []byte, ts uint32, marker bool, now time.Time) error {
+	w, h := o.number(payload, ts, marker, now)
+	if w == nil {
+		return nil
+	}
+	_, err := w.WriteRTP(&h, payload)
+	return err
+}
+
+// number makes the next header. Writing is not done under the lock, since a connection
+// by TCP may keep it waiting.
+func (o *outlet) number(payload []byte, ts uint32, marker bool, now time.Time) (webrtc.TrackLocalWriter, rtp.Header) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.w == nil {
-		return nil
+		return nil, rtp.Header{}
 	}
 	seq := o.seq
 	o.seq++
@@ -109,13 +120,11 @@ func (o *outlet) put(payload []byte, ts uint32, marker bool, now time.Time) erro
 	if !o.sent || int32(ts-o.last) > 0 {
 		o.last, o.sent = ts, true
 	}
-	return o.write(seq, payload, ts, marker)
+	return o.w, o.header(seq, ts, marker)
 }
 
-func (o *outlet) write(seq uint16, payload []byte, ts uint32, marker bool) error {
-	h := rtp.Header{Version: 2, PayloadType: o.pt, SSRC: o.ssrc, SequenceNumber: seq, Timestamp: ts, Marker: marker}
-	_, err := o.w.WriteRTP(&h, payload)
-	return err
+func (o *outlet) header(seq uint16, ts uint32, marker bool) rtp.Header {
+	return rtp.Header{Version: 2, PayloadType: o.pt, SSRC: o.ssrc, SequenceNumber: seq, Timestamp: ts, Marker: marker}
 }
 
 // keep remembers a packet of pictures for as long as it may be asked for.
@@ -148,12 +157,16 @@ func (o *outlet) slot(seq uint16) *keptPacket { return &o.kept[int(seq)&(len(o.k
 // repeat sends packet seq again; false: it is no longer there.
 func (o *outlet) repeat(seq uint16) bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.w == nil || int(seq-o.first) >= o.keptN {
+	w := o.w
+	if w == nil || int(seq-o.first) >= o.keptN {
+		o.mu.Unlock()
 		return false
 	}
-	p := o.slot(seq)
-	return o.write(seq, p.payload, p.ts, p.marker) == nil
+	p := *o.slot(seq)
+	h := o.header(seq, p.ts, p.marker)
+	o.mu.Unlock()
+	_, err := w.WriteRTP(&h, p.payload)
+	return err == nil
 }
 
 // newest RTP time that was sent.

@@ -142,8 +142,12 @@ func (s *Server) down() {
 
 // Apply takes new settings. Where the sockets change, sessions end.
 func (s *Server) Apply(to Settings) {
+	sockets := func(st Settings) Settings {
+		st.STUN = nil
+		return st
+	}
 	s.mu.Lock()
-	same := reflect.DeepEqual(s.settings, to)
+	same := reflect.DeepEqual(sockets(s.settings), sockets(to))
 	s.settings = to
 	s.mu.Unlock()
 	if same {

@@ -23,8 +23,10 @@ const (
 	// Buffers of a UDP socket, in bytes; the kernel may give less. A key frame of many
 	// viewers leaves at once.
 	readBuffer, writeBuffer = 1 << 20, 4 << 20
-	// Of a TCP connection that is not a viewer's yet.
+	// firstWithin is how long a TCP connection may take to say whose it is.
 	firstWithin = 5 * time.Second
+	// stall: a TCP connection that takes nothing for so long is closed.
+	stall = 10 * time.Second
 	// maxConns of one address by TCP: viewers, and those who are about to say which they are.
 	maxConns = 256
 )
@@ -297,16 +299,37 @@ func (b *bounded) Accept() (net.Conn, error) {
 		}
 		select {
 		case b.free <- struct{}{}:
-			return &conn{Conn: c, leave: sync.OnceFunc(func() { <-b.free })}, nil
+			return &conn{Conn: c, stall: stall, leave: sync.OnceFunc(func() { <-b.free })}, nil
 		default:
 			_ = c.Close()
 		}
 	}
 }
 
+// conn is a TCP connection that does not wait for ever for who takes nothing.
 type conn struct {
 	net.Conn
+	stall time.Duration
 	leave func()
+
+	mu   sync.Mutex
+	next time.Time // when the deadline is moved again
+}
+
+// Write fails, and closes the connection, when the other end takes nothing.
+func (c *conn) Write(b []byte) (int, error) {
+	now := time.Now()
+	c.mu.Lock()
+	if now.After(c.next) {
+		_ = c.SetWriteDeadline(now.Add(c.stall))
+		c.next = now.Add(c.stall / 10)
+	}
+	c.mu.Unlock()
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		_ = c.Close()
+	}
+	return n, err
 }
 
 func (c *conn) Close() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -207,6 +208,32 @@ func TestTCPStrangers(t *testing.T) {
 	open = append(open, c)
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Error("one too many was let in")
+	}
+}
+
+// TestStalled: who takes nothing is cut off.
+func TestStalled(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	b := &bounded{Listener: l, free: make(chan struct{}, 1)}
+	c, err := b.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.(*conn).stall = 50 * time.Millisecond
+	for err == nil {
+		_, err = c.Write(make([]byte, 1<<16))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || len(b.free) != 0 {
+		t.Errorf("%v, %d open", err, len(b.free))
 	}
 }
 
