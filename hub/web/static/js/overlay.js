@@ -58,7 +58,7 @@ export class Overlay {
     // A hidden tab shows the overlay, and takes pictures only when it is looked at.
     const player = holder ? new Player(holder, this.#feed) : undefined;
     this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back, answered: false };
-    /** @type {HTMLElement} */ (dialog.querySelector("[data-answer], [data-not-now]")).focus();
+    /** @type {HTMLElement} */ (dialog.querySelector("[data-not-now]")).focus();
     document.title = `Someone is at ${name}`;
     document.documentElement.classList.add("ringing");
     this.#wait();

@@ -295,8 +295,12 @@ export class Talk {
     this.button.setAttribute("aria-disabled", String(grey));
     this.button.setAttribute("aria-pressed", String(this.#state === "on"));
     this.button.classList.toggle("talk-locked", this.#locked && this.on);
-    const text = busy ? "Line busy" : this.#state === "wait" ? "One moment" : this.#state === "on" ? (this.#locked ? "Talking: end it" : "Talking") : grey ? "Talk" : "Hold to talk";
-    if (this.#label.textContent !== text) this.#label.textContent = text;
+    const text = busy ? "Line busy" : this.#state === "wait" ? "One moment" : this.#state === "on" ? (this.#locked ? "End talk" : "Talking") : grey ? "Talk" : "Hold to talk";
+    if (this.#label.textContent !== text) {
+      // A narrow picture has room for the last word.
+      const [, hold, word] = /^(Hold to )?(.*)$/.exec(text) ?? ["", "", text];
+      this.#label.replaceChildren(...(hold ? [h("span", { class: "talk-hold" }, hold)] : []), h("span", { class: "talk-word" }, word));
+    }
     this.button.title = grey ? "Why it is not possible" : "Hold and speak; press twice to keep it open";
   }
 

@@ -30,7 +30,7 @@ export class Zoom {
     this.#root = root;
     this.#view = view;
     this.#pill = h("button", { class: "badge badge-zoom", type: "button", "data-zoom": true, hidden: true });
-    root.querySelector(".player-top")?.append(this.#pill);
+    root.querySelector("[data-badge]")?.before(this.#pill);
     this.#pill.addEventListener("click", () => this.reset(), { signal });
     view.addEventListener("wheel", (e) => this.#wheel(e), { signal, passive: false });
     view.addEventListener("pointerdown", (e) => this.#down(e), { signal });
