@@ -45,8 +45,15 @@ func (s *session) start() error {
 	}
 	m, err := s.conn.Do("PLAY", s.base, header)
 	if err == nil && m.Status != 200 && m.Status != 401 && header != nil && !s.without("range") {
-		if m, err = s.conn.Do("PLAY", s.base, nil); err == nil && m.Status == 200 {
+		m, err = s.conn.Do("PLAY", s.base, nil)
+		switch {
+		case err == nil && m.Status == 200:
 			s.mem.NoRange = true
+		case err == nil && m.Status >= 500 && m.Status != 551 && !s.mem.NoRange:
+			// GStreamer's server with a back channel seeks because of the Range, cannot, and
+			// plays nothing more in this session. What it is asked anew tells what is true.
+			s.mem.NoRange = true
+			return &again{"it played nothing after a Range"}
 		}
 	}
 	if broke := s.play.failed(); broke != nil {
