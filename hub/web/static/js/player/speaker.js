@@ -19,8 +19,14 @@ class Speaker extends EventTarget {
     } catch {
       // Nothing kept: silent.
     }
-    // A page that nobody has touched yet may not sound; the first touch lets it.
-    for (const type of ["pointerdown", "keydown"]) addEventListener(type, () => setTimeout(() => this.#tell()), { once: true, capture: true, passive: true });
+    // A page that nobody has touched yet may not sound; the first touch lets it, which with
+    // a finger is the lifting of it.
+    const touched = new AbortController();
+    const tell = () => {
+      if (navigator.userActivation?.hasBeenActive !== false) touched.abort();
+      this.#tell();
+    };
+    for (const type of ["pointerdown", "pointerup", "touchend", "keydown"]) addEventListener(type, () => setTimeout(tell), { capture: true, passive: true, signal: touched.signal });
   }
 
   get on() {
