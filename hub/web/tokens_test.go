@@ -40,13 +40,24 @@ type law struct {
 }
 
 func laws() map[string]law {
-	view, control, config, admin := access.ScopeView, access.ScopeControl, access.ScopeConfig, access.ScopeAdmin
+	view, talk, control, config, admin := access.ScopeView, access.ScopeTalk, access.ScopeControl, access.ScopeConfig, access.ScopeAdmin
 	return map[string]law{
 		"GET /cameras":                          {view, true, false},
 		"GET /cameras/{id}":                     {view, true, false},
 		"GET /cameras/{id}/snapshot.jpg":        {view, true, false},
 		"GET /cameras/{id}/stream.mjpeg":        {view, true, false},
 		"GET /ws":                               {view, true, false},
+		"GET /cameras/{id}/stream.mp4":          {view, true, false},
+		"POST /cameras/{id}/whep":               {view, true, false},
+		"PATCH /cameras/{id}/whep/{session}":    {view, true, false},
+		"DELETE /cameras/{id}/whep/{session}":   {view, true, false},
+		"GET /viewers":                          {view, false, false},
+		"POST /cameras/{id}/talk":               {talk, true, false},
+		"DELETE /cameras/{id}/talk/{talk}":      {talk, true, false},
+		"GET /cameras/{id}/talk/{talk}/ws":      {talk, true, false},
+		"GET /stream-passwords":                 {admin, false, false},
+		"POST /stream-passwords":                {admin, false, true},
+		"DELETE /stream-passwords/{id}":         {admin, false, false},
 		"GET /events":                           {view, true, false},
 		"GET /events/{id}":                      {view, true, false},
 		"GET /events/{id}/trace":                {view, true, false},
@@ -94,13 +105,13 @@ func example(pattern string) (method, path, body string) {
 	if strings.Contains(path, "/chimes/") {
 		id = "browser"
 	}
-	path = strings.NewReplacer("{id}", id, "{name}", "demo", "{action}", "look", "{code}", "E-API-INVALID").Replace(path)
+	path = strings.NewReplacer("{id}", id, "{name}", "demo", "{action}", "look", "{session}", "s", "{talk}", "t", "{code}", "E-API-INVALID").Replace(path)
 	if path == "/ws" {
 		path += "?camera=front_door"
 	}
 	bodies := map[string]string{
 		"POST /chimes/{id}/mute": `{"muted":true}`, "POST /chimes/{id}/sounded": `{"event_id":"e"}`, "POST /quiet": `{"for":"1h"}`,
-		"POST /config/validate": `{"yaml":""}`, "POST /tokens": `{"name":"x","scopes":["view"]}`, "POST /me/password": `{"password":"a porch light burns"}`,
+		"POST /config/validate": `{"yaml":""}`, "POST /tokens": `{"name":"x","scopes":["view"]}`, "POST /stream-passwords": `{"name":"x"}`, "POST /me/password": `{"password":"a porch light burns"}`,
 	}
 	return method, api.Prefix + path, bodies[pattern]
 }
@@ -153,7 +164,7 @@ func TestScopesAndRoutes(t *testing.T) {
 		switch {
 		case l.person:
 			want = "E-TOKEN-PERSON"
-		case l.scope == access.ScopeConfig || l.scope == access.ScopeAdmin:
+		case l.scope == access.ScopeConfig || l.scope == access.ScopeAdmin || l.scope == access.ScopeTalk:
 			want = "E-TOKEN-SCOPE"
 		case !l.some:
 			want = "E-TOKEN-CAMERAS"
