@@ -108,6 +108,19 @@ func TestLogins(t *testing.T) {
 	status(t, p.ask("DESCRIBE", "rtsp://"+p.host+"/back/main"), base.StatusNotFound, "another camera")
 	status(t, p.ask("DESCRIBE", "rtsp://"+p.host+"/front/secret"), base.StatusNotFound, "another stream")
 
+	// VLC signs the stream's own URL when it asks for a track, and with a slash for playing.
+	p = dial(t, h)
+	status(t, p.login("front/main", "User-Agent: LibVLC/3.0.20 (LIVE555 Streaming Media v2016.11.28)", "Accept: application/sdp"), base.StatusOK, "VLC: describe")
+	p.sign = "rtsp://" + p.host + "/front/main/"
+	status(t, p.ask("SETUP", "rtsp://"+p.host+"/front/main/trackID=0", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"), base.StatusOK, "VLC: setup")
+	status(t, p.ask("PLAY", "rtsp://"+p.host+"/front/main/", "Range: npt=0.000-"), base.StatusOK, "VLC: play")
+	status(t, p.ask("GET_PARAMETER", "rtsp://"+p.host+"/front/main/"), base.StatusOK, "VLC: still there?")
+	status(t, p.ask("TEARDOWN", "rtsp://"+p.host+"/front/main/"), base.StatusOK, "VLC: goodbye")
+	p = dial(t, h)
+	p.login("front/main")
+	p.sign = "rtsp://" + p.host + "/front/sub"
+	status(t, p.ask("SETUP", "rtsp://"+p.host+"/front/main/trackID=0", "Transport: RTP/AVP/TCP;interleaved=0-1"), base.StatusUnauthorized, "signed for another stream")
+
 	// Who tried too often is told so.
 	h2.mu.Lock()
 	h2.wait = waitError{}

@@ -2,6 +2,7 @@ package restream
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type peer struct {
 	user    string
 	pass    string
 	sha     bool
+	sign    string // the URL that it signs; empty: that of the request
 	session string
 
 	frames, packets, gaps, reports atomic.Int64
@@ -65,8 +67,9 @@ func (p *peer) try(method, url string, more ...string) (*base.Response, error) {
 		if p.sha {
 			sum, alg = hashSHA256, ", algorithm=SHA-256"
 		}
-		answer := sum(sum(p.user+":"+Realm+":"+p.pass) + ":" + p.nonce + ":" + sum(method+":"+url))
-		fmt.Fprintf(&b, "Authorization: Digest username=%q, realm=%q, nonce=%q, uri=%q, response=%q%s\r\n", p.user, Realm, p.nonce, url, answer, alg)
+		uri := cmp.Or(p.sign, url)
+		answer := sum(sum(p.user+":"+Realm+":"+p.pass) + ":" + p.nonce + ":" + sum(method+":"+uri))
+		fmt.Fprintf(&b, "Authorization: Digest username=%q, realm=%q, nonce=%q, uri=%q, response=%q%s\r\n", p.user, Realm, p.nonce, uri, answer, alg)
 	}
 	if p.session != "" {
 		fmt.Fprintf(&b, "Session: %s\r\n", p.session)
