@@ -21,10 +21,14 @@ import (
 // streamNames of a camera, the best first.
 func streamNames() []string { return []string{"main", "sub"} }
 
+// ringTime is what every ring keeps for readers to come or to lag in, beyond the running
+// GOP. Who wants more of the past holds it: 16 cameras of 4 Mb/s take 10 MB for each second.
+const ringTime = 4 * time.Second
+
 func (h *Hub) openMedia() {
-	h.media = media.New(media.Limits{})
-	h.socket = socket.New(h.media, h.log)
+	h.media = media.New(media.Limits{RingTime: ringTime})
 	h.renditions = convert.NewRenditions(convert.RenditionOptions{Core: h.media, Log: h.log})
+	h.socket = socket.New(h.media, h.renditions, h.log)
 	h.mse = mse.New(h.media, h.renditions, h.log)
 	h.stills = convert.New(convert.Options{Log: h.log})
 	h.pictures = snapshot.New(snapshot.Options{Core: h.media, URL: h.snapshotURL, Plugin: h.takePicture, Stills: h.stills, Sleeps: h.sleeps, Trouble: h.trouble,
@@ -80,12 +84,16 @@ func (m mediaDesk) ReadToken(plugin string, r host.MediaRead) (host.MediaGrant, 
 	if r.Start.From == 0 {
 		r.Start.From = av.FromKeyFrame
 	}
-	token, err := m.h.socket.Token(plugin, socket.Grant{Direction: av.Read, Camera: r.Camera, Stream: r.Stream,
-		Start: r.Start, Until: until, Rendition: r.Rendition})
+	g := socket.Grant{Direction: av.Read, Camera: r.Camera, Stream: r.Stream, Start: r.Start, Until: until, Rendition: r.Rendition}
+	preview, err := m.h.socket.Preview(g)
 	if err != nil {
 		return host.MediaGrant{}, err
 	}
-	return host.MediaGrant{Token: token, Rendition: "copy", Tracks: m.h.media.Stream(r.Camera, r.Stream).Tracks()}, nil
+	token, err := m.h.socket.Token(plugin, g)
+	if err != nil {
+		return host.MediaGrant{}, err
+	}
+	return host.MediaGrant{Token: token, Rendition: preview.How, Tracks: preview.Tracks}, nil
 }
 
 func (m mediaDesk) SnapshotToken(ctx context.Context, plugin, camera string, width, height int, maxAge time.Duration) (host.Snapshot, error) {

@@ -3,6 +3,8 @@ package convert
 import (
 	"fmt"
 	"strings"
+
+	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
 // Install is what to type where there is no ffmpeg.
@@ -53,6 +55,9 @@ func busy() *Fault {
 	return &Fault{"E-CONV-BUSY", "newer pictures were wanted meanwhile, more than can be made",
 		"close a few windows that show this hub's cameras", nil}
 }
+
+// Is makes errors.Is(err, av.ErrNotYet) true for what the hub cannot do as it is.
+func (f *Fault) Is(target error) bool { return target == av.ErrNotYet && f.needsMending() }
 
 // needsMending: it will not work at the next attempt either.
 func (f *Fault) needsMending() bool {

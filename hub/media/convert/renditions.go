@@ -23,7 +23,8 @@ const (
 	// view comes back.
 	lingerTime = 10 * time.Second
 	// readyWait is how long who opens a rendition waits for the ring's past to be through.
-	readyWait = 3 * time.Second
+	// With trackWait it is less than what a plugin waits for an answer (av.HelloTimeout).
+	readyWait = 1500 * time.Millisecond
 )
 
 // RenditionOptions of renditions.

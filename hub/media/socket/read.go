@@ -28,17 +28,15 @@ const (
 func (s *Server) read(in *instance, c net.Conn, g Grant) error {
 	ctx, cancel := context.WithCancel(in.ctx)
 	defer cancel()
-	stream := s.core.Stream(g.Camera, g.Stream)
-	want, err := fitWhenKnown(ctx, stream, g.Rendition)
+	r, err := s.open(ctx, g)
 	if err != nil {
 		status, a := refusal(err)
 		s.refuse(in, c, status, a)
 		return err
 	}
-	r := stream.Open(media.ReadOptions{Start: g.Start, Want: want, Until: g.Until, BatchBytes: readBatch})
 	defer r.Close()
 	if err := av.WriteAnswer(c, av.StatusOK, av.Answer{Direction: av.Read, Camera: g.Camera, Stream: g.Stream,
-		Rendition: "copy", Tracks: r.Tracks()}); err != nil {
+		Rendition: r.How(), Tracks: r.Tracks()}); err != nil {
 		return err
 	}
 	w := av.NewFrameWriter(c)
@@ -50,7 +48,7 @@ func (s *Server) read(in *instance, c net.Conn, g Grant) error {
 		case <-ctx.Done():
 		}
 	})
-	out := sender{w: w, r: r, rendition: g.Rendition}
+	out := sender{w: w, r: r}
 	for {
 		batch, err := r.Next(ctx)
 		if err == nil {
@@ -73,18 +71,13 @@ func (s *Server) read(in *instance, c net.Conn, g Grant) error {
 // sender writes batches to one connection.
 type sender struct {
 	w          *av.FrameWriter
-	r          *media.Reader
-	rendition  av.Rendition
+	r          *media.Rendering
 	generation uint32
 }
 
 func (o *sender) send(ctx context.Context, batch []*av.Unit) error {
 	if g := batch[0].Generation; g != o.generation {
-		tracks := o.r.Tracks()
-		if _, err := media.Fit(tracks, o.rendition); err != nil && !errors.Is(err, media.ErrNoTracks) {
-			return err
-		}
-		for _, t := range tracks {
+		for _, t := range o.r.Tracks() {
 			if err := o.w.Track(t); err != nil {
 				return err
 			}
@@ -119,37 +112,46 @@ func (o *sender) wait(ctx context.Context, size int) error {
 	return err
 }
 
-// fitWhenKnown waits a moment for a stream that is about to begin, if it matters.
-func fitWhenKnown(ctx context.Context, stream *media.Stream, r av.Rendition) (media.Want, error) {
+// open reads what g asks for.
+func (s *Server) open(ctx context.Context, g Grant) (*media.Rendering, error) {
+	o := media.ReadOptions{Start: g.Start, Until: g.Until, BatchBytes: readBatch}
+	if s.renditions != nil {
+		return s.renditions.Open(ctx, g.Camera, g.Stream, g.Rendition, o)
+	}
 	ctx, cancel := context.WithTimeout(ctx, trackWait)
 	defer cancel()
-	defer stream.Ask("reader")() // a stream that is pulled on demand begins for it
-	for {
-		_, changed := stream.State()
-		want, err := media.Fit(stream.Tracks(), r)
-		if !errors.Is(err, media.ErrNoTracks) {
-			return want, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return media.Want{}, err
-		}
+	stream := s.core.Stream(g.Camera, g.Stream)
+	want, d, err := stream.AwaitFit(ctx, g.Rendition)
+	switch {
+	case err != nil:
+		return nil, err
+	case d.Any():
+		return nil, &media.Unfit{Why: d.String()}
 	}
+	o.Want = want
+	return media.NewRendering(stream.Open(o), g.Rendition, media.Copy, nil), nil
 }
 
+// refusal is what a plugin is told: that this hub cannot, or that it may be asked again.
 func refusal(err error) (av.Status, av.Answer) {
-	var unfit *media.Unfit
-	if errors.As(err, &unfit) {
-		return av.StatusNotYet, av.Answer{Code: unfit.Code(), Reason: unfit.Error(), Hint: unfit.Hint()}
+	var coded interface {
+		Code() string
+		Hint() string
 	}
-	return av.StatusBusy, av.Answer{Code: "E-MEDIA-OFFLINE", Reason: err.Error(),
-		Hint: "ask again when the camera is online, or ask for the stream as it is"}
+	if !errors.As(err, &coded) {
+		return av.StatusBusy, av.Answer{Code: "E-MEDIA-OFFLINE", Reason: err.Error(),
+			Hint: "ask again when the camera is online, or ask for the stream as it is"}
+	}
+	a := av.Answer{Code: coded.Code(), Reason: err.Error(), Hint: coded.Hint()}
+	if errors.Is(err, av.ErrNotYet) {
+		return av.StatusNotYet, a
+	}
+	return av.StatusBusy, a
 }
 
 // sendPicture sends the one JPEG of a picture token.
 func sendPicture(ctx context.Context, c net.Conn, t *ticket) error {
-	if err := av.WriteAnswer(c, av.StatusOK, av.Answer{Direction: av.Read, Camera: t.grant.Camera, Rendition: "copy"}); err != nil {
+	if err := av.WriteAnswer(c, av.StatusOK, av.Answer{Direction: av.Read, Camera: t.grant.Camera, Rendition: media.Copy}); err != nil {
 		return err
 	}
 	w := av.NewFrameWriter(c)

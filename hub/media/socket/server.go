@@ -31,10 +31,17 @@ const (
 // ErrNotListening: the plugin has no media socket, because it does not run.
 var ErrNotListening = errors.New("no media socket")
 
+// Renditions makes the forms that a stream has not.
+type Renditions interface {
+	Open(ctx context.Context, camera, stream string, want av.Rendition, o media.ReadOptions) (*media.Rendering, error)
+	Describe(camera, stream string, want av.Rendition) (media.Preview, error)
+}
+
 // Server has the media sockets of all plugin instances.
 type Server struct {
-	core *media.Core
-	log  *slog.Logger
+	core       *media.Core
+	renditions Renditions // nil: streams as they are
+	log        *slog.Logger
 
 	mu        sync.Mutex
 	instances map[string]*instance
@@ -63,12 +70,12 @@ type Stats struct {
 	Broken  uint64 // connections closed because the plugin sent what it must not
 }
 
-// New makes a server without sockets.
-func New(core *media.Core, log *slog.Logger) *Server {
+// New makes a server without sockets. Without renditions it gives streams as they are.
+func New(core *media.Core, renditions Renditions, log *slog.Logger) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{core: core, log: log.With("part", "media"), instances: make(map[string]*instance)}
+	return &Server{core: core, renditions: renditions, log: log.With("part", "media"), instances: make(map[string]*instance)}
 }
 
 // Listen opens media.sock for plugin in dir, which must be its own with mode 0700. A

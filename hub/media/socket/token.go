@@ -52,15 +52,29 @@ type ticket struct {
 	used    chan struct{}        // closed when the connection of deliver has ended
 }
 
-// Token makes a token for one connection of plugin. A rendition that would have to be
-// made by conversion is refused at once, if the stream's tracks are known.
+// Token makes a token for one connection of plugin. A rendition that cannot be made is
+// refused at once, if the stream's tracks are known.
 func (s *Server) Token(plugin string, g Grant) (string, error) {
 	if g.Direction == av.Read {
-		if _, err := media.Fit(s.core.Stream(g.Camera, g.Stream).Tracks(), g.Rendition); err != nil && !errors.Is(err, media.ErrNoTracks) {
-			return "", fmt.Errorf("camera %s %s: %w", g.Camera, g.Stream, err)
+		if _, err := s.Preview(g); err != nil {
+			return "", err
 		}
 	}
 	return s.issue(plugin, &ticket{grant: g})
+}
+
+// Preview tells what a reader with g would get now.
+func (s *Server) Preview(g Grant) (media.Preview, error) {
+	if s.renditions != nil {
+		return s.renditions.Describe(g.Camera, g.Stream, g.Rendition)
+	}
+	stream := s.core.Stream(g.Camera, g.Stream)
+	tracks := stream.Tracks()
+	want, err := media.Fit(tracks, g.Rendition)
+	if err != nil && !errors.Is(err, media.ErrNoTracks) {
+		return media.Preview{}, fmt.Errorf("camera %s %s: %w", g.Camera, g.Stream, err)
+	}
+	return media.Preview{How: media.Copy, Tracks: want.Of(tracks), Prebuffer: stream.Reaches()}, nil
 }
 
 // TalkToken makes a token with which plugin reads the speech for a camera: what is said
