@@ -55,7 +55,7 @@ type Access struct {
 	// byStream slows whoever has a wrong stream password.
 	byStream *throttle
 	hashing  chan struct{} // size hashesAtOnce: each hash takes 19 MiB
-	decoy    string        // hash compared where there is no password, so that both take as long
+	decoy    string        // compared where there is no password, so that both take as long
 }
 
 // steps of the schema; each is applied once, in order. Times are Unix milliseconds.
@@ -90,7 +90,7 @@ func Open(ctx context.Context, db DB, o Options) (*Access, error) {
 		byIP: newThrottle(o.Now, 5), byUser: newThrottle(o.Now, 20), byStream: newThrottle(o.Now, streamTries),
 		hashing: make(chan struct{}, hashesAtOnce),
 	}
-	a.decoy = hashPassword(secret())
+	a.decoy = decoyHash()
 	return a, nil
 }
 

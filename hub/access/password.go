@@ -45,9 +45,20 @@ func checkPassword(p string) error {
 
 // hashPassword gives the hash in the usual text form, its parameters included.
 func hashPassword(password string) string {
-	salt := make([]byte, argonSalt)
-	rand.Read(salt) // never fails
-	key := argon2.IDKey(normal(password), salt, argonPasses, argonMemory, argonLanes, argonKey)
+	salt := random(argonSalt)
+	return hashText(salt, argon2.IDKey(normal(password), salt, argonPasses, argonMemory, argonLanes, argonKey))
+}
+
+// decoyHash looks like a hash, costs as much to compare with, and is nobody's.
+func decoyHash() string { return hashText(random(argonSalt), random(argonKey)) }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}
+
+func hashText(salt, key []byte) string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonPasses, argonLanes,
 		b64.EncodeToString(salt), b64.EncodeToString(key))
