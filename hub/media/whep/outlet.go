@@ -19,6 +19,9 @@ const (
 	keepFor = 2 * time.Second
 	// keepMost packets of one viewer; their payloads are shared. A power of two.
 	keepMost = 4096
+	// againAfter is how long after it was repeated a packet is not repeated again: browsers
+	// ask for it with each report until it has come.
+	againAfter = 5 * time.Millisecond
 )
 
 // outlet is one track on its way to one viewer: its own numbers around shared payloads.
@@ -47,6 +50,7 @@ type outlet struct {
 
 type keptPacket struct {
 	at      time.Time
+	again   time.Time // when it was repeated
 	payload []byte
 	ts      uint32
 	marker  bool
@@ -154,14 +158,15 @@ func (o *outlet) keep(seq uint16, p keptPacket) {
 
 func (o *outlet) slot(seq uint16) *keptPacket { return &o.kept[int(seq)&(len(o.kept)-1)] }
 
-// repeat sends packet seq again; false: it is no longer there.
-func (o *outlet) repeat(seq uint16) bool {
+// repeat sends packet seq again; false: it is no longer there, or was just repeated.
+func (o *outlet) repeat(seq uint16, now time.Time) bool {
 	o.mu.Lock()
 	w := o.w
-	if w == nil || int(seq-o.first) >= o.keptN {
+	if w == nil || int(seq-o.first) >= o.keptN || now.Sub(o.slot(seq).again) < againAfter {
 		o.mu.Unlock()
 		return false
 	}
+	o.slot(seq).again = now
 	p := *o.slot(seq)
 	h := o.header(seq, p.ts, p.marker)
 	o.mu.Unlock()

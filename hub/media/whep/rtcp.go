@@ -79,17 +79,18 @@ func (x *session) listen(o *outlet, s *webrtc.RTPSender) {
 
 // nack repeats packets; what is no longer there costs a key frame.
 func (x *session) nack(o *outlet, n *rtcp.TransportLayerNack) {
+	now := time.Now()
 	for _, pair := range n.Nacks {
 		pair.Range(func(seq uint16) bool {
 			x.stat.nacks.Add(1)
-			if o.repeat(seq) {
+			if o.repeat(seq, now) {
 				x.stat.repeated.Add(1)
 			}
 			return true
 		})
 	}
 	if o == x.video {
-		x.stat.lostAt.Store(time.Now().UnixNano())
+		x.stat.lostAt.Store(now.UnixNano())
 	}
 }
 

@@ -76,8 +76,13 @@ func TestLossIsRepeated(t *testing.T) {
 	h := newHouse(t, Options{})
 	d := newDoor(t, h.core, "door", "main", track264(t))
 	d.show(26)
-	n := 0
-	lose := func(*rtp.Packet) bool { n++; return n%20 == 7 }
+	n, before := 0, map[uint16]bool{}
+	lose := func(p *rtp.Packet) bool {
+		again := before[p.SequenceNumber]
+		before[p.SequenceNumber] = true
+		n++
+		return n%20 == 7 && !again
+	}
 	v := h.watch(t, "door", viewing{lose: lose, asks: true})
 	await(t, "the first picture", func() bool { return len(v.seen()) > 0 })
 	for i := range 60 {
