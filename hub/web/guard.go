@@ -247,7 +247,7 @@ func choosing(path string) bool {
 	case "/logout", api.Prefix + "/logout", api.Prefix + "/me", api.Prefix + "/me/password":
 		return true
 	}
-	return open(path)
+	return open(path) || strings.HasPrefix(path, "/explain/")
 }
 
 // forwarded tells whether a proxy hands on what somebody asks from elsewhere.
