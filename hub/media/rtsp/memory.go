@@ -11,7 +11,7 @@ type Memory struct {
 	Version    int      `json:"version"`
 	NoRange    bool     `json:"no_range,omitempty"`    // PLAY is refused with a Range
 	NoTalk     bool     `json:"no_talk,omitempty"`     // DESCRIBE is refused when the back channel is asked for
-	TalkVideo  bool     `json:"talk_video,omitempty"`  // the back channel is had with the pictures only
+	TalkVideo  bool     `json:"talk_video,omitempty"`  // the back channel is had only with all that it sends
 	NoOptions  bool     `json:"no_options,omitempty"`  // OPTIONS ends the connection
 	Keepalive  string   `json:"keepalive,omitempty"`   // both, options, get_parameter; "": as Public says
 	Transport  string   `json:"transport,omitempty"`   // udp where tcp is refused

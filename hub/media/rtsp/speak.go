@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
@@ -120,18 +121,23 @@ func (m *mouth) choose() error {
 	return s.fault(NoTalk, "describe", "the camera offers no back channel for speech", nil)
 }
 
-// setup asks for the back channel alone; cameras that want their pictures played beside it
-// are given that.
+// setup asks for the back channel alone; cameras that want all that they send played beside
+// it are given that. GStreamer's server is one, and does not say so: it takes the speech, and
+// whether it is heard is a matter of luck.
 func (m *mouth) setup() error {
 	s := m.s
+	if strings.Contains(strings.ToLower(s.conn.Server), "gstreamer") && !s.without("talk_video") {
+		s.mem.TalkVideo = true
+	}
 	n := 0
-	if s.mem.TalkVideo {
-		if i := slices.IndexFunc(s.desc.Medias, func(md sdp.Media) bool { return md.Kind == "video" && !md.Secure }); i >= 0 {
-			if _, _, err := m.setupOne(s.desc.Medias[i], n, nil); err != nil {
-				return err
-			}
-			n++
+	for _, md := range s.desc.Medias {
+		if !s.mem.TalkVideo || md.Talk || md.Secure {
+			continue
 		}
+		if _, _, err := m.setupOne(md, n, nil); err != nil {
+			return err
+		}
+		n++
 	}
 	ids, pair, err := m.setupOne(m.media, n, dialog.Header{"Require": {backChannel}})
 	if err != nil {
@@ -141,7 +147,7 @@ func (m *mouth) setup() error {
 	return nil
 }
 
-// otherwise tries with the pictures where the back channel alone is refused.
+// otherwise tries with all that it sends where the back channel alone is refused.
 func (m *mouth) otherwise(err error) error {
 	s := m.s
 	var f *Fault
@@ -150,7 +156,7 @@ func (m *mouth) otherwise(err error) error {
 	}
 	if !s.mem.TalkVideo {
 		s.mem.TalkVideo = true
-		return &again{"it wants its pictures played beside the speech"}
+		return &again{"it wants what it sends played beside the speech"}
 	}
 	s.mem.TalkVideo = s.o.Memory.TalkVideo // that was not it
 	f.Kind, f.Why = Busy, fmt.Sprintf("the camera lets nobody talk now (%d)", f.Status)
@@ -215,19 +221,15 @@ func (m *mouth) refused(act string, a *dialog.Message) error {
 	return err
 }
 
-// start opens the channel.
+// start opens the channel. Speech is of now: a Range makes some servers seek in it, which
+// breaks what they play for good. It is named to those who will not play without one.
 func (m *mouth) start() error {
 	s := m.s
-	asked := dialog.Header{"Require": {backChannel}, "Range": {"npt=0.000-"}}
-	if s.mem.NoRange {
-		delete(asked, "Range")
-	}
+	asked := dialog.Header{"Require": {backChannel}}
 	a, err := s.conn.Do("PLAY", s.base, asked)
-	if err == nil && a.Status != 200 && a.Status != 401 && !s.mem.NoRange && !s.without("range") {
-		delete(asked, "Range")
-		if a, err = s.conn.Do("PLAY", s.base, asked); err == nil && a.Status == 200 {
-			s.mem.NoRange = true
-		}
+	if err == nil && (a.Status == 400 || a.Status == 457) && !s.without("talk_range") {
+		asked["Range"] = []string{"npt=0.000-"}
+		a, err = s.conn.Do("PLAY", s.base, asked)
 	}
 	switch {
 	case err != nil:

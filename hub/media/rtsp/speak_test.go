@@ -245,7 +245,7 @@ func TestTalkWithThePictures(t *testing.T) {
 		if err := Speak(within(t, 20*time.Second), target, words(pcmu(), 20), Options{Remember: func(m Memory) { kept = m }}); err != nil {
 			t.Fatal(err)
 		}
-		heard(t, l, 1, 20, pcmu(), 0)
+		heard(t, l, 2, 20, pcmu(), 0) // the picture and its sound stand before it
 		if !kept.TalkVideo || !slices.Contains(kept.Worked(), "talk_video") || cam.Dialled() != 2 {
 			t.Errorf("%+v, %d connections", kept, cam.Dialled())
 		}
