@@ -13,10 +13,13 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/offer"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
 const (
+	// maxBody of a request: a browser's offer has about 6 KiB.
+	maxBody = 64 << 10
 	// tracksWithin is how long a camera that sleeps may take to begin.
 	tracksWithin = 8 * time.Second
 	// How says in an answer's head how the stream is shown: copy, or what was converted.
@@ -34,7 +37,7 @@ func (s *Server) ServeOffer(w http.ResponseWriter, r *http.Request, camera, stre
 		s.fail(w, err)
 		return
 	}
-	o, err := readOffer(body)
+	o, err := offer.Read(body)
 	if err != nil {
 		s.fail(w, offerFault(err))
 		return
@@ -89,7 +92,7 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 }
 
 // admit makes a session of an offer and starts it.
-func (s *Server) admit(ctx context.Context, camera, stream string, v Viewer, o *offer) (x *session, answer string, err error) {
+func (s *Server) admit(ctx context.Context, camera, stream string, v Viewer, o *offer.Offer) (x *session, answer string, err error) {
 	life, p, st, err := s.enter()
 	if err != nil {
 		return nil, "", err
@@ -166,9 +169,9 @@ func known(tracks []av.Track) bool {
 
 // choose opens the stream in the form that suits the offer: as it is, else converted,
 // else the camera's smaller stream as it is. Sound that cannot be had costs no picture.
-func (s *Server) choose(x *session, o *offer) (*media.Rendering, error) {
+func (s *Server) choose(x *session, o *offer.Offer) (*media.Rendering, error) {
 	tracks := s.o.Core.Stream(x.camera, x.stream).Tracks()
-	c, err := choose(tracks, o, x.viewer.MayTalk)
+	c, err := offer.Choose(tracks, o, x.viewer.MayTalk)
 	if err != nil {
 		return nil, codecFault(err)
 	}
@@ -185,13 +188,13 @@ func (s *Server) choose(x *session, o *offer) (*media.Rendering, error) {
 	return r, nil
 }
 
-func (s *Server) openOrSilent(ctx context.Context, camera, stream string, c *choice) (r *media.Rendering, note string, err error) {
-	if r, err = s.open(ctx, camera, stream, c.want); err == nil || c.audio == nil || c.video == nil {
+func (s *Server) openOrSilent(ctx context.Context, camera, stream string, c *offer.Choice) (r *media.Rendering, note string, err error) {
+	if r, err = s.open(ctx, camera, stream, c.Want); err == nil || c.Audio == nil || c.Video == nil {
 		return r, "", err
 	}
 	silent := *c
-	silent.audio, silent.want.Audio = nil, av.AudioRendition{None: true}
-	r, second := s.open(ctx, camera, stream, silent.want)
+	silent.Audio, silent.Want.Audio = nil, av.AudioRendition{None: true}
+	r, second := s.open(ctx, camera, stream, silent.Want)
 	if second != nil {
 		return nil, "", err
 	}
@@ -200,12 +203,12 @@ func (s *Server) openOrSilent(ctx context.Context, camera, stream string, c *cho
 }
 
 // sub is the camera's smaller stream, if that runs and fits as it is.
-func (s *Server) sub(x *session, o *offer) (*media.Rendering, bool) {
+func (s *Server) sub(x *session, o *offer.Offer) (*media.Rendering, bool) {
 	st, ok := s.o.Core.Lookup(x.camera, "sub")
 	if !ok || !st.Live() || !known(st.Tracks()) {
 		return nil, false
 	}
-	c, err := choose(st.Tracks(), o, x.viewer.MayTalk)
+	c, err := offer.Choose(st.Tracks(), o, x.viewer.MayTalk)
 	if err != nil {
 		return nil, false
 	}

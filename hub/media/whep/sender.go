@@ -92,9 +92,9 @@ func (s *sender) generation(r *media.Rendering, gen uint32) error {
 	video, sound := s.x.video == nil, s.x.sound == nil
 	for _, t := range r.Tracks() {
 		switch {
-		case t.Kind == av.Video && !video && t.Codec == s.x.choice.vcodec:
+		case t.Kind == av.Video && !video && t.Codec == s.x.choice.VideoCodec:
 			s.tracks[t.ID], video = t, true
-		case t.Kind == av.Sound && !sound && t.Codec == s.x.choice.acodec:
+		case t.Kind == av.Sound && !sound && t.Codec == s.x.choice.AudioCodec:
 			s.tracks[t.ID], sound = t, true
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/hub/media/whep/batch"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/offer"
 	"github.com/porchlight-hub/porchlight/hub/media/whep/ports"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -54,7 +54,7 @@ type session struct {
 	pc     *webrtc.PeerConnection
 	ports  *ports.Ports
 	path   atomic.Pointer[route] // nil: not connected
-	choice choice
+	choice offer.Choice
 	how    string
 	video  *outlet // nil: none
 	sound  *outlet
@@ -92,28 +92,28 @@ type counters struct {
 }
 
 // api is pion with what this session speaks, and nothing else.
-func (s *Server) api(p *ports.Ports, st Settings, c choice, o *offer) (*webrtc.API, error) {
+func (s *Server) api(p *ports.Ports, st Settings, c offer.Choice, o *offer.Offer) (*webrtc.API, error) {
 	var m webrtc.MediaEngine
 	add := func(c webrtc.RTPCodecParameters, kind webrtc.RTPCodecType, feedback ...webrtc.RTCPFeedback) error {
 		c.RTCPFeedback = slices.DeleteFunc(slices.Clone(c.RTCPFeedback), func(f webrtc.RTCPFeedback) bool { return !slices.Contains(feedback, f) })
 		return m.RegisterCodec(c, kind)
 	}
-	if c.video != nil {
-		if err := add(*c.video, webrtc.RTPCodecTypeVideo, webrtc.RTCPFeedback{Type: "nack"},
+	if c.Video != nil {
+		if err := add(*c.Video, webrtc.RTPCodecTypeVideo, webrtc.RTCPFeedback{Type: "nack"},
 			webrtc.RTCPFeedback{Type: "nack", Parameter: "pli"}, webrtc.RTCPFeedback{Type: "ccm", Parameter: "fir"}); err != nil {
 			return nil, err
 		}
 	}
-	sounds := slices.Clone(c.speech)
-	if c.audio != nil && !slices.ContainsFunc(sounds, func(s webrtc.RTPCodecParameters) bool { return s.PayloadType == c.audio.PayloadType }) {
-		sounds = append(sounds, *c.audio)
+	sounds := slices.Clone(c.Speech)
+	if c.Audio != nil && !slices.ContainsFunc(sounds, func(s webrtc.RTPCodecParameters) bool { return s.PayloadType == c.Audio.PayloadType }) {
+		sounds = append(sounds, *c.Audio)
 	}
 	for _, a := range sounds {
 		if err := add(a, webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, err
 		}
 	}
-	if len(c.speech) > 0 && o.audio.has(midExtension) {
+	if len(c.Speech) > 0 && o.Audio.Has(midExtension) {
 		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: midExtension}, webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, err
 		}
@@ -151,7 +151,7 @@ func (s *Server) engine(p *ports.Ports, st Settings) webrtc.SettingEngine {
 }
 
 // newSession makes a session and its answer.
-func (s *Server) newSession(ctx context.Context, p *ports.Ports, st Settings, x *session, o *offer) (answer string, err error) {
+func (s *Server) newSession(ctx context.Context, p *ports.Ports, st Settings, x *session, o *offer.Offer) (answer string, err error) {
 	api, err := s.api(p, st, x.choice, o)
 	if err != nil {
 		return "", err
@@ -176,29 +176,29 @@ func (s *Server) newSession(ctx context.Context, p *ports.Ports, st Settings, x 
 			x.upOnce.Do(func() { close(x.up) })
 		}
 	})
-	x.offer, x.ports = o.text, p
+	x.offer, x.ports = o.Text, p
 	x.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(x.paired)
-	answer, err = x.answer(ctx, o.text)
+	answer, err = x.answer(ctx, o.Text)
 	return answer, err
 }
 
 // tracks puts what is sent, and what may come, into the connection.
 func (x *session) tracks() error {
-	if x.choice.video != nil {
-		x.video = newOutlet(webrtc.RTPCodecTypeVideo, *x.choice.video, group)
+	if x.choice.Video != nil {
+		x.video = newOutlet(webrtc.RTPCodecTypeVideo, *x.choice.Video, group)
 		if err := x.send(x.video, webrtc.RTPTransceiverDirectionSendonly); err != nil {
 			return err
 		}
 	}
 	direction := webrtc.RTPTransceiverDirectionSendonly
-	if len(x.choice.speech) > 0 {
+	if len(x.choice.Speech) > 0 {
 		x.speech = newSpeech(x)
 		x.pc.OnTrack(x.speech.hear)
 		direction = webrtc.RTPTransceiverDirectionSendrecv
 	}
 	switch {
-	case x.choice.audio != nil:
-		x.sound = newOutlet(webrtc.RTPCodecTypeAudio, *x.choice.audio, group)
+	case x.choice.Audio != nil:
+		x.sound = newOutlet(webrtc.RTPCodecTypeAudio, *x.choice.Audio, group)
 		return x.send(x.sound, direction)
 	case x.speech != nil:
 		_, err := x.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio,
@@ -218,8 +218,8 @@ func (x *session) send(o *outlet, d webrtc.RTPTransceiverDirection) error {
 }
 
 // answer takes an offer, and waits until the answer has all addresses.
-func (x *session) answer(ctx context.Context, offer string) (string, error) {
-	if err := x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+func (x *session) answer(ctx context.Context, from string) (string, error) {
+	if err := x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: from}); err != nil {
 		return "", offerFault(err)
 	}
 	a, err := x.pc.CreateAnswer(nil)
@@ -239,43 +239,7 @@ func (x *session) answer(ctx context.Context, offer string) (string, error) {
 	if d == nil {
 		return "", errors.New("webrtc: the session has ended")
 	}
-	return withMids(d.SDP, offer), nil
-}
-
-// withMids gives sections that were refused their names, which pion leaves out: browsers
-// want them when they apply an answer again (RFC 8829 5.3.1).
-func withMids(answer, offer string) string {
-	var names []string
-	n := -1
-	for line := range strings.Lines(offer) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "m=") {
-			names = append(names, "")
-			n++
-		} else if v, ok := strings.CutPrefix(line, "a=mid:"); ok && n >= 0 {
-			names[n] = v
-		}
-	}
-	var b strings.Builder
-	n = -1
-	named := true
-	name := func() {
-		if !named && n < len(names) && names[n] != "" {
-			b.WriteString("a=inactive\r\na=mid:" + names[n] + "\r\n")
-		}
-	}
-	for line := range strings.Lines(answer) {
-		switch {
-		case strings.HasPrefix(line, "m="):
-			name()
-			n, named = n+1, false
-		case strings.HasPrefix(line, "a=mid:"):
-			named = true
-		}
-		b.WriteString(line)
-	}
-	name()
-	return b.String()
+	return offer.WithMids(d.SDP, from), nil
 }
 
 // moved hears of the state of ICE.
@@ -349,7 +313,7 @@ func (x *session) cursor(r *media.Rendering) *media.Rendering {
 
 // open reads the stream in the chosen form from its newest key frame.
 func (x *session) open() (*media.Rendering, error) {
-	return x.srv.open(x.ctx, x.camera, x.stream, x.choice.want)
+	return x.srv.open(x.ctx, x.camera, x.stream, x.choice.Want)
 }
 
 func (s *Server) open(ctx context.Context, camera, stream string, want av.Rendition) (*media.Rendering, error) {

@@ -187,7 +187,7 @@ func (x *session) speechCodec() av.Codec {
 	if x.speech.codec != "" {
 		return x.speech.codec
 	}
-	if strings.EqualFold(x.choice.speech[0].MimeType, webrtc.MimeTypePCMU) {
+	if strings.EqualFold(x.choice.Speech[0].MimeType, webrtc.MimeTypePCMU) {
 		return av.PCMU
 	}
 	return av.Opus

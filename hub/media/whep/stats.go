@@ -53,7 +53,7 @@ func (x *session) stats() SessionStats {
 	state, _ := c.state.Load().(string)
 	st := SessionStats{
 		ID: x.id, Camera: x.camera, Stream: x.stream, Name: x.viewer.Name, Rendition: x.how, Since: x.since,
-		Video: x.choice.vcodec, Sound: x.choice.acodec,
+		Video: x.choice.VideoCodec, Sound: x.choice.AudioCodec,
 		State:     cmp.Or(state, "new"),
 		Connected: time.Duration(c.connected.Load()), First: time.Duration(c.first.Load()),
 		Asked: c.nacks.Load(), Repeated: c.repeated.Load(), KeyAsked: c.keyAsked.Load(), Rewound: c.rewound.Load(),

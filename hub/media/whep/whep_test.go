@@ -21,6 +21,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/offer"
 	"github.com/porchlight-hub/porchlight/hub/media/whep/ports"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -226,7 +227,7 @@ func TestSessionRoute(t *testing.T) {
 	d.show(30)
 	v := h.watch(t, "door", viewing{})
 	await(t, "the past", func() bool { return len(v.seen()) == 5 })
-	ufrag, pwd := credentials(v.pc.LocalDescription().SDP)
+	ufrag, pwd := offer.Credentials(v.pc.LocalDescription().SDP)
 	same := "a=ice-ufrag:" + ufrag + "\r\na=ice-pwd:" + pwd + "\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 0b8f1bd3.local 5000 typ host\r\n"
 	other := "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
 	for _, c := range []struct {
@@ -312,25 +313,25 @@ func TestAddressReplaced(t *testing.T) {
 	await(t, "the past", func() bool { return len(w.seen()) == 5 })
 
 	answer := v.pc.RemoteDescription().SDP
-	offer, err := v.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	again, err := v.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.pc.SetLocalDescription(offer); err != nil {
+	if err := v.pc.SetLocalDescription(again); err != nil {
 		t.Fatal(err)
 	}
-	ufrag, pwd := credentials(offer.SDP)
+	ufrag, pwd := offer.Credentials(again.SDP)
 	resp, body := h.ask(t, "PATCH", v.loc, "a=ice-ufrag:"+ufrag+"\r\na=ice-pwd:"+pwd+"\r\n", map[string]string{"Content-Type": typeFrag, "If-Match": "*"})
 	if resp.StatusCode != 200 || resp.Header.Get("ETag") == v.etag {
 		t.Fatal(resp.StatusCode, body)
 	}
-	f, err := readFrag(body)
-	if err != nil || len(f.candidates) == 0 {
+	f, err := offer.ReadFrag(body)
+	if err != nil || len(f.Candidates) == 0 {
 		t.Fatal(err, body)
 	}
-	fresh := withCredentials(answer, f)
+	fresh := offer.WithCredentials(answer, f)
 	// Into the first section, before its direction.
-	fresh = strings.Replace(fresh, "a=sendonly\r\n", "a="+strings.Join(f.candidates, "\r\na=")+"\r\na=sendonly\r\n", 1)
+	fresh = strings.Replace(fresh, "a=sendonly\r\n", "a="+strings.Join(f.Candidates, "\r\na=")+"\r\na=sendonly\r\n", 1)
 	if err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: fresh}); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package whep
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -41,74 +40,8 @@ func sdpOf(audio string, video ...string) string {
 
 const (
 	cb   = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-	base = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"
 	main = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f"
-	high = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f"
-	p444 = "H264 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=f4001f"
-	one  = "H264 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=64001f"
 )
-
-func h264With(profile byte) av.Track {
-	return av.Track{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000, SPS: []byte{0x67, profile, 0, 31}}
-}
-
-func TestChoose(t *testing.T) {
-	aac := av.Track{ID: 2, Kind: av.Sound, Codec: av.AAC, ClockRate: 16000, SampleRate: 16000, Channels: 1}
-	h265 := av.Track{ID: 1, Kind: av.Video, Codec: av.H265, ClockRate: 90000}
-	for _, c := range []struct {
-		name   string
-		tracks []av.Track
-		offer  string
-		talk   bool
-		want   string
-	}{
-		{"baseline takes the constrained one", []av.Track{h264With(66)}, sdpOf("", base, cb, main, high), false, "97 h264/baseline"},
-		{"main", []av.Track{h264With(77)}, sdpOf("", base, cb, high, main), false, "99 h264/main"},
-		{"main in high", []av.Track{h264With(77)}, sdpOf("", base, cb, high), false, "98 h264/high"},
-		{"high", []av.Track{h264With(100)}, sdpOf("", main, p444, high, one), false, "98 h264/high"},
-		{"high in more", []av.Track{h264With(100)}, sdpOf("", cb, main, p444), false, "98 h264/high"},
-		{"high has to be made less", []av.Track{h264With(100)}, sdpOf("", base, cb), false, "96 h264/baseline"},
-		{"h265 as it is", []av.Track{h265}, sdpOf("", cb, "H265"), false, "97 h265/"},
-		{"h265 made", []av.Track{h265}, sdpOf("", "VP8", cb, high), false, "98 h264/high"},
-		{"mjpeg made", []av.Track{av.MJPEGTrack(1, 640, 480, 5)}, sdpOf("", cb), false, "96 h264/baseline"},
-		{"no h264", []av.Track{h264With(66)}, sdpOf("", "VP8", one), false, "error"},
-		{"pcmu as it is", []av.Track{h264With(66), av.PCMTrack(2, av.PCMU, 8000, 1)}, sdpOf("recvonly", cb), true, "96 h264/baseline pcmu"},
-		{"pcma as it is", []av.Track{h264With(66), av.PCMTrack(2, av.PCMA, 8000, 1)}, sdpOf("recvonly", cb), true, "96 h264/baseline pcma"},
-		{"wide pcmu made", []av.Track{h264With(66), av.PCMTrack(2, av.PCMU, 16000, 1)}, sdpOf("recvonly", cb), true, "96 h264/baseline opus"},
-		{"aac made", []av.Track{h264With(66), aac}, sdpOf("sendrecv", cb), true, "96 h264/baseline opus talk 2"},
-		{"who may not talk", []av.Track{h264With(66), aac}, sdpOf("sendrecv", cb), false, "96 h264/baseline opus"},
-		{"talk alone", []av.Track{h264With(66)}, sdpOf("sendrecv", cb), true, "96 h264/baseline talk 2"},
-		{"sound alone", []av.Track{aac}, sdpOf("recvonly", cb), true, "opus"},
-		{"nothing", []av.Track{aac}, sdpOf("", cb), true, "error"},
-	} {
-		o, err := readOffer(c.offer)
-		if err != nil {
-			t.Fatal(c.name, err)
-		}
-		got := "error"
-		if ch, err := choose(c.tracks, o, c.talk); err == nil {
-			got = ""
-			if ch.video != nil {
-				got = fmt.Sprintf("%d %s/%s", ch.video.PayloadType, ch.want.Video.Codec, ch.want.Video.Profile)
-				if !ch.want.Video.InOrder {
-					t.Errorf("%s: B-frames", c.name)
-				}
-			}
-			if ch.audio != nil {
-				got += " " + string(ch.want.Audio.Codec)
-			} else if !ch.want.Audio.None {
-				t.Errorf("%s: sound that nobody takes", c.name)
-			}
-			if len(ch.speech) > 0 {
-				got += fmt.Sprint(" talk ", len(ch.speech))
-			}
-			got = strings.TrimSpace(got)
-		}
-		if got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}
 
 // made is Renditions that write down what is asked, and make it of another stream.
 type made struct {
@@ -221,52 +154,6 @@ func TestFull(t *testing.T) {
 	h.mu.Unlock()
 }
 
-// FuzzOffer: no offer makes more than an error.
-func FuzzOffer(f *testing.F) {
-	f.Add(sdpOf("sendrecv", base, main, high, "H265"), true)
-	f.Add(sdpOf("recvonly"), false)
-	f.Add("v=0\r\n", false)
-	sps, _ := hex.DecodeString(spsMain)
-	tracks := []av.Track{{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000, SPS: sps}, av.PCMTrack(2, av.PCMU, 8000, 1)}
-	f.Fuzz(func(t *testing.T, text string, talk bool) {
-		if len(text) > maxBody {
-			return
-		}
-		o, err := readOffer(text)
-		if err != nil {
-			return
-		}
-		c, err := choose(tracks, o, talk)
-		if err == nil && c.video == nil && c.audio == nil {
-			t.Error("nothing was chosen")
-		}
-	})
-}
-
-// FuzzFrag: what is taken from a fragment can be put into an offer.
-func FuzzFrag(f *testing.F) {
-	f.Add("a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n")
-	f.Add("a=ice-ufrag:\r\na=ice-pwd")
-	offer := sdpOf("sendrecv", base)
-	f.Fuzz(func(t *testing.T, body string) {
-		if len(body) > maxBody {
-			return
-		}
-		fr, err := readFrag(body)
-		if err != nil {
-			return
-		}
-		fresh := withCredentials(strings.Replace(offer, "a=mid:0\r\n", "a=mid:0\r\na=ice-ufrag:x\r\na=ice-pwd:y\r\n", 1), fr)
-		if u, p := credentials(fresh); u != fr.ufrag || p != fr.pwd {
-			t.Errorf("%q %q became %q %q", fr.ufrag, fr.pwd, u, p)
-		}
-		if _, err := readOffer(fresh); err != nil {
-			t.Error(err)
-		}
-		_ = fragOf(fresh)
-	})
-}
-
 // TestBodies: the whole route with offers of which a few bytes are wrong. It is no fuzz
 // target, since what pion does in the background makes its coverage change by itself.
 func TestBodies(t *testing.T) {
@@ -274,11 +161,11 @@ func TestBodies(t *testing.T) {
 	newDoor(t, h.core, "door", "main", track264(t)).show(1)
 	const ice = "c=IN IP4 0.0.0.0\r\na=fingerprint:sha-256 10:F2:04:AD:97:EE:F5:73:56:80:A4:AF:6A:A7:93:38:52:F9:1D:1C:11:46:92:1B:77:A3:1C:59:E7:37:E9:01\r\n" +
 		"a=setup:actpass\r\na=ice-ufrag:UziI\r\na=ice-pwd:xMtCb/lZ6EXwnU/V3Js6P8Ji\r\na=rtcp-mux\r\n"
-	offer := strings.ReplaceAll(sdpOf("sendrecv", main), "c=IN IP4 0.0.0.0\r\n", ice)
+	sdp := strings.ReplaceAll(sdpOf("sendrecv", main), "c=IN IP4 0.0.0.0\r\n", ice)
 	random := rand.New(rand.NewPCG(1, 2))
 	answered := 0
 	for i := range 2000 {
-		text := []byte(offer)
+		text := []byte(sdp)
 		for range min(i, 3) {
 			text[random.IntN(len(text))] = byte(random.Uint32())
 		}

@@ -1,4 +1,4 @@
-package whep
+package offer
 
 import (
 	"encoding/hex"
@@ -11,44 +11,44 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
-// choice is in which form a browser gets a stream.
-type choice struct {
-	want  av.Rendition
-	video *webrtc.RTPCodecParameters // nil: no picture
-	audio *webrtc.RTPCodecParameters // nil: no sound
-	// speech is what the browser may send, best first; empty: it may not, or cannot.
-	speech []webrtc.RTPCodecParameters
-	vcodec av.Codec
-	acodec av.Codec
+// Choice is in which form a browser gets a stream.
+type Choice struct {
+	Want  av.Rendition
+	Video *webrtc.RTPCodecParameters // nil: no picture
+	Audio *webrtc.RTPCodecParameters // nil: no sound
+	// Speech is what the browser may send, best first; empty: it may not, or cannot.
+	Speech     []webrtc.RTPCodecParameters
+	VideoCodec av.Codec
+	AudioCodec av.Codec
 }
 
-// choose finds the form for tracks; an error: none, with the reason.
-func choose(tracks []av.Track, o *offer, mayTalk bool) (choice, error) {
-	var c choice
-	if err := c.chooseVideo(tracks, o.video); err != nil {
+// Choose finds the form for tracks; an error: none, with the reason.
+func Choose(tracks []av.Track, o *Offer, mayTalk bool) (Choice, error) {
+	var c Choice
+	if err := c.chooseVideo(tracks, o.Video); err != nil {
 		return c, err
 	}
-	c.chooseAudio(tracks, o.audio)
-	if mayTalk && o.audio != nil && o.audio.sends {
-		c.speech = append(o.audio.find(webrtc.MimeTypeOpus), o.audio.find(webrtc.MimeTypePCMU)...)
+	c.chooseAudio(tracks, o.Audio)
+	if mayTalk && o.Audio != nil && o.Audio.sends {
+		c.Speech = append(o.Audio.find(webrtc.MimeTypeOpus), o.Audio.find(webrtc.MimeTypePCMU)...)
 	}
-	if c.video == nil && c.audio == nil {
+	if c.Video == nil && c.Audio == nil {
 		return c, errors.New("there is neither a picture nor a sound that it takes")
 	}
 	return c, nil
 }
 
-func (c *choice) chooseVideo(tracks []av.Track, s *section) error {
+func (c *Choice) chooseVideo(tracks []av.Track, s *Section) error {
 	i := slices.IndexFunc(tracks, func(t av.Track) bool { return t.Kind == av.Video })
 	if i < 0 || s == nil {
-		c.want.Video.None = true
+		c.Want.Video.None = true
 		return nil
 	}
 	t := tracks[i]
-	c.want.Video.InOrder = true
+	c.Want.Video.InOrder = true
 	if t.Codec == av.H265 {
 		if found := s.find(webrtc.MimeTypeH265); len(found) > 0 {
-			c.video, c.vcodec, c.want.Video.Codec = &found[0], av.H265, av.H265
+			c.Video, c.VideoCodec, c.Want.Video.Codec = &found[0], av.H265, av.H265
 			return nil
 		}
 	}
@@ -56,14 +56,14 @@ func (c *choice) chooseVideo(tracks []av.Track, s *section) error {
 	if err != nil {
 		return err
 	}
-	c.video, c.vcodec = found, av.H264
-	c.want.Video.Codec, c.want.Video.Profile = av.H264, name
+	c.Video, c.VideoCodec = found, av.H264
+	c.Want.Video.Codec, c.Want.Video.Profile = av.H264, name
 	return nil
 }
 
 // h264Of is the payload type for t with the least profile that carries it, else with the
 // greatest one there is, which t has to be made for.
-func h264Of(s *section, t av.Track) (*webrtc.RTPCodecParameters, string, error) {
+func h264Of(s *Section, t av.Track) (*webrtc.RTPCodecParameters, string, error) {
 	need := 3 // what is made is made as well as the browser can take it
 	if t.Codec == av.H264 && len(t.SPS) >= 2 {
 		need = rank(t.SPS[1])
@@ -110,8 +110,8 @@ func rank(idc byte) int {
 	return 3
 }
 
-func (c *choice) chooseAudio(tracks []av.Track, s *section) {
-	c.want.Audio.None = true
+func (c *Choice) chooseAudio(tracks []av.Track, s *Section) {
+	c.Want.Audio.None = true
 	if s == nil || !s.takes {
 		return
 	}
@@ -132,13 +132,13 @@ func (c *choice) chooseAudio(tracks []av.Track, s *section) {
 			found = s.find(webrtc.MimeTypePCMA)
 		}
 		if len(found) > 0 {
-			c.audio, c.acodec = &found[0], t.Codec
-			c.want.Audio = av.AudioRendition{Codec: t.Codec}
+			c.Audio, c.AudioCodec = &found[0], t.Codec
+			c.Want.Audio = av.AudioRendition{Codec: t.Codec}
 			return
 		}
 	}
 	if sound && len(opus) > 0 {
-		c.audio, c.acodec = &opus[0], av.Opus
-		c.want.Audio = av.AudioRendition{Codec: av.Opus}
+		c.Audio, c.AudioCodec = &opus[0], av.Opus
+		c.Want.Audio = av.AudioRendition{Codec: av.Opus}
 	}
 }

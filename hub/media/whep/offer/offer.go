@@ -1,4 +1,4 @@
-package whep
+package offer
 
 import (
 	"errors"
@@ -12,30 +12,27 @@ import (
 )
 
 const (
-	// maxBody of a request: a browser's offer has about 6 KiB.
-	maxBody = 64 << 10
 	// maxSections and maxCodecs of an offer: browsers have two and about thirty.
 	maxSections = 8
 	maxCodecs   = 128
 )
 
-// offer is what a browser can receive.
-type offer struct {
-	text         string
-	video, audio *section
+// Offer is what a browser can receive.
+type Offer struct {
+	Text         string
+	Video, Audio *Section // nil: none to receive; of sound also one to send
 }
 
-// section is one media section of the offer.
-type section struct {
-	mid    string
+// Section is one media section of an offer.
+type Section struct {
 	codecs []webrtc.RTPCodecParameters
 	exts   []string // names of header extensions
 	sends  bool     // the browser may send here
 	takes  bool
 }
 
-// readOffer takes the SDP of a browser apart. Only the first section of each kind counts.
-func readOffer(text string) (*offer, error) {
+// Read takes the SDP of a browser apart. Only the first section of each kind counts.
+func Read(text string) (*Offer, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(text); err != nil {
 		return nil, fmt.Errorf("sdp: %w", err)
@@ -43,28 +40,27 @@ func readOffer(text string) (*offer, error) {
 	if len(d.MediaDescriptions) > maxSections {
 		return nil, fmt.Errorf("%d media sections", len(d.MediaDescriptions))
 	}
-	o := &offer{text: text}
+	o := &Offer{Text: text}
 	for _, m := range d.MediaDescriptions {
 		s, err := readSection(&d, m)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case m.MediaName.Media == "video" && o.video == nil && s.takes:
-			o.video = s
-		case m.MediaName.Media == "audio" && o.audio == nil && (s.takes || s.sends):
-			o.audio = s
+		case m.MediaName.Media == "video" && o.Video == nil && s.takes:
+			o.Video = s
+		case m.MediaName.Media == "audio" && o.Audio == nil && (s.takes || s.sends):
+			o.Audio = s
 		}
 	}
-	if o.video == nil && (o.audio == nil || !o.audio.takes) {
+	if o.Video == nil && (o.Audio == nil || !o.Audio.takes) {
 		return nil, errors.New("no section to receive")
 	}
 	return o, nil
 }
 
-func readSection(d *sdp.SessionDescription, m *sdp.MediaDescription) (*section, error) {
-	s := &section{}
-	s.mid, _ = m.Attribute("mid")
+func readSection(d *sdp.SessionDescription, m *sdp.MediaDescription) (*Section, error) {
+	s := &Section{}
 	if len(m.MediaName.Formats) > maxCodecs {
 		return nil, fmt.Errorf("%d formats", len(m.MediaName.Formats))
 	}
@@ -137,7 +133,7 @@ func codec(m *sdp.MediaDescription, format string) (webrtc.RTPCodecParameters, b
 }
 
 // find is the codecs of that name, in the browser's order.
-func (s *section) find(mime string) []webrtc.RTPCodecParameters {
+func (s *Section) find(mime string) []webrtc.RTPCodecParameters {
 	if s == nil {
 		return nil
 	}
@@ -150,7 +146,8 @@ func (s *section) find(mime string) []webrtc.RTPCodecParameters {
 	return out
 }
 
-func (s *section) has(ext string) bool { return s != nil && slices.Contains(s.exts, ext) }
+// Has reports whether the browser offers a header extension.
+func (s *Section) Has(ext string) bool { return s != nil && slices.Contains(s.exts, ext) }
 
 // parameter of a format line, lower case.
 func parameter(line, name string) string {
