@@ -53,7 +53,7 @@ func (s *Server) ServeOffer(w http.ResponseWriter, r *http.Request, camera, stre
 	h.Set("ETag", x.tag())
 	h.Set("Accept-Patch", typeFrag)
 	h.Set("Cache-Control", "no-store")
-	h.Set(How, x.how)
+	h.Set(How, x.rendition())
 	w.WriteHeader(http.StatusCreated)
 	_, _ = io.WriteString(w, answer) // a page that has gone does not connect either
 }
@@ -184,7 +184,7 @@ func (s *Server) choose(x *session, o *offer.Offer) (*media.Rendering, error) {
 	if err != nil {
 		return nil, codecFault(err)
 	}
-	x.choice, x.how = c, r.How()+note
+	x.choice, x.how, x.note = c, r.How(), note
 	return r, nil
 }
 
@@ -216,7 +216,7 @@ func (s *Server) sub(x *session, o *offer.Offer) (*media.Rendering, bool) {
 	if err != nil {
 		return nil, false
 	}
-	x.stream, x.choice, x.how = "sub", c, r.How()+" of the smaller stream"+note
+	x.stream, x.choice, x.how, x.note = "sub", c, r.How(), " of the smaller stream"+note
 	return r, true
 }
 

@@ -10,9 +10,17 @@ import (
 )
 
 // wire is where an outlet writes in a test.
-type wire struct{ packets []rtp.Packet }
+type wire struct {
+	packets []rtp.Packet
+	at      []time.Time
+	slow    func() // called at each packet
+}
 
 func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	if w.slow != nil {
+		w.slow()
+	}
+	w.at = append(w.at, time.Now())
 	w.packets = append(w.packets, rtp.Packet{Header: *h, Payload: payload})
 	return len(payload), nil
 }

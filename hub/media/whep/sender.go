@@ -86,6 +86,13 @@ func (s *sender) back() error {
 	return nil
 }
 
+// rendition says in which form the viewer gets the stream now.
+func (x *session) rendition() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.how + x.note
+}
+
 // generation takes new tracks; an error: the browser was promised others.
 func (s *sender) generation(r *media.Rendering, gen uint32) error {
 	s.gen, s.tracks = gen, make(map[uint8]av.Track)

@@ -30,6 +30,8 @@ const (
 	awayFor   = 10 * time.Second
 	awayAfter = 4 * time.Second
 	keepAlive = 2 * time.Second
+	// stunWithin: a STUN server that does not answer delays no page for longer.
+	stunWithin = 500 * time.Millisecond
 
 	midExtension = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
@@ -55,7 +57,8 @@ type session struct {
 	ports  *ports.Ports
 	path   atomic.Pointer[route] // nil: not connected
 	choice offer.Choice
-	how    string
+	how    string  // guarded by mu
+	note   string  // more about how, of what could not be had
 	video  *outlet // nil: none
 	sound  *outlet
 	speech *speech // nil: the page may not speak
@@ -140,6 +143,7 @@ func (s *Server) engine(p *ports.Ports, st Settings) webrtc.SettingEngine {
 	e.DisableActiveTCP(true)
 	e.SetIncludeLoopbackCandidate(st.Loopback)
 	e.SetIPFilter(p.Has)
+	e.SetSTUNGatherTimeout(stunWithin)
 	e.SetICETimeouts(awayAfter, s.patience, keepAlive)
 	// AES-GCM costs a fraction of AES with SHA-1. The server of DTLS chooses (RFC 5764 4.1.2),
 	// and browsers choose the other one.
@@ -308,6 +312,9 @@ func (x *session) cursor(r *media.Rendering) *media.Rendering {
 	defer x.mu.Unlock()
 	old := x.reader
 	x.reader = r
+	if r != nil {
+		x.how = r.How()
+	}
 	return old
 }
 

@@ -52,7 +52,7 @@ func (x *session) stats() SessionStats {
 	c := &x.stat
 	state, _ := c.state.Load().(string)
 	st := SessionStats{
-		ID: x.id, Camera: x.camera, Stream: x.stream, Name: x.viewer.Name, Rendition: x.how, Since: x.since,
+		ID: x.id, Camera: x.camera, Stream: x.stream, Name: x.viewer.Name, Rendition: x.rendition(), Since: x.since,
 		Video: x.choice.VideoCodec, Sound: x.choice.AudioCodec,
 		State:     cmp.Or(state, "new"),
 		Connected: time.Duration(c.connected.Load()), First: time.Duration(c.first.Load()),
