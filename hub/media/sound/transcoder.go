@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	// patience: time stamps that stray less than this from the samples are the sender's
-	// rounding; what strays more was lost, or is too much.
-	patience = 60 * time.Millisecond
+	// lost: where the samples end so long before the next time stamp a packet is missing.
+	// Stamps that shake cost a silence or two of this length, and no more.
+	lost = 15 * time.Millisecond
+	// surplus: so many samples more than time are the sender's rounding; more are too many.
+	surplus = 60 * time.Millisecond
 	// maxFill: a hole up to this is filled with silence, a longer one is a new beginning.
 	maxFill = time.Second
 )
@@ -76,9 +78,9 @@ func (t *Transcoder) Convert(u *av.Unit) ([]*av.Unit, error) {
 	switch {
 	case ahead > maxFill || ahead < -maxFill:
 		t.restart(u)
-	case ahead > patience:
+	case ahead > lost:
 		t.push(t.silence(int(av.Ticks(ahead, uint32(rate)))))
-	case ahead < -patience: // more samples than time: the surplus goes
+	case ahead < -surplus: // more samples than time: the surplus goes
 		pcm = pcm[min(len(pcm), int(av.Ticks(-ahead, uint32(rate)))):]
 	}
 	t.push(pcm)
