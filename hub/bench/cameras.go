@@ -150,7 +150,7 @@ func (b *bench) launches(f *farm, bin string) error {
 	h.stop()
 	var first, all, peer, peerAll times
 	var memory, peerCold, peerHot []float64
-	for range b.rounds(3, 1) {
+	for range b.rounds(2, 1) {
 		if err := b.launchOurs(h, web, &first, &all, &memory); err != nil {
 			return h.failed(err)
 		}

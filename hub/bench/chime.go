@@ -83,7 +83,7 @@ func (b *bench) chime() error {
 	for round := range 1 + b.rounds(2, 1) {
 		for _, k := range kinds {
 			for _, bus := range buses {
-				into, d := got[k.name][bus], b.seconds(3, 1)
+				into, d := got[k.name][bus], b.seconds(2.5, 1)
 				if round == 0 { // warms up: files have their size, processes their memory
 					into, d = &measured{}, b.seconds(0.5, 0.2)
 				}

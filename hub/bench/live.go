@@ -15,9 +15,6 @@ import (
 	"github.com/coder/websocket"
 )
 
-// viewers watch at once where the cost of one more is measured.
-const viewers = 16
-
 // viewer is a page that watches, without a decoder.
 type viewer struct {
 	c     *websocket.Conn
@@ -98,7 +95,7 @@ func (b *bench) live() error {
 	if err := b.firstKeyFrames(h, web); err != nil {
 		return h.failed(err)
 	}
-	return b.addedViewer(h, web)
+	return nil
 }
 
 // atRest measures memory and processor time of the demo with nobody watching.
@@ -190,94 +187,8 @@ func (b *bench) firstKeyFrames(h *house, web *http.Client) error {
 	return nil
 }
 
-// addedViewer measures the processor time of one more viewer.
-func (b *bench) addedViewer(h *house, web *http.Client) error {
-	d := b.seconds(5, 2)
-	var few, many, flew, fany time.Duration
-	bytes := 0
-	for range b.rounds(2, 1) {
-		for _, n := range []int{1, viewers} {
-			used, got, err := b.watching(h, web, n, d)
-			if err != nil {
-				return h.failed(err)
-			}
-			if n == 1 {
-				few, bytes = few+used, bytes+got
-			} else {
-				many += used
-			}
-			size := max(1, int(float64(got)/float64(n)/d.Seconds()/25))
-			used, err = b.fanning(size, n, d)
-			if err != nil {
-				return err
-			}
-			if n == 1 {
-				flew += used
-			} else {
-				fany += used
-			}
-		}
-	}
-	minutes := float64(b.rounds(2, 1)) * d.Minutes()
-	ours := (many - few).Seconds() / (viewers - 1) / minutes
-	floor := (fany - flew).Seconds() / (viewers - 1) / minutes
-	b.page.add(row{what: "an added viewer, processor a minute", peerName: "the floor", peer: floor, floor: floor, ours: ours, unit: "s", goal: none})
-	b.page.say("One viewer of %d takes %s Mb/s here.", viewers, number(float64(bytes)*8/1e6/minutes/60))
-	return nil
-}
-
-// watching gives the hub's processor time while n viewers watch, and their bytes.
-func (b *bench) watching(h *house, web *http.Client, n int, d time.Duration) (time.Duration, int, error) {
-	ctx, cancel := context.WithCancel(b.ctx)
-	defer cancel()
-	var all sync.WaitGroup
-	var mu sync.Mutex // of bytes
-	bytes, counting := 0, false
-	for range n {
-		v, err := h.watch(ctx, web)
-		if err != nil {
-			return 0, 0, err
-		}
-		if _, err := v.fragment(ctx); err != nil {
-			return 0, 0, err
-		}
-		all.Go(func() {
-			defer v.close()
-			for {
-				size, err := v.fragment(ctx)
-				if err != nil {
-					return
-				}
-				mu.Lock()
-				if counting {
-					bytes += size
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	if err := b.pause(time.Second); err != nil {
-		return 0, 0, err
-	}
-	count := func(on bool) int {
-		mu.Lock()
-		defer mu.Unlock()
-		counting = on
-		return bytes
-	}
-	before := cpuTime(h.cmd.Process.Pid)
-	count(true)
-	if err := b.pause(d); err != nil {
-		return 0, 0, err
-	}
-	used := cpuTime(h.cmd.Process.Pid) - before
-	got := count(false)
-	cancel()
-	all.Wait()
-	return used, got, nil
-}
-
-// fanning is the same with the bare program.
+// fanning is the floor of viewers over TCP: the processor time of a bare program that
+// writes one buffer of that size to each of n, 25 times a second.
 func (b *bench) fanning(size, n int, d time.Duration) (time.Duration, error) {
 	c, err := b.startChild(true, "fan", strconv.Itoa(size))
 	if err != nil {

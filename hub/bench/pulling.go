@@ -13,7 +13,7 @@ import (
 func (b *bench) pulling(f *farm, bin string) error {
 	b.page.section("Pulling", "Processor time of the whole process tree, as a share of one core, for RTSP cameras of 4 Mb/s over TCP. The floor reads the same sockets and throws all away. "+
 		rivalName+" pulls only for somebody: beside our pull with nobody watching it has one RTSP reader a camera, the cheapest that it has; the second row of each has one page by MSE a camera on both sides.")
-	for _, n := range []int{1, 4, many} {
+	for _, n := range []int{1, many} {
 		if err := b.pullingOf(f, bin, n); err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (b *bench) fanOf(open func(context.Context, int) (*stamped, error), frozen 
 		}
 		defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }() // it is ours and there
 	}
-	d, stop := context.WithTimeout(ctx, b.seconds(12, 4))
+	d, stop := context.WithTimeout(ctx, b.seconds(9, 4))
 	defer stop()
 	var all sync.WaitGroup
 	errs := make([]error, len(views))

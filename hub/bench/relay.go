@@ -47,7 +47,7 @@ func (b *bench) relayOf(f *farm, bin string, c relayCell) error {
 	lost := ""
 	for range b.rounds(3, 1) {
 		for i, s := range sides {
-			got, err := b.watched(w, s, part.RTSP, c.cameras, c.readers, b.seconds(5, 1.5))
+			got, err := b.watched(w, s, part.RTSP, c.cameras, c.readers, b.seconds(4.5, 1.5))
 			if err != nil {
 				return t.house.failed(err)
 			}
