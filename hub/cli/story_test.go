@@ -145,7 +145,7 @@ func startHub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	c := &child{cmd: exec.Command(filepath.Join(ts.Getenv("BIN"), "porchlight"), args[1:]...), done: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = ts.MkAbs("."), out, out
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_STATE_HOME", "NO_COLOR", "PORCHLIGHT_LISTEN", "PORCHLIGHT_DATA_DIR"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_STATE_HOME", "NO_COLOR", "PORCHLIGHT_LISTEN", "PORCHLIGHT_DATA_DIR", "PORCHLIGHT_WEBRTC_PORT", "PORCHLIGHT_RTSP_PORT"} {
 		if v := ts.Getenv(name); v != "" {
 			c.cmd.Env = append(c.cmd.Env, name+"="+v)
 		}
@@ -159,7 +159,7 @@ func startHub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(c.stop)
 	ts.Setenv("HUB_"+args[0], strconv.Itoa(c.cmd.Process.Pid))
 	children(ts)[args[0]] = c
-	link := regexp.MustCompile(`Open +(http://\S+/setup\?token=\S+)`)
+	link := regexp.MustCompile(`Open +(https?://\S+/setup\?token=\S+)`)
 	await(ts, "the hub's link", func() (string, bool) {
 		text := ts.ReadFile(log)
 		if m := link.FindStringSubmatch(text); m != nil {
