@@ -64,10 +64,13 @@ func (p *Page) Press(key string) {
 	p.Call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key, "code": code}, nil)
 }
 
-// Type puts the cursor into a field and writes text into it.
+// Type writes text into a field, in place of what is there.
 func (p *Page) Type(selector, text string) {
 	p.tb.Helper()
 	p.Tap(selector)
+	// A touch becomes a tap a moment later.
+	p.Until("the cursor is in "+selector, "document.activeElement?.matches("+quote(selector)+")")
+	p.Do("document.activeElement.select()")
 	p.Call("Input.insertText", map[string]any{"text": text}, nil)
 }
 

@@ -94,11 +94,14 @@ func (s *street) look(p *chromium.Page, camera string) {
 // listen turns the sound on, with a tap, where it is off.
 func (s *street) listen(p *chromium.Page) {
 	s.t.Helper()
-	p.Until("the player knows of its sound", `["on", "off"].includes(__eyes.player().dataset.sound)`)
-	if p.Text("__eyes.player().dataset.sound") == "off" {
+	p.Until("the player knows of its sound", `["on", "off"].includes(__eyes.player().dataset.audio)`)
+	if p.Text("__eyes.player().dataset.audio") == "off" {
 		p.Tap("[data-listen]")
 	}
-	p.Until("the sound is on", `__eyes.player().dataset.sound === "on" && !__eyes.video().muted`)
+	if p.Text("__eyes.video().muted") == "true" {
+		p.Tap(".player:not([data-small]) .player-view") // a page that nobody has touched may not sound
+	}
+	p.Until("the sound is on", `__eyes.player().dataset.audio === "on" && !__eyes.video().muted`)
 }
 
 // more waits for so many more pictures on the screen, of that camera and by that way.
@@ -184,7 +187,6 @@ func (s *street) talkToDemo(t *testing.T, p *chromium.Page) {
 
 func (s *street) talkToCamera(t *testing.T, p *chromium.Page) {
 	s.look(p, "porch")
-	past := p.Number("__eyes.past.length")
 	s.talk(p, func() {
 		const rate = 8000 // of PCMU
 		from := len(hubtest.Heard(t, s.heard))
@@ -201,8 +203,8 @@ func (s *street) talkToCamera(t *testing.T, p *chromium.Page) {
 			return true
 		})
 	})
-	if now := p.Number("__eyes.past.length"); now != past {
-		t.Errorf("the picture was disturbed: %s", p.Text("JSON.stringify(__eyes.past)"))
+	if past := p.Text("JSON.stringify(__eyes.past)"); strings.Contains(past, "stalled") || strings.Contains(past, "mse") {
+		t.Errorf("the picture was disturbed: %s", past)
 	}
 	s.more(p, 15, "porch", "webrtc")
 }
