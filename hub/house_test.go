@@ -52,7 +52,7 @@ func arrows() []arrow {
 		{"hub/media/snapshot", append(ground(), "hub/media/convert"), "a still is a snapshot's last way"},
 		{"hub/media/rtsp/...", append(ground(), "hub/media/rtsp/..."), "one matter"},
 		{"hub/media/sound", []string{"sdk/av"}, "samples in, samples out"},
-		{"hub/media/convert", append(ground(), "hub/media/sound"), "what Go can do of sound is done there"},
+		{"hub/media/convert/...", append(ground(), "hub/media/sound", "hub/media/convert/..."), "one matter; what Go can do of sound is done in its own room"},
 		{"hub/media/talk", append(ground(), "hub/media/sound"), "speech is turned into what the door takes"},
 		{"hub/media/whep/...", append(ground(), "hub/media/whep/..."), "one matter"},
 		{"hub/media/restream/...", append(ground(), "hub/media/restream/..."), "one matter"},
