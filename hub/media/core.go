@@ -92,6 +92,11 @@ func (c *Core) Remove(camera, reason string) {
 			of = append(of, s)
 		}
 	}
+	for s := range c.derived {
+		if s.camera == camera {
+			of = append(of, s)
+		}
+	}
 	c.mu.Unlock()
 	for _, s := range of {
 		s.Remove(reason)

@@ -10,10 +10,11 @@ import (
 )
 
 // Derive makes a stream that another form of s is written to. It is not listed and is held
-// to the same limits; whoever made it discards it.
-func (s *Stream) Derive() *Stream {
+// to the same limits; whoever made it discards it. Of the newest lag of s nothing may ever
+// come out, where fewer pictures are made of it.
+func (s *Stream) Derive(lag time.Duration) *Stream {
 	d := newStream(s.core, s.camera, s.name)
-	d.source = s
+	d.source, d.lag = s, lag
 	c := s.core
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,6 +69,16 @@ func (s *Stream) Reaches() time.Duration {
 		return 0
 	}
 	return time.Since(s.ring.at(s.ring.entries[0]).recv)
+}
+
+// head is when the newest unit came.
+func (s *Stream) head() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ring.n == 0 {
+		return time.Time{}
+	}
+	return s.ring.at(s.ring.end() - 1).recv
 }
 
 // SetTracks changes all tracks at once, if they differ from those there are.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/sdk/av"
@@ -22,7 +23,7 @@ type Until uint8
 // Ends of a reader.
 const (
 	Never     Until = iota // it waits for a next writer
-	RingEnd                // at what was the newest unit when it began
+	RingEnd                // at what was the newest unit when it began; of a derived stream, in its source
 	WriterEnd              // when the writer that it reads from ends
 )
 
@@ -52,9 +53,11 @@ type Reader struct {
 
 	next   uint64
 	until  uint64
-	waits  bool   // for an entry at or behind next
-	writer uint64 // number of the one that it is bound to
-	ord    uint64 // entries passed
+	last   time.Time // of a derived stream: what came later is behind RingEnd
+	over   bool      // there is some
+	waits  bool      // for an entry at or behind next
+	writer uint64    // number of the one that it is bound to
+	ord    uint64    // entries passed
 	jumped [4]uint64
 	set    *trackSet
 	mask   [4]uint64
@@ -95,6 +98,9 @@ func (s *Stream) open(o ReadOptions) *Reader {
 		r.writer++ // the first that comes
 	}
 	r.until = s.ring.end()
+	if o.Until == RingEnd && s.source != nil {
+		r.until, r.last = math.MaxUint64, s.source.head().Add(-s.lag)
+	}
 	var ok bool
 	switch o.Start.From {
 	case av.FromLive:
@@ -145,7 +151,7 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 	clear(r.batch)
 	r.batch, r.times = r.batch[:0], r.times[:0]
 	r.place()
-	for r.next < r.s.ring.end() && len(r.batch) == 0 && !(r.opts.Until == RingEnd && r.next >= r.until) {
+	for r.next < r.s.ring.end() && len(r.batch) == 0 && !r.over && !(r.opts.Until == RingEnd && r.next >= r.until) {
 		r.fill()
 	}
 	if len(r.batch) > 0 {
@@ -154,6 +160,11 @@ func (r *Reader) take() ([]*av.Unit, <-chan struct{}, error) {
 	switch {
 	case r.s.failed != nil:
 		return nil, nil, r.s.failed
+	case r.opts.Until == RingEnd && r.s.source != nil:
+		g := &r.s.ring
+		if r.over || r.s.writer == nil || r.next >= g.end() && g.n > 0 && !g.at(g.end()-1).recv.Before(r.last) {
+			return nil, nil, io.EOF
+		}
 	case r.opts.Until == RingEnd && (r.next >= r.until || r.waits):
 		return nil, nil, io.EOF
 	case r.opts.Until == WriterEnd && r.writerGone():
@@ -216,6 +227,10 @@ func (r *Reader) fill() {
 	for ; r.next < g.end(); r.next++ {
 		sl := g.at(r.next)
 		if sl.set != set || bytes >= r.opts.BatchBytes || r.opts.Until == RingEnd && r.next >= r.until {
+			break
+		}
+		if !r.last.IsZero() && sl.recv.After(r.last) {
+			r.over = true
 			break
 		}
 		u := sl.unit

@@ -28,7 +28,8 @@ var (
 type Stream struct {
 	core         *Core
 	camera, name string
-	source       *Stream     // of a derived one
+	source       *Stream // of a derived one
+	lag          time.Duration
 	gone         atomic.Bool // its camera was removed
 	tell         sync.Mutex  // held while demand changes and is told, so that it is told in order
 

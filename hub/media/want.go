@@ -146,6 +146,9 @@ func Called(c av.Codec) string {
 // AwaitFit waits until it is known of what the stream consists and compares, as long as
 // ctx lasts. The stream is wanted meanwhile, so that one that is pulled on demand begins.
 func (s *Stream) AwaitFit(ctx context.Context, r av.Rendition) (Want, Difference, error) {
+	if w, d, err := Compare(s.Tracks(), r); !errors.Is(err, ErrNoTracks) {
+		return w, d, err
+	}
 	defer s.Ask("reader")()
 	for {
 		_, changed := s.State()

@@ -76,6 +76,11 @@ type early struct {
 
 // run converts until ctx ends or nothing can come any more.
 func (c *conversion) run(ctx context.Context, start av.Start) {
+	defer context.AfterFunc(ctx, func() { // the pump may wait for one of them
+		for _, l := range c.lines() {
+			l.end()
+		}
+	})()
 	err := c.pump(ctx, start)
 	if ctx.Err() != nil {
 		err = errUnused

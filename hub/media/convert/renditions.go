@@ -22,6 +22,10 @@ const (
 	// lingerTime: a conversion that nobody reads goes on for so long, since who changes a
 	// view comes back.
 	lingerTime = 10 * time.Second
+	// voiceLag: the newest sound is in a packet that is not full yet. filmLag: the newest
+	// pictures may be left out of a film that has fewer.
+	voiceLag = 50 * time.Millisecond
+	filmLag  = 300 * time.Millisecond
 	// readyWait is how long who opens a rendition waits for the ring's past to be through.
 	// With trackWait it is less than what a plugin waits for an answer (av.HelloTimeout).
 	readyWait = 1500 * time.Millisecond
@@ -269,7 +273,11 @@ func (r *Renditions) room(d media.Difference) error {
 
 // begin starts a conversion; r is locked.
 func (r *Renditions) begin(src *media.Stream, k key, d media.Difference, start av.Start, ffmpeg bool) *conversion {
-	c := &conversion{key: k, how: how(d), src: src, out: src.Derive(), path: r.path, now: r.opts.Now, film: d.Video != "", threads: r.opts.Threads,
+	lag := voiceLag
+	if d.Video != "" {
+		lag = filmLag
+	}
+	c := &conversion{key: k, how: how(d), src: src, out: src.Derive(lag), path: r.path, now: r.opts.Now, film: d.Video != "", threads: r.opts.Threads,
 		log:   r.log.With("camera", k.camera, "stream", k.stream, "how", d.String()),
 		ready: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(r.ctx)
