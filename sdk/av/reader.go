@@ -47,7 +47,9 @@ func (r *Reader) Track(id uint8) (Track, bool) {
 	return r.tracks[i], true
 }
 
-// Rendition is "copy" or "converted: reason".
+// Rendition is "copy" or "converted: reason". A stream that changes so that it is not what
+// was asked any more ends the connection with that as its reason: who opens it again gets
+// the form that was asked, converted if need be.
 func (r *Reader) Rendition() string { return r.answer.Rendition }
 
 // Next waits for the next unit. New parameter sets are taken from Tracks when a unit's

@@ -104,12 +104,20 @@ func (u *Unit) NALs(f func(nal []byte) bool) {
 const MaxUnit = 8 << 20
 
 // Rendition is the form in which a reader wants a stream; the zero value is "as it is".
+// What fits is a copy. Else the hub makes H.264 in order of any picture, and AAC, Opus,
+// G.711 and L16, of one channel, of each other, once for all who ask for the same; what
+// it did is told before the first unit, as "converted: " and the reason. All tracks keep
+// the times of the source, so that N seconds back, holds and sound with its picture are as
+// they are of a copy. A picture that is converted reaches back only to where the first
+// reader of that form began.
 type Rendition struct {
 	Video VideoRendition `json:"video"`
 	Audio AudioRendition `json:"audio"`
 }
 
-// VideoRendition bounds the picture; zero fields do not.
+// VideoRendition bounds the picture; zero fields do not. MaxKbps and KeyInterval alone are
+// no reason to convert a picture whose bits are about as many; where it is converted, a key
+// frame comes each 2 s if nothing else is asked.
 type VideoRendition struct {
 	Codec       Codec         `json:"codec,omitempty"`
 	Profile     string        `json:"profile,omitempty"` // baseline, main, high
