@@ -41,6 +41,8 @@ type conn struct {
 	// the clock of time.Now in nanoseconds; 0: none does.
 	wmu     sync.Mutex
 	writing atomic.Int64
+	raw     *rawWriter // nil: what is written may wait
+	half    bool       // under wmu: a part of a packet has gone, and who has the rest holds wmu
 
 	mu     sync.Mutex
 	who    *Credential
@@ -55,6 +57,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.host, c.loopback = hostOf(nc.RemoteAddr())
 	if t, ok := nc.(*net.TCPConn); ok {
 		_ = t.SetWriteBuffer(sendBuffer) // what the system allows is right too
+		c.raw = newRawWriter(t)
 	}
 	return c
 }
@@ -154,13 +157,37 @@ func (c *conn) write(b []byte) error {
 }
 
 // writeAll sends all parts in as few calls as the system takes.
-func (c *conn) writeAll(parts *net.Buffers) error {
-	c.wmu.Lock()
+func (c *conn) writeAll(parts net.Buffers) error {
+	if !c.half {
+		c.wmu.Lock()
+		c.writing.Store(time.Now().UnixNano())
+	}
+	c.half = false
 	defer c.wmu.Unlock()
-	c.writing.Store(time.Now().UnixNano())
 	defer c.writing.Store(0)
+	if len(parts) == 1 {
+		_, err := c.nc.Write(parts[0])
+		return err
+	}
 	_, err := parts.WriteTo(c.nc)
 	return err
+}
+
+// tryWrite sends what goes of b without waiting, nothing while somebody else writes. A
+// packet that has gone in part keeps the others out until writeAll has sent the rest,
+// which is the next thing that this reader's goroutine does.
+func (c *conn) tryWrite(b []byte) int {
+	if !c.wmu.TryLock() {
+		return 0
+	}
+	n := c.raw.write(b)
+	if n > 0 && n < len(b) {
+		c.half = true
+		c.writing.Store(time.Now().UnixNano())
+		return n
+	}
+	c.wmu.Unlock()
+	return n
 }
 
 // close ends the connection; the first reason counts.

@@ -1,11 +1,15 @@
 package restream
 
 import (
+	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
 )
 
 // Of 32 readers, 8 of them by UDP, one takes nothing: it alone misses something, and its
@@ -54,5 +58,43 @@ func TestOneFrozenOfMany(t *testing.T) {
 	}
 	if missed == 0 {
 		t.Error("the frozen one has missed nothing")
+	}
+}
+
+// Answers to questions come between packets, never within one, however full the way is.
+func TestQuestionsOfASlowReader(t *testing.T) {
+	h, w := still(t, nil)
+	p := dial(t, h)
+	if tc, ok := p.nc.(*net.TCPConn); ok {
+		_ = tc.SetReadBuffer(16 << 10)
+	}
+	p.watch("front/main", false, 0)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := int64(1); ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := w.Put(picture(i%50 == 0, i*3600, 60_000)); err != nil {
+				t.Error(err)
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	url := "rtsp://" + p.host + "/front/main"
+	for range 300 {
+		status(t, p.ask("GET_PARAMETER", url), base.StatusOK, "still there?")
+	}
+	status(t, p.ask("PAUSE", url), base.StatusOK, "pause")
+	status(t, p.ask("PLAY", url), base.StatusOK, "play on")
+	status(t, p.ask("TEARDOWN", url), base.StatusOK, "goodbye")
+	close(done)
+	wg.Wait()
+	if p.packets.Load() < 300 {
+		t.Errorf("%d packets", p.packets.Load())
 	}
 }

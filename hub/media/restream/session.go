@@ -164,6 +164,9 @@ func (s *session) start(cur *feed.Cursor) {
 	s.plays.Store(true)
 	s.played.Store(true)
 	s.c.s.log.Info("reader begins", "camera", s.feed.Camera, "stream", s.feed.Stream, "who", s.who.Viewer.Name, "from", s.c.host, "udp", s.udp)
+	if s.c.raw != nil && s.plain && !s.udp {
+		cur.Direct(s.write)
+	}
 	done := s.done
 	s.c.s.wg.Go(func() {
 		defer close(done)
@@ -200,38 +203,56 @@ func (s *session) run(cur *feed.Cursor) error {
 		if cap(scratch) > scratchKept {
 			scratch = nil // that of the beginning
 		}
-		var packets, bytes uint64
 		for i := range taken {
 			var b []byte
 			b, scratch = taken[i].Packed(scratch)
 			parts = append(parts, b)
-			packets += uint64(taken[i].Packets())
-			bytes += uint64(len(b))
 		}
 		if err := s.sendAll(parts); err != nil {
 			return err
 		}
-		s.units.Add(uint64(len(taken)))
-		s.packets.Add(packets)
-		s.bytes.Add(bytes)
+		s.count(taken)
 	}
+}
+
+// count adds what has gone to the figures.
+func (s *session) count(taken []feed.Entry) {
+	for i := range taken {
+		packets, counted := taken[i].Count()
+		if !counted {
+			s.units.Add(1)
+			s.packets.Add(uint64(packets))
+			s.bytes.Add(uint64(taken[i].Bytes()))
+		}
+	}
+}
+
+// write hands what has just come to a reader by TCP, as far as it takes it.
+func (s *session) write(taken []feed.Entry) (left [][]byte) {
+	s.count(taken)
+	for i := range taken {
+		b, _ := taken[i].Packed(nil)
+		if left == nil {
+			b = b[s.c.tryWrite(b):]
+		}
+		if len(b) > 0 {
+			left = append(left, b)
+		}
+	}
+	return left
 }
 
 // sendAll sends parts in one call, if the reader is by TCP.
 func (s *session) sendAll(parts net.Buffers) error {
-	switch {
-	case s.udp:
+	if s.udp {
 		return s.sendUDP(parts)
-	case len(parts) == 1:
-		return s.c.write(s.shape(parts[0]))
 	}
 	if !s.plain {
 		for i := range parts {
 			parts[i] = s.shape(parts[i])
 		}
 	}
-	rest := parts // WriteTo eats what it has sent
-	return s.c.writeAll(&rest)
+	return s.c.writeAll(parts)
 }
 
 func (s *session) send(b []byte) error {

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -22,6 +23,12 @@ type Cursor struct {
 	taken   []Entry
 	quit    bool
 	skipped uint64 // GOPs
+
+	sink   Sink // nil: the feed never writes for it
+	direct bool // the feed writes for it
+	busy   bool // it does so now
+	left   [][]byte
+	woken  sync.Cond // for one that is direct
 }
 
 // Cursor begins at the newest key frame, or the next one; wants is by track.
@@ -29,6 +36,7 @@ func (f *Feed) Cursor(wants []bool) *Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := &Cursor{feed: f, wants: wants}
+	c.woken.L = &f.mu
 	no, ok := f.newest()
 	if !ok {
 		no = f.endNo()
@@ -79,17 +87,31 @@ func (c *Cursor) Take() ([]Entry, error) {
 	defer f.mu.Unlock()
 	for {
 		switch {
+		case c.busy:
+			c.woken.Wait()
+			continue
+		case len(c.left) > 0: // whatever happened since: a part of a packet has gone
+			return c.rest(), nil
 		case c.quit:
+			c.unpark()
 			return nil, ErrStopped
 		case f.ended != nil:
+			c.unpark()
 			return nil, f.ended
+		case c.direct:
+			c.park()
+			continue
 		}
 		c.settle()
 		c.gather()
-		if len(c.taken) > 0 {
+		switch {
+		case len(c.taken) > 0:
 			return c.taken, nil
+		case c.sink != nil && !c.waits:
+			c.park()
+		default:
+			f.more.Wait()
 		}
-		f.more.Wait()
 	}
 }
 
@@ -143,6 +165,7 @@ func (c *Cursor) Stop() {
 	c.feed.mu.Lock()
 	defer c.feed.mu.Unlock()
 	c.quit = true
+	c.woken.Signal()
 	c.feed.more.Broadcast()
 }
 
@@ -186,5 +209,8 @@ func (e *Entry) Packed(scratch []byte) (b, rest []byte) {
 	return scratch[from:], scratch
 }
 
-// Packets tells how many they are.
-func (e *Entry) Packets() int { return e.packets }
+// Count tells how many packets they are; counted: it was told before.
+func (e *Entry) Count() (packets int, counted bool) { return e.packets, e.counted }
+
+// Bytes are those of the packets.
+func (e *Entry) Bytes() int { return max(e.bytes, len(e.wire)) }

@@ -47,6 +47,7 @@ type Entry struct {
 	bytes   int
 	wire    []byte // nil: the packets are older than packetsKept
 	begin   bool   // a reader may begin here
+	counted bool   // a part of one that was counted
 	at      time.Time
 }
 
@@ -55,6 +56,7 @@ type Feed struct {
 	Source
 	rendering *media.Rendering
 	now       func() time.Time
+	pushing   []*Cursor     // of Run: those that are written for now
 	ready     chan struct{} // closed when the tracks are known, or the feed has ended
 
 	mu      sync.Mutex
@@ -72,6 +74,7 @@ type Feed struct {
 	begins  []uint64 // numbers of the entries that one may begin at
 	passed  uint64   // of those, how many have left
 	ended   error
+	direct  []*Cursor // those that the feed writes for
 
 	clock    anchor
 	reported time.Time
@@ -105,6 +108,7 @@ func (f *Feed) Run(ctx context.Context) {
 			f.end(err)
 			return
 		}
+		f.push()
 	}
 }
 
@@ -118,6 +122,9 @@ func (f *Feed) end(err error) {
 	f.ended = err
 	if f.packers == nil {
 		close(f.ready)
+	}
+	for _, c := range f.direct {
+		c.woken.Signal()
 	}
 	f.more.Broadcast()
 }
@@ -144,6 +151,7 @@ func (f *Feed) take(units []*av.Unit) error {
 		}
 	}
 	f.trim(now)
+	f.deal()
 	f.more.Broadcast()
 	return nil
 }

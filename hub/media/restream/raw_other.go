@@ -1,0 +1,12 @@
+//go:build !unix
+
+package restream
+
+import "net"
+
+// rawWriter is not there: each reader's own goroutine writes.
+type rawWriter struct{}
+
+func newRawWriter(*net.TCPConn) *rawWriter { return nil }
+
+func (*rawWriter) write([]byte) int { return 0 }
