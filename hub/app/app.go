@@ -24,6 +24,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/hub/media/convert"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/still"
 	"github.com/porchlight-hub/porchlight/hub/media/mse"
 	"github.com/porchlight-hub/porchlight/hub/media/pull"
 	"github.com/porchlight-hub/porchlight/hub/media/restream"
@@ -90,7 +91,7 @@ type Hub struct {
 	media    *media.Core
 	socket   *socket.Server
 	mse      *mse.Muxers
-	stills   *convert.Stills
+	stills   *still.Stills
 	pictures *snapshot.Store
 	// renditions are what is converted for whoever reads.
 	renditions *convert.Renditions

@@ -11,6 +11,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/hub/media/convert"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/still"
 	"github.com/porchlight-hub/porchlight/hub/media/mse"
 	"github.com/porchlight-hub/porchlight/hub/media/snapshot"
 	"github.com/porchlight-hub/porchlight/hub/media/socket"
@@ -30,7 +31,7 @@ func (h *Hub) openMedia() {
 	h.renditions = convert.NewRenditions(convert.RenditionOptions{Core: h.media, Log: h.log})
 	h.socket = socket.New(h.media, h.renditions, h.log)
 	h.mse = mse.New(h.media, h.renditions, h.log)
-	h.stills = convert.New(convert.Options{Log: h.log})
+	h.stills = still.New(still.Options{Log: h.log})
 	h.pictures = snapshot.New(snapshot.Options{Core: h.media, URL: h.snapshotURL, Plugin: h.takePicture, Stills: h.stills, Sleeps: h.sleeps, Trouble: h.trouble,
 		Dir: filepath.Join(h.opts.DataDir, "pictures"), Log: h.log})
 }

@@ -83,7 +83,9 @@ func (b *bench) firstRound(w *watchers, t *three, round int, ours, peer map[stri
 	ctx, cancel := context.WithTimeout(b.ctx, hang)
 	defer cancel()
 	one := func(key, way string, camera int) error {
-		took, err := w.first(ctx, *t.ours.view(way, camera))
+		v := t.ours.view(way, camera)
+		v.Hasty = true
+		took, err := w.first(ctx, *v)
 		if err == nil {
 			ours[key] = append(ours[key], took...)
 		}
@@ -103,7 +105,9 @@ func (b *bench) firstRound(w *watchers, t *three, round int, ours, peer map[stri
 	// The peer's ways wait for the same key frame side by side: nearly all of their time is that.
 	var views []part.View
 	for _, way := range firstWays {
-		views = append(views, *t.peer.view(way, warm))
+		v := t.peer.view(way, warm)
+		v.Hasty = true
+		views = append(views, *v)
 	}
 	views = append(views, *t.peer.view(part.RTSP, unwatched), *t.peer.view(part.RTSP, demanded+round))
 	took, err := w.first(ctx, views...)

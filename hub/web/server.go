@@ -16,6 +16,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/pages"
+	"github.com/porchlight-hub/porchlight/hub/web/port"
 	"github.com/porchlight-hub/porchlight/hub/web/static"
 )
 
@@ -207,7 +208,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if s.deps.Certs == nil {
 		return s.serve(ctx, site{ln, s.handler})
 	}
-	secret, clear := splitTLS(ln)
+	secret, clear := port.Split(ln)
 	return s.serve(ctx, site{tls.NewListener(secret, s.deps.Certs.TLSConfig()), s.handler}, site{clear, s.plain})
 }
 

@@ -18,6 +18,7 @@ type View struct {
 	User, Password string            `json:",omitempty"`
 	Header         map[string]string `json:"header,omitempty"`
 	Hello          string            `json:"hello,omitempty"` // mse: what the page says first
+	Hasty          bool              `json:"hasty,omitempty"` // webrtc: it looks as often as a browser whether it is connected
 }
 
 // Watch is an order to the watching process. Each has one answer, in turn.

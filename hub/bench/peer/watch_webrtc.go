@@ -19,7 +19,7 @@ import (
 // webrtc watches by WHEP as a browser does: its own connection, reports and requests
 // for what was lost, all by loopback.
 func (v *view) webrtc(ctx context.Context, want part.View) error {
-	pc, done, err := peerConnection()
+	pc, done, err := peerConnection(want.Hasty)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (v *view) webrtc(ctx context.Context, want part.View) error {
 }
 
 // peerConnection has one socket on loopback; done closes both.
-func peerConnection() (pc *webrtc.PeerConnection, done func(), err error) {
+func peerConnection(hasty bool) (pc *webrtc.PeerConnection, done func(), err error) {
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, nil, err
@@ -83,9 +83,12 @@ func peerConnection() (pc *webrtc.PeerConnection, done func(), err error) {
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	// The least of these is how often pion looks at a connection that is being made: 200 ms
-	// by default, against 48 ms in Chromium.
-	s.SetICETimeouts(48*time.Millisecond, patience, 2*time.Second)
+	if hasty {
+		// The least of these is how often pion looks at a connection that is being made: 200 ms
+		// by default, against 48 ms in Chromium. It asks as often when it is made, so this is
+		// not for who stays.
+		s.SetICETimeouts(48*time.Millisecond, patience, 2*time.Second)
+	}
 	pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		mux.Close()

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -159,6 +160,39 @@ func (s *street) players(t *testing.T) {
 	}
 }
 
+// door speaks to the porch camera by RTSP, as a door phone's program does, with a stream
+// password that may; one that may not is refused.
+func (s *street) door(t *testing.T) {
+	const rate = 8000 // of PCMU
+	for _, may := range []bool{false, true} {
+		p, err := s.Client.NewStreamPassword(t.Context(), "the door phone", may, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := url.URL{Scheme: "rtsp", User: url.UserPassword(p.User, p.Password), Host: net.JoinHostPort("127.0.0.1", rtspPort), Path: "/porch/main"}
+		from := len(hubtest.Heard(t, s.heard))
+		speech, err := hubtest.Speak(t, u.String(), voice)
+		if !may {
+			if err == nil {
+				t.Error("a password that may not talk talks")
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		hubtest.Eventually(t, "the camera hears the program", func() bool {
+			pcm := hubtest.Heard(t, s.heard)[from:]
+			if len(pcm) < rate {
+				return false
+			}
+			hz, part := hubtest.Pitch(pcm[len(pcm)-rate:], rate)
+			return math.Abs(hz-voice) <= 10 && part > 0.9
+		})
+		speech.Close()
+	}
+}
+
 // tools read a camera with a token by HTTPS.
 func (s *street) tools(t *testing.T) {
 	token, err := s.Client.NewToken(t.Context(), "a tool", []string{"view"}, nil, time.Time{})
@@ -197,7 +231,7 @@ func (s *street) tools(t *testing.T) {
 		t.Errorf("MP4: %v\n%s", err, out)
 	}
 	t.Logf("MP4 after %s", time.Since(from).Round(time.Millisecond))
-	kind, b := read("stream.mjpeg", 20_000)
+	kind, b := read("stream.mjpeg", 2000)
 	if !strings.HasPrefix(kind, "multipart/x-mixed-replace") || !bytes.Contains(b, []byte("\xff\xd8\xff")) {
 		t.Errorf("%s, %.80q", kind, b)
 	}

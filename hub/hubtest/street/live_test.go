@@ -374,6 +374,46 @@ func (s *street) openAddresses(*testing.T) {
 	s.by(s.browser("--disable-features=WebRtcHideLocalIpsWithMdns"), house4.Addr())
 }
 
+// converted is a camera whose pictures this browser cannot show: the hub makes others of
+// them, and says so.
+func (s *street) converted(t *testing.T, p *chromium.Page) {
+	p.Go(s.url("/cameras/yard"))
+	took := p.Until("the yard by WebRTC", shows("yard", "webrtc"))
+	s.listen(p)
+	t.Logf("H.265 is seen after %s; it sounds %+v", took.Round(time.Millisecond), p.Hear(seen, hum, -60))
+	for _, v := range s.viewers() {
+		if v.Camera == "yard" && v.Kind == "webrtc" {
+			t.Logf("the hub says %q", v.Rendition)
+			if !strings.HasPrefix(v.Rendition, "converted: ") || !strings.Contains(v.Rendition, "H.265") {
+				t.Errorf("the hub says %q", v.Rendition)
+			}
+			return
+		}
+	}
+	t.Error("the hub does not know who watches the yard")
+}
+
+// inClear is a hub that its owner opened without TLS: a browser gives it no microphone.
+func (s *street) inClear(t *testing.T) {
+	h := hubtest.Start(t, hubtest.Binary(t), hubtest.Dir(t, `version: 1
+hub: {listen: "10.77.0.1:8490", insecure: true, webrtc: {port: 8590}, rtsp: {port: 8591}, data_dir: ./data}
+cameras:
+  gate: {name: Gate, kind: doorbell, plugin: demo}
+`))
+	p := s.b.Open(t, 390, 844)
+	p.Script(eyes)
+	p.Go(h.SetupURL)
+	if p.Text("location.pathname") == "/setup" {
+		p.Type("input[name=password]", password)
+		p.Tap("main button[type=submit]")
+	}
+	p.Until("the owner is in", `location.pathname === "/"`)
+	p.Until("the gate by WebRTC", shows("gate", "webrtc"))
+	p.Tap("[data-talk-button]")
+	p.Until("it says what is missing", `document.querySelector(".talk-says").innerText.includes("HTTPS")`)
+	t.Logf("the phone reads %q", p.Text(`document.querySelector(".talk-says").innerText`))
+}
+
 // viewers are who watches now, as the hub tells.
 func (s *street) viewers() []api.Viewing {
 	s.t.Helper()

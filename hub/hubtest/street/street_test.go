@@ -77,12 +77,14 @@ func newStreet(t *testing.T) *street {
 	s.heard, s.tone, s.ca = filepath.Join(dir, "heard.raw"), filepath.Join(dir, "tone.wav"), filepath.Join(dir, "ca.pem")
 	chromium.Tone(t, s.tone, voice)
 	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "p@:/#", Digest: true, Streams: map[string]hubtest.CameraStream{
-		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Talk: "pcmu", Heard: s.heard}}})
+		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Talk: "pcmu", Heard: s.heard},
+		"/yard": {Video: "h265", Sound: "pcma", Tone: hum, Width: 320, Height: 180, FPS: 10, Kbps: 150}}})
 	s.Hub = hubtest.Start(t, hubtest.Binary(t), hubtest.Dir(t, fmt.Sprintf(`version: 1
-hub: {name: Elm, listen: "[::]:%s", tls: {mode: local-ca}, rtsp: {lan: true}, data_dir: ./data}
+hub: {name: Elm, listen: "[::]:%[1]s", tls: {mode: local-ca}, rtsp: {lan: true}, data_dir: ./data}
 cameras:
   gate: {name: Gate, kind: doorbell, plugin: demo}
-  porch: {name: Porch, kind: doorbell, source: {url: "rtsp://%s/main", username: cam, password: "p@:/#"}}
+  porch: {name: Porch, kind: doorbell, source: {url: "rtsp://%[2]s/main", username: cam, password: "p@:/#"}}
+  yard: {name: Yard, source: {url: "rtsp://%[2]s/yard", username: cam, password: "p@:/#"}}
 `, pagesPort, cam.Address())))
 	return s
 }
@@ -169,6 +171,9 @@ func TestStreet(t *testing.T) {
 	s.part("by IPv6", s.ipv6)
 	s.part("another browser's addresses are told", s.openAddresses)
 	s.part("players of others", s.players)
+	s.part("a program speaks by RTSP", s.door)
+	live("a camera of H.265 is seen", s.converted)
+	s.part("without HTTPS nobody talks, and is told why", s.inClear)
 	s.part("tools read MP4 and MJPEG", s.tools)
 	s.part("the crowd had everything", func(*testing.T) { crowd.judge() })
 	s.part("the hub has another address", s.hubMoved)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/hub/media/sound"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -169,7 +170,7 @@ func TestAKilledFFmpegComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "nothing is said of it", func() bool { return r.Stats()[0].Trouble != nil })
-	var f *Fault
+	var f *fault.Fault
 	if err := r.Stats()[0].Trouble; !errors.As(err, &f) || f.Code() != "E-CONV-FFMPEG" {
 		t.Errorf("%v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -274,8 +275,8 @@ func (c *conversion) lost() error {
 		return nil
 	}
 	fails, made, why := c.parts.film.trouble()
-	var f *Fault
-	if !made && (fails >= hopeless || errors.As(why, &f) && f.needsMending()) {
+	var f *fault.Fault
+	if !made && (fails >= hopeless || errors.As(why, &f) && f.NeedsMending()) {
 		return why
 	}
 	return nil

@@ -1,11 +1,9 @@
-// Package convert is the only place that starts an ffmpeg. It makes JPEGs of key frames, by
-// one ffmpeg for the whole hub that is kept running (stills.go, worker.go, mark.go), and
-// streams in other forms than they come in, each once for all who read it (renditions.go,
-// conversion.go): sound in Go where that can be, AAC and pictures by an ffmpeg each.
+// Package convert makes streams in other forms than they come in, each once for all who read
+// it: sound in Go where that can be, AAC and pictures by an ffmpeg each. What fits as it is
+// passes by as a copy, and nothing is started for it. An ffmpeg that dies, hangs or lies
+// costs its own part of the stream and is started anew, a little later each time.
 //
-// A picture goes in by a pipe and comes out by another; what ffmpeg cannot take ends with an
-// error and, where it must, with a new ffmpeg, never with a hub that hangs. Of the hub's
-// descriptors it has only its pipes, of its environment nothing, and it gains no rights; it
-// runs as the hub's user, and does not outlive the hub (all on Linux only). What fits as it
-// is passes by as a copy: nothing is started for it. Read renditions.go first.
+// The rooms in it: aac and film turn units into others by one ffmpeg, still makes JPEGs of
+// key frames, child starts and confines what they run, fault is why something cannot be.
+// Read renditions.go first, then conversion.go.
 package convert

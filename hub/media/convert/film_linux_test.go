@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -112,7 +113,7 @@ func TestH265BecomesH264WithItsSound(t *testing.T) {
 // oneFilmAtATime: one that nobody reads gives way.
 func oneFilmAtATime(t *testing.T, r *Renditions, first *media.Rendering) {
 	t.Helper()
-	var f *Fault
+	var f *fault.Fault
 	if _, err := r.Open(t.Context(), "door", "main", smaller(160), media.ReadOptions{}); !errors.As(err, &f) || f.Code() != "E-CONV-BUSY" {
 		t.Errorf("%v", err)
 	}
@@ -169,7 +170,7 @@ func TestFilmsThatCannotBe(t *testing.T) {
 			err = endOf(t, got, func() { send(25) })
 			got.Close()
 		}
-		var f *Fault
+		var f *fault.Fault
 		if !errors.As(err, &f) || f.Code() != code {
 			t.Errorf("%s: %v", body, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/hub/media/convert/film"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -86,7 +87,7 @@ func (m maker) voice(t av.Track, to av.AudioRendition) (*voice, error) {
 func (m maker) film(p *parts, t av.Track, want av.VideoRendition) (av.Track, error) {
 	made, err := film.Made(t, want)
 	if err != nil {
-		return t, noCodec(err)
+		return t, fault.NoCodec(err)
 	}
 	p.filmed = t
 	if m.before != nil && m.before.film != nil && samePicture(m.before.filmed, t) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -214,7 +215,7 @@ func (r *Renditions) maker() maker {
 func (r *Renditions) path() (string, error) {
 	p, err := exec.LookPath(cmp.Or(r.opts.FFmpeg, "ffmpeg"))
 	if err != nil {
-		return "", noFFmpeg(err)
+		return "", fault.NoFFmpeg(err)
 	}
 	return p, nil
 }
@@ -265,7 +266,7 @@ func (r *Renditions) room(d media.Difference) error {
 		return nil
 	}
 	if idle == nil {
-		return manyFilms(n)
+		return fault.ManyFilms(n)
 	}
 	r.drop(idle)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/hub/media/sound"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -333,7 +334,7 @@ func TestRenditionsThatCannotBe(t *testing.T) {
 		{av.Rendition{Video: av.VideoRendition{Codec: av.H265}}, "E-CONV-CODEC"},
 	} {
 		_, err := r.Open(t.Context(), "door", "main", c.want, media.ReadOptions{})
-		var f *Fault
+		var f *fault.Fault
 		if !errors.As(err, &f) || f.Code() != c.code {
 			t.Errorf("%+v: %v", c.want, err)
 		}

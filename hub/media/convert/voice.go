@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media/convert/aac"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/hub/media/sound"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -42,28 +43,28 @@ func newVoice(o voiceOptions) (*voice, error) {
 	switch {
 	case o.from.Codec != av.AAC && o.to.Codec != av.AAC:
 		if v.first, err = sound.New(o.from, o.to); err != nil {
-			return nil, noCodec(err)
+			return nil, fault.NoCodec(err)
 		}
 		v.track = v.first.Track()
 		return v, nil
 	case o.from.Codec != av.AAC:
 		rate := aac.Rate(cmp.Or(o.to.SampleRate, o.from.SampleRate))
 		if v.first, err = sound.New(o.from, av.AudioRendition{Codec: av.L16, SampleRate: rate}); err != nil {
-			return nil, noCodec(err)
+			return nil, fault.NoCodec(err)
 		}
 		o.from = v.first.Track()
 	case o.to.Codec != av.AAC:
 		plain, err := aac.Made(o.from, av.AudioRendition{Codec: av.L16})
 		if err != nil {
-			return nil, noCodec(err)
+			return nil, fault.NoCodec(err)
 		}
 		if v.last, err = sound.New(plain, o.to); err != nil {
-			return nil, noCodec(err)
+			return nil, fault.NoCodec(err)
 		}
 	}
 	if v.track, err = aac.Made(o.from, o.to); err != nil {
 		v.end()
-		return nil, noCodec(err)
+		return nil, fault.NoCodec(err)
 	}
 	if v.last != nil {
 		v.track = v.last.Track()
@@ -130,15 +131,15 @@ func (v *voice) end() {
 
 // explain makes a fault of how ffmpeg ended.
 func explain(err error, said string) error {
-	var f *Fault
+	var f *fault.Fault
 	if errors.As(err, &f) {
 		return f
 	}
-	if missing(said) {
-		return noEncoder(errors.New(said))
+	if fault.Missing(said) {
+		return fault.NoEncoder(errors.New(said))
 	}
 	if said != "" {
 		err = fmt.Errorf("%w; it said: %s", err, said)
 	}
-	return badFFmpeg(err)
+	return fault.BadFFmpeg(err)
 }

@@ -12,6 +12,7 @@ type Memory struct {
 	NoRange    bool     `json:"no_range,omitempty"`    // PLAY is refused with a Range
 	NoTalk     bool     `json:"no_talk,omitempty"`     // DESCRIBE is refused when the back channel is asked for
 	TalkVideo  bool     `json:"talk_video,omitempty"`  // the back channel is had only with all that it sends
+	NoKeyAsk   bool     `json:"no_key_ask,omitempty"`  // a wish for a key frame ends the connection
 	NoOptions  bool     `json:"no_options,omitempty"`  // OPTIONS ends the connection
 	Keepalive  string   `json:"keepalive,omitempty"`   // both, options, get_parameter; "": as Public says
 	Transport  string   `json:"transport,omitempty"`   // udp where tcp is refused
@@ -30,7 +31,7 @@ func (m Memory) Worked() []string {
 		name string
 		yes  bool
 	}{
-		{"no_range", m.NoRange}, {"no_talk", m.NoTalk}, {"talk_video", m.TalkVideo}, {"no_options", m.NoOptions},
+		{"no_range", m.NoRange}, {"no_talk", m.NoTalk}, {"talk_video", m.TalkVideo}, {"no_key_ask", m.NoKeyAsk}, {"no_options", m.NoOptions},
 		{"keepalive_" + m.Keepalive, m.Keepalive != ""}, {"transport_" + m.Transport, m.Transport != ""},
 		{"track_first", m.TrackFirst}, {"annex_b", m.AnnexB}, {"slices", m.Slices},
 		{"redirected", m.Path != ""},
@@ -50,6 +51,7 @@ func (m Memory) with(quirks []string) Memory {
 	has := func(name string) bool { return slices.Contains(quirks, name) }
 	m.NoRange = m.NoRange || has("no_range") || has("play_without_range")
 	m.NoTalk = m.NoTalk || has("no_talk") || has("no_backchannel")
+	m.NoKeyAsk = m.NoKeyAsk || has("no_key_ask")
 	m.TalkVideo = m.TalkVideo || has("talk_video")
 	m.NoOptions = m.NoOptions || has("no_options")
 	m.TrackFirst = m.TrackFirst || has("track_first")
@@ -63,7 +65,7 @@ func (m Memory) with(quirks []string) Memory {
 }
 
 func (m Memory) equal(o Memory) bool {
-	return m.Version == o.Version && m.NoRange == o.NoRange && m.NoTalk == o.NoTalk && m.TalkVideo == o.TalkVideo && m.NoOptions == o.NoOptions &&
+	return m.Version == o.Version && m.NoRange == o.NoRange && m.NoTalk == o.NoTalk && m.TalkVideo == o.TalkVideo && m.NoKeyAsk == o.NoKeyAsk && m.NoOptions == o.NoOptions &&
 		m.Keepalive == o.Keepalive && m.Transport == o.Transport && m.TrackFirst == o.TrackFirst &&
 		m.AnnexB == o.AnnexB && m.Slices == o.Slices && m.Path == o.Path && m.Auth == o.Auth && slices.Equal(m.SDP, o.SDP)
 }

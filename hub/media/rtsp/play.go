@@ -40,12 +40,15 @@ type player struct {
 	sink Sink
 	now  func() time.Time
 	stop func() // ends the connection, when err is set
+	// ask asks for a key frame of a stream, by the source of its packets.
+	ask func(s *stream, ssrc uint32, now time.Time)
 
 	mu      sync.Mutex
 	streams []*stream
 	line    line
 	video   bool // one of the streams is
 	begun   bool
+	keyed   bool         // a key frame was given out
 	err     error        // of the sink, or of a reader that broke
 	media   atomic.Int64 // when a packet came last, in ns of Unix time
 	units   atomic.Int64 // when a unit was given out last
@@ -68,7 +71,7 @@ func (p *player) add(m sdp.Media, f sdp.Format, o units.Options) error {
 
 // reset makes ready for a new connection.
 func (p *player) reset(now func() time.Time) {
-	p.now, p.streams, p.line, p.video, p.begun, p.err = now, nil, line{}, false, false, nil
+	p.now, p.streams, p.line, p.video, p.begun, p.keyed, p.err = now, nil, line{}, false, false, false, nil
 	p.heard.Store(false)
 }
 
@@ -98,6 +101,13 @@ func (p *player) guard(f func()) {
 	}
 }
 
+// keyedNow reports whether a key frame was given out.
+func (p *player) keyedNow() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.keyed
+}
+
 // failed is the error that ended the playing, if one has.
 func (p *player) failed() error {
 	p.mu.Lock()
@@ -124,6 +134,9 @@ func (p *player) rtp(s *stream, b []byte) {
 	s.count(&pkt)
 	s.clock.Packet(pkt.Time)
 	s.reader.Read(&pkt, func(u units.Unit) { p.unit(s, u, now) })
+	if pkt.Marker && !p.keyed && p.err == nil && p.ask != nil && (s.format.Name == "H264" || s.format.Name == "H265") {
+		p.ask(s, pkt.SSRC, now) // a picture is over, and it was none to begin with
+	}
 }
 
 // count keeps what receiver reports say (RFC 3550 A.3).
@@ -167,6 +180,7 @@ func (p *player) unit(s *stream, u units.Unit, now time.Time) {
 			return
 		}
 	}
+	p.keyed = p.keyed || u.Key && s.media.Kind == "video"
 	out := &av.Unit{Track: s.id, Key: u.Key, Discontinuity: u.Lost, PTS: u.PTS, DTS: u.DTS, Data: u.Data}
 	p.line.place(s.lane, out, now)
 	p.units.Store(now.UnixNano())

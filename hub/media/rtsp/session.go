@@ -45,6 +45,7 @@ type session struct {
 	pairs    []*dialog.Pair
 	play     player
 	quiet    bool // the description only
+	asks     askKey
 	speaks   bool // it sends, and hears nothing but answers
 
 	redirects int
@@ -140,7 +141,8 @@ func (s *session) contain(ctx context.Context, once func(context.Context) error)
 		}
 	}()
 	s.play.reset(s.o.Now)
-	s.channels, s.timeout = make(map[int]channel), 0
+	s.play.ask = s.askKey
+	s.channels, s.timeout, s.asks = make(map[int]channel), 0, askKey{}
 	s.pings.Store(nil)
 	return once(ctx)
 }

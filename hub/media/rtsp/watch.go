@@ -23,6 +23,8 @@ const (
 	lookEvery = 250 * time.Millisecond
 	// reportEvery is the time between receiver reports (RFC 3550 6.2).
 	reportEvery = 5 * time.Second
+	// reporter and a track's number is who we are in RTCP.
+	reporter = 0x504c0000
 	// keepaliveLeast and keepaliveMost bound the time between signs of life.
 	keepaliveLeast = 300 * time.Millisecond
 	keepaliveMost  = 25 * time.Second
@@ -134,6 +136,9 @@ func (s *session) watch(ctx context.Context) error {
 			return s.sunk(broke)
 		}
 		if err != nil && !(silent(err) && s.udp()) {
+			if s.brokeByAsking(err) {
+				return &again{"it does not bear to be asked for a key frame"}
+			}
 			s.learnFromEnd(err)
 			return s.cause("read", err)
 		}
@@ -323,7 +328,7 @@ func (s *session) reports(now time.Time) {
 		if !st.reported.IsZero() {
 			block.Delay = uint32(now.Sub(st.reported).Seconds() * 65536)
 		}
-		r := rtcp.ReceiverReport{SSRC: 0x504c0000 + uint32(st.id), Reports: []rtcp.ReceptionReport{block}}
+		r := rtcp.ReceiverReport{SSRC: reporter + uint32(st.id), Reports: []rtcp.ReceptionReport{block}}
 		if b, err := r.Marshal(); err == nil {
 			s.pairs[i].Report(b)
 		}

@@ -20,7 +20,8 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
-	"github.com/porchlight-hub/porchlight/hub/media/convert"
+	faults "github.com/porchlight-hub/porchlight/hub/media/convert/fault"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/still"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -70,8 +71,8 @@ func video(t testing.TB, codec av.Codec, frames int) ([]*av.Unit, av.Track) {
 	return units, track
 }
 
-func decoder(t testing.TB) *convert.Stills {
-	s := convert.New(convert.Options{})
+func decoder(t testing.TB) *still.Stills {
+	s := still.New(still.Options{})
 	t.Cleanup(s.Close)
 	return s
 }
@@ -110,9 +111,9 @@ func TestWaysInTheirOrder(t *testing.T) {
 		}
 	}
 	want(FromKey)
-	made := s.o.Stills.(*convert.Stills).Stats().Made
+	made := s.o.Stills.(*still.Stills).Stats().Made
 	want(FromKey)
-	if s.o.Stills.(*convert.Stills).Stats().Made != made {
+	if s.o.Stills.(*still.Stills).Stats().Made != made {
 		t.Error("the same key frame was made into a picture twice")
 	}
 	fromPlugin = nil
@@ -284,7 +285,7 @@ func TestWithoutDecoder(t *testing.T) {
 		s := New(Options{Core: core, Stills: stills})
 		rec := httptest.NewRecorder()
 		s.ServeJPEG(rec, httptest.NewRequest(http.MethodGet, "/", nil), "door")
-		if rec.Code != 503 || !strings.Contains(rec.Body.String(), "E-SNAP-NO-DECODER") || !strings.Contains(rec.Body.String(), convert.Install) {
+		if rec.Code != 503 || !strings.Contains(rec.Body.String(), "E-SNAP-NO-DECODER") || !strings.Contains(rec.Body.String(), faults.Install) {
 			t.Errorf("%d %s", rec.Code, rec.Body)
 		}
 		rec = httptest.NewRecorder()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/hub/media/convert"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -506,7 +507,7 @@ func TestConvertedRendition(t *testing.T) {
 	if tr, ok := in.Track(2); !ok || tr.Codec != av.Opus {
 		t.Errorf("%+v", tr)
 	}
-	var f *convert.Fault
+	var f *fault.Fault
 	if _, err := h.s.Token("demo", Grant{Direction: av.Read, Camera: "door", Stream: "main", Rendition: av.Rendition{Audio: av.AudioRendition{Codec: av.AAC}}}); !errors.As(err, &f) ||
 		f.Code() != "E-CONV-NO-FFMPEG" || !errors.Is(err, av.ErrNotYet) {
 		t.Errorf("%v", err)

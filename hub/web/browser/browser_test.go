@@ -286,7 +286,7 @@ func TestModulesAreTyped(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	h := start(t, "")
-	for _, script := range []string{"first", "ring", "fallback", "axe", "stale", "killed", "keyboard"} { // keyboard last: it sets a password
+	for _, script := range []string{"first", "ring", "fallback", "live", "talk", "axe", "stale", "killed", "keyboard"} { // keyboard last: it sets a password
 		t.Run(script, func(t *testing.T) { h.see(t, script) })
 	}
 }

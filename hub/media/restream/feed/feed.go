@@ -19,7 +19,7 @@ const (
 	feedBytes = 24 << 20
 	// packetsKept is how long the packets of a unit are kept for all; a reader that is later
 	// makes its own.
-	packetsKept = 500 * time.Millisecond
+	packetsKept = 250 * time.Millisecond
 	// behind is how far a reader may be behind before it goes on at a newer key frame.
 	behind = 2 * time.Second
 	// reportEvery is how often readers are told how the tracks' clocks relate (RFC 3550 6.2).

@@ -9,7 +9,9 @@ import { chromium } from "playwright-core";
 export const url = process.env.PORCHLIGHT_URL.replace(/\/$/, "");
 export const link = process.env.PORCHLIGHT_LINK;
 
-const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  // A microphone that beeps, and nobody who must be asked for it.
+  "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 /** Waits until what gives something true, and gives that. */
 export async function until(name, what, ms = 30_000) {
@@ -46,8 +48,11 @@ export class Person {
     this.quiet = quiet;
   }
 
-  /** A browser with a profile of its own. */
-  static async arrive({ signedIn = true, quiet = [], init, ...options } = {}) {
+  /**
+   * A browser with a profile of its own. It has WebRTC only where a script asks for that:
+   * whether a browser reaches its own machine by it depends on the machine.
+   */
+  static async arrive({ signedIn = true, quiet = [], init, webrtc = false, ...options } = {}) {
     const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args });
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
     const person = new Person(browser, context, quiet);
@@ -67,6 +72,7 @@ export class Person {
       if (m.type() !== "error" || person.quiet.some((q) => q.test(text))) return;
       person.seen.push(`in the console: ${text} (${m.location().url})`);
     });
+    if (!webrtc) await context.addInitScript(() => delete globalThis.RTCPeerConnection);
     if (init) await context.addInitScript(init);
     return person;
   }

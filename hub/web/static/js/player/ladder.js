@@ -38,6 +38,8 @@ const key = "porchlight-webrtc"; // sessionStorage: what became of it in this ta
 // After so many failures in a row WebRTC rests for so long (ms); it is tried in the
 // background then, while a lesser way shows the picture.
 const rests = [4_000, 30_000, 120_000, 300_000];
+// How soon (ms) it is tried beside another way that goes first.
+const beside = 300;
 // A tab in which it has worked tries it again at this pace (ms) for so long (ms): the
 // network may be back any moment.
 const soon = 3_000;
@@ -51,9 +53,9 @@ function remembered() {
     const m = JSON.parse(sessionStorage.getItem(key) ?? "");
     return { failed: Number(m.failed) || 0, at: Number(m.at) || 0, worked: Number(m.worked) || 0 };
   } catch {
-    // A browser has no address by which WebRTC could reach its own machine by the loopback
-    // alone: there another way goes first, and WebRTC is tried beside it.
-    return { failed: atHome() ? 1 : 0, at: Date.now(), worked: 0 };
+    // A machine without a network has no address by which WebRTC could reach it: on the hub's
+    // own machine another way goes first, and WebRTC is tried beside it.
+    return { failed: atHome() ? 1 : 0, at: Date.now() + beside - rests[0], worked: 0 };
   }
 }
 

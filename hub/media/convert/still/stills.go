@@ -1,4 +1,4 @@
-package convert
+package still
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media/convert/child"
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -94,20 +95,20 @@ func (s *Stills) path() (string, error) {
 	}
 	p, err := exec.LookPath(name)
 	if err != nil {
-		return "", noFFmpeg(err)
+		return "", fault.NoFFmpeg(err)
 	}
 	return p, nil
 }
 
 // Still makes a JPEG of u, a key frame of t, no bigger than width and height, of which 0
-// does not bind. Of more than can be made the newest are. Errors are a *Fault or ctx's.
+// does not bind. Of more than can be made the newest are. Errors are a *fault.Fault or ctx's.
 func (s *Stills) Still(ctx context.Context, u *av.Unit, t av.Track, width, height int) ([]byte, error) {
 	if err := s.Available(); err != nil {
 		return nil, err
 	}
 	p, err := dress(u, t)
 	if err != nil {
-		return nil, badPicture(err)
+		return nil, fault.BadPicture(err)
 	}
 	j := &job{picture: p, width: width, height: height, done: make(chan result, 1)}
 	if err := s.enter(j); err != nil {
@@ -127,10 +128,10 @@ func (s *Stills) enter(j *job) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return badFFmpeg(os.ErrClosed)
+		return fault.BadFFmpeg(os.ErrClosed)
 	}
 	if len(s.waiting) == maxWaiting {
-		s.waiting[0].done <- result{err: busy()}
+		s.waiting[0].done <- result{err: fault.ManyStills()}
 		s.waiting = slices.Delete(s.waiting, 0, 1)
 		s.stats.GivenUp++
 	}
@@ -206,11 +207,11 @@ func (s *Stills) one(j *job) ([]byte, error) {
 		b, err := s.worker.still(j.picture, deadline)
 		switch {
 		case err == nil && b == nil:
-			return nil, badPicture(errors.New("ffmpeg made nothing of it"))
+			return nil, fault.BadPicture(errors.New("ffmpeg made nothing of it"))
 		case err == nil:
 			out, err := encode(b, j.picture.width, j.picture.height, j.width, j.height)
 			if err != nil {
-				return nil, badPicture(err)
+				return nil, fault.BadPicture(err)
 			}
 			return out, nil
 		}
@@ -218,9 +219,9 @@ func (s *Stills) one(j *job) ([]byte, error) {
 		s.drop()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, tooSlow(nil)
+			return nil, fault.TooSlow(nil)
 		case !errors.Is(err, errGone) || again:
-			return nil, badPicture(err)
+			return nil, fault.BadPicture(err)
 		}
 		// It was ended from outside, or by this picture: once more will tell.
 	}
@@ -235,7 +236,7 @@ func (s *Stills) ready(c av.Codec) error {
 		return nil
 	}
 	if time.Now().Before(s.until) {
-		return badFFmpeg(s.why)
+		return fault.BadFFmpeg(s.why)
 	}
 	path, err := s.path()
 	if err != nil {
@@ -252,7 +253,7 @@ func (s *Stills) ready(c av.Codec) error {
 		if s.failed++; s.failed >= badStarts {
 			s.until = time.Now().Add(restTime)
 		}
-		return badFFmpeg(err)
+		return fault.BadFFmpeg(err)
 	}
 	s.failed, s.worker = 0, w
 	s.log.Debug("ffmpeg started", "pid", w.process.PID(), "codec", string(c))
@@ -302,7 +303,7 @@ func (s *Stills) Close() {
 	s.mu.Lock()
 	s.closed = true
 	for _, j := range s.waiting {
-		j.done <- result{err: badFFmpeg(os.ErrClosed)}
+		j.done <- result{err: fault.BadFFmpeg(os.ErrClosed)}
 	}
 	s.waiting = nil
 	if s.idle != nil {

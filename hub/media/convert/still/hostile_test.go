@@ -1,4 +1,4 @@
-package convert
+package still
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -37,7 +38,7 @@ func TestHostilePictures(t *testing.T) {
 				tr.SPS = mutate(rnd, tr.SPS)
 			}
 			b, err := s.Still(t.Context(), &u, tr, 0, 0)
-			var f *Fault
+			var f *fault.Fault
 			switch {
 			case err == nil:
 				made++
@@ -109,7 +110,7 @@ func TestPicturesThatAreNotTaken(t *testing.T) {
 		"an end in front":     {av.Unit{Data: mark.b}, tr},
 	} {
 		_, err := s.Still(t.Context(), &c.u, c.t, 0, 0)
-		var f *Fault
+		var f *fault.Fault
 		if !errors.As(err, &f) || f.Code() != "E-CONV-PICTURE" {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -145,7 +146,7 @@ func TestProgramsThatAreNoFFmpeg(t *testing.T) {
 			s := stills(t, Options{FFmpeg: script(t, text)})
 			for i := range badStarts + 2 {
 				_, err := s.Still(t.Context(), u, tr, 0, 0)
-				var f *Fault
+				var f *fault.Fault
 				if !errors.As(err, &f) || f.Code() != "E-CONV-FFMPEG" || len(err.Error()) > 4<<10 {
 					t.Fatalf("%d: %v", i, err)
 				}
@@ -200,7 +201,7 @@ func TestCrowd(t *testing.T) {
 			_, err := s.Still(t.Context(), u, tr, 0, 0)
 			mu.Lock()
 			defer mu.Unlock()
-			var f *Fault
+			var f *fault.Fault
 			switch {
 			case err == nil:
 				count["made"]++

@@ -1,4 +1,4 @@
-package convert
+package still
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/porchlight-hub/porchlight/hub/media/convert/fault"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -209,7 +210,7 @@ func TestWorkerThatIsKilled(t *testing.T) {
 				return
 			default:
 				if _, err := s.Still(t.Context(), u, tr, 0, 0); err != nil {
-					var f *Fault
+					var f *fault.Fault
 					if !errors.As(err, &f) || f.Code() != "E-CONV-PICTURE" { // killed twice for one picture
 						t.Error(err)
 					}
@@ -250,7 +251,7 @@ func TestWorkerThatIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.Still(t.Context(), u, tr, 0, 0)
-	var f *Fault
+	var f *fault.Fault
 	if !errors.As(err, &f) || f.Code() != "E-CONV-SLOW" || f.Hint() == "" {
 		t.Fatalf("%v", err)
 	}
@@ -266,8 +267,8 @@ func TestWithoutFFmpeg(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	s := stills(t, Options{})
 	_, err := s.Still(t.Context(), &av.Unit{}, av.Track{Codec: av.H264}, 0, 0)
-	var f *Fault
-	if !errors.As(err, &f) || f.Code() != "E-CONV-NO-FFMPEG" || !strings.Contains(f.Hint(), Install) {
+	var f *fault.Fault
+	if !errors.As(err, &f) || f.Code() != "E-CONV-NO-FFMPEG" || !strings.Contains(f.Hint(), fault.Install) {
 		t.Errorf("%v", err)
 	}
 	if err := s.Available(); !errors.As(err, &f) {

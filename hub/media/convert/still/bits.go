@@ -1,4 +1,4 @@
-package convert
+package still
 
 // bits writes a NAL unit's payload, the highest bit first.
 type bits struct {

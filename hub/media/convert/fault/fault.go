@@ -1,4 +1,4 @@
-package convert
+package fault
 
 import (
 	"fmt"
@@ -31,55 +31,63 @@ func (f *Fault) Code() string { return f.code }
 // Hint says how to mend it.
 func (f *Fault) Hint() string { return f.hint }
 
-func noFFmpeg(cause error) *Fault {
+// NoFFmpeg is that there is none.
+func NoFFmpeg(cause error) *Fault {
 	return &Fault{"E-CONV-NO-FFMPEG", "there is no ffmpeg to convert with",
 		"install it (Debian, Ubuntu, Raspberry Pi OS: " + Install + "); the hub finds it without a restart", cause}
 }
 
-func badFFmpeg(cause error) *Fault {
+// BadFFmpeg is that it does not run.
+func BadFFmpeg(cause error) *Fault {
 	return &Fault{"E-CONV-FFMPEG", "ffmpeg does not work",
 		"run `ffmpeg -version` as the hub's user, and install it anew if that fails too: " + Install, cause}
 }
 
-func badPicture(cause error) *Fault {
+// BadPicture is of one key frame.
+func BadPicture(cause error) *Fault {
 	return &Fault{"E-CONV-PICTURE", "the key frame could not be decoded",
 		"one such picture does no harm; if all are like this, choose H.264 in the camera's settings", cause}
 }
 
-func tooSlow(cause error) *Fault {
+// TooSlow is of one key frame too.
+func TooSlow(cause error) *Fault {
 	return &Fault{"E-CONV-SLOW", "ffmpeg took too long for a picture",
 		"the machine may be too busy; a smaller resolution in the camera helps", cause}
 }
 
-func busy() *Fault {
+// ManyStills is that a still gave way to newer ones.
+func ManyStills() *Fault {
 	return &Fault{"E-CONV-BUSY", "newer pictures were wanted meanwhile, more than can be made",
 		"close a few windows that show this hub's cameras", nil}
 }
 
 // Is makes errors.Is(err, av.ErrNotYet) true for what the hub cannot do as it is.
-func (f *Fault) Is(target error) bool { return target == av.ErrNotYet && f.needsMending() }
+func (f *Fault) Is(target error) bool { return target == av.ErrNotYet && f.NeedsMending() }
 
-// needsMending: it will not work at the next attempt either.
-func (f *Fault) needsMending() bool {
+// NeedsMending: it will not work at the next attempt either.
+func (f *Fault) NeedsMending() bool {
 	return f.code == "E-CONV-NO-FFMPEG" || f.code == "E-CONV-NO-ENCODER" || f.code == "E-CONV-CODEC"
 }
 
-func noCodec(cause error) *Fault {
+// NoCodec is that there is no way to what was asked.
+func NoCodec(cause error) *Fault {
 	return &Fault{"E-CONV-CODEC", "nothing here makes what was asked of what the camera sends",
 		"choose H.264 with AAC, Opus or G.711 in the camera's settings, or ask for the stream as it is", cause}
 }
 
-func noEncoder(cause error) *Fault {
+// NoEncoder is that this ffmpeg cannot.
+func NoEncoder(cause error) *Fault {
 	return &Fault{"E-CONV-NO-ENCODER", "this ffmpeg was built without the codec that is needed",
 		"install your distribution's own ffmpeg, which has it: " + Install, cause}
 }
 
-func manyFilms(n int) *Fault {
+// ManyFilms is that n pictures are converted.
+func ManyFilms(n int) *Fault {
 	return &Fault{"E-CONV-BUSY", fmt.Sprintf("%d pictures are converted already, as many as this machine may at a time", n),
 		"close another view of a camera whose picture is converted, or let the camera send H.264", nil}
 }
 
-// missing reports whether ffmpeg said that it has not got a codec.
-func missing(said string) bool {
+// Missing reports whether ffmpeg said that it has not got a codec.
+func Missing(said string) bool {
 	return strings.Contains(said, "Unknown encoder") || strings.Contains(said, "Unknown decoder") || strings.Contains(said, "ncoder not found")
 }
