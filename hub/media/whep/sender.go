@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/pack"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -21,6 +22,8 @@ const (
 	squeeze = 10
 	// soundBack is how much sound before the newest picture goes out at the start.
 	soundBack = 100 * time.Millisecond
+	// maxSound is the most bytes of one packet of sound: Opus of 510 kb/s has 3.8 KB in 60 ms.
+	maxSound = 4 << 10
 	// reportEvery is how often the browser is told how the tracks' times belong together.
 	reportEvery = 2 * time.Second
 )
@@ -139,7 +142,7 @@ func (s *sender) send(units []*av.Unit) {
 		if t.Kind != av.Video {
 			if !c.on && !s.behind || haveNow && pos > now-soundBack {
 				s.note(pos)
-				_ = s.x.sound.put(s.x.srv.shelf.Pack(t, u).Payloads[0], s.x.sound.at(pos), false, time.Now())
+				s.say(t, u, pos)
 			}
 			continue
 		}
@@ -148,6 +151,26 @@ func (s *sender) send(units []*av.Unit) {
 	}
 	if haveNow || s.x.video == nil {
 		s.behind = false
+	}
+}
+
+// say sends one unit of sound. Samples can be cut anywhere, which makes packets of any
+// unit; a packet of Opus cannot, and has a few hundred bytes.
+func (s *sender) say(t av.Track, u *av.Unit, pos time.Duration) {
+	most := maxSound
+	if t.Codec != av.Opus {
+		most = pack.Payload
+	} else if len(u.Data) > maxSound {
+		return // no encoder makes that
+	}
+	ts := s.x.sound.at(pos)
+	for b := u.Data; len(b) > 0; {
+		n := min(len(b), most)
+		if s.x.sound.put(b[:n], ts, false, time.Now()) != nil {
+			return // as with pictures
+		}
+		ts += uint32(n) // a sample of G.711 is a byte
+		b = b[n:]
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/media"
 	"github.com/porchlight-hub/porchlight/hub/media/whep/offer"
+	"github.com/porchlight-hub/porchlight/hub/media/whep/pack"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -110,6 +111,34 @@ func TestPaced(t *testing.T) {
 			}
 			x.end(nil)
 		})
+	}
+}
+
+// TestHostileUnits: what no camera should send costs nobody but itself.
+func TestHostileUnits(t *testing.T) {
+	for _, c := range []struct {
+		codec av.Codec
+		size  int
+		want  int // packets
+	}{
+		{av.Opus, 0, 0}, {av.Opus, 3, 1}, {av.Opus, maxSound, 1}, {av.Opus, maxSound + 1, 0},
+		{av.PCMU, 0, 0}, {av.PCMU, 160, 1}, {av.PCMU, 2*pack.Payload + 1, 3},
+	} {
+		x, _ := bare(t, media.New(media.Limits{}))
+		x.sound = newOutlet(webrtc.RTPCodecTypeAudio, webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 8000}}, group)
+		w := &wire{}
+		if _, err := x.sound.Bind(bound{w: w}); err != nil {
+			t.Fatal(err)
+		}
+		s := &sender{x: x, tracks: map[uint8]av.Track{2: {ID: 2, Kind: av.Sound, Codec: c.codec, ClockRate: 8000}, 1: track264(t)}}
+		s.send([]*av.Unit{{Track: 2, Data: make([]byte, c.size)}})
+		s.send([]*av.Unit{{Track: 1}, {Track: 1, Key: true, Data: []byte{0xff, 0xff, 0xff, 0xff}}, {Track: 9, Data: []byte{1}}})
+		if len(w.packets) != c.want {
+			t.Errorf("%s of %d bytes: %d packets", c.codec, c.size, len(w.packets))
+		}
+		if n := len(w.packets); n == 3 && (w.packets[2].Timestamp != w.packets[0].Timestamp+2*pack.Payload || len(w.packets[2].Payload) != 1) {
+			t.Errorf("%v", w.packets[2])
+		}
 	}
 }
 

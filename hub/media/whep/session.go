@@ -24,7 +24,7 @@ import (
 
 const (
 	// connectWithin is how long a browser has from the answer to its first check.
-	connectWithin = 20 * time.Second
+	connectWithin = 10 * time.Second
 	// awayFor is how long a viewer may be silent, beyond the 4 s after which it counts as
 	// away, before its session is over.
 	awayFor   = 10 * time.Second

@@ -49,13 +49,10 @@ func NewShelf(now func() time.Time) *Shelf {
 	return &Shelf{now: now, by: make(map[*byte]*item)}
 }
 
-// Pack returns the payloads of u, a unit of t; of a key frame the parameter sets go first.
+// Pack returns the payloads of u, a picture of t; of a key frame the parameter sets go first.
 func (s *Shelf) Pack(t av.Track, u *av.Unit) Packed {
 	if len(u.Data) == 0 {
 		return Packed{}
-	}
-	if t.Kind != av.Video {
-		return Packed{Payloads: [][]byte{u.Data}, Bytes: len(u.Data)}
 	}
 	it := s.item(&u.Data[0], len(u.Data))
 	it.once.Do(func() { it.out = Picture(t, u) })
