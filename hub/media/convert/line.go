@@ -185,11 +185,11 @@ func (l *line) pid() int {
 // end stops it for good and waits.
 func (l *line) end() {
 	l.mu.Lock()
-	m := l.m
-	l.m, l.until = nil, l.now().Add(100*365*24*time.Hour)
-	l.mu.Unlock()
-	if m != nil {
-		m.End()
+	l.until = l.now().Add(100 * 365 * 24 * time.Hour)
+	if l.m != nil {
+		l.m.End() // under the lock, so that who ends it too waits as long
+		l.m = nil
 	}
+	l.mu.Unlock()
 	l.work.Wait()
 }
