@@ -14,7 +14,7 @@ import (
 )
 
 // within guards against a hang of the browser; no test is judged by it.
-const within = 25 * time.Second
+const within = 60 * time.Second
 
 // Options say how a browser shall be.
 type Options struct {
