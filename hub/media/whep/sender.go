@@ -191,7 +191,7 @@ func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
 	}
 	// What has left before has drained meanwhile.
 	s.burst = max(0, s.burst-int(min(time.Since(s.burstAt), time.Second)*chunk/gap))
-	done := x.together()
+	done, now := x.together(), time.Now()
 	defer func() { done() }()
 	for i, b := range p.Payloads {
 		if s.burst += len(b); s.burst > chunk {
@@ -201,9 +201,9 @@ func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
 				done = func() {}
 				return
 			}
-			done = x.together()
+			done, now = x.together(), time.Now()
 		}
-		if x.video.put(b, ts, i == len(p.Payloads)-1, time.Now()) != nil {
+		if x.video.put(b, ts, i == len(p.Payloads)-1, now) != nil {
 			return // the connection is away, or over; its state says so
 		}
 	}
