@@ -11,6 +11,8 @@ import (
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
+
+	"github.com/porchlight-hub/porchlight/hub/media/restream/ask"
 )
 
 const (
@@ -110,8 +112,8 @@ func (c *conn) sameURL(req *base.Request, h headers.Authorization) *base.Respons
 	if err != nil || req.URL == nil {
 		return c.challenge("")
 	}
-	a, b := addressOf(signed), addressOf(req.URL)
-	if a.camera != b.camera || a.stream != b.stream {
+	a, b := ask.AddressOf(signed), ask.AddressOf(req.URL)
+	if a.Camera != b.Camera || a.Stream != b.Stream {
 		return c.challenge("")
 	}
 	return nil

@@ -6,11 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	rtspconn "github.com/bluenviron/gortsplib/v5/pkg/conn"
+
+	"github.com/porchlight-hub/porchlight/hub/media/restream/outlet"
 )
 
 const (
@@ -18,14 +19,13 @@ const (
 	// reader by UDP may be silent. One by TCP need not speak: its writes tell that it is there.
 	strangerTime = 15 * time.Second
 	idleTime     = 60 * time.Second
-	// sendBuffer keeps what a frozen reader costs the kernel, and how late a slow one is, small.
-	sendBuffer = 256 << 10
 )
 
 // conn is one RTSP connection, which has at most one session.
 type conn struct {
 	s        *Server
 	nc       net.Conn
+	out      *outlet.TCP
 	id       uint64
 	host     string // the other's address without port
 	loopback bool
@@ -37,13 +37,6 @@ type conn struct {
 	last  bool // closes after the response
 	said  *shared
 
-	// wmu keeps responses and pictures apart. writing tells since when a write takes, by
-	// the clock of time.Now in nanoseconds; 0: none does.
-	wmu     sync.Mutex
-	writing atomic.Int64
-	raw     *rawWriter // nil: what is written may wait
-	half    bool       // under wmu: a part of a packet has gone, and who has the rest holds wmu
-
 	mu     sync.Mutex
 	who    *Credential
 	ses    *session
@@ -53,12 +46,8 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc, nonce: nonce(), since: s.o.Now()}
+	c := &conn{s: s, nc: nc, out: outlet.NewTCP(nc), nonce: nonce(), since: s.o.Now()}
 	c.host, c.loopback = hostOf(nc.RemoteAddr())
-	if t, ok := nc.(*net.TCPConn); ok {
-		_ = t.SetWriteBuffer(sendBuffer) // what the system allows is right too
-		c.raw = newRawWriter(t)
-	}
 	return c
 }
 
@@ -136,58 +125,13 @@ func (c *conn) handle(ctx context.Context, req *base.Request) bool {
 	}
 	res.Header["Server"] = base.HeaderValue{"Porchlight"}
 	b, err := res.Marshal()
-	if err != nil || c.write(b) != nil {
+	if err != nil || c.out.Write(b) != nil {
 		return false
 	}
 	if then != nil {
 		then()
 	}
 	return !c.last
-}
-
-// write sends b whole. What it takes is watched by look, which closes the connection of
-// one that takes nothing; a deadline for each write would cost more than that.
-func (c *conn) write(b []byte) error {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.writing.Store(time.Now().UnixNano())
-	defer c.writing.Store(0)
-	_, err := c.nc.Write(b)
-	return err
-}
-
-// writeAll sends all parts in as few calls as the system takes.
-func (c *conn) writeAll(parts net.Buffers) error {
-	if !c.half {
-		c.wmu.Lock()
-		c.writing.Store(time.Now().UnixNano())
-	}
-	c.half = false
-	defer c.wmu.Unlock()
-	defer c.writing.Store(0)
-	if len(parts) == 1 {
-		_, err := c.nc.Write(parts[0])
-		return err
-	}
-	_, err := parts.WriteTo(c.nc)
-	return err
-}
-
-// tryWrite sends what goes of b without waiting, nothing while somebody else writes. A
-// packet that has gone in part keeps the others out until writeAll has sent the rest,
-// which is the next thing that this reader's goroutine does.
-func (c *conn) tryWrite(b []byte) int {
-	if !c.wmu.TryLock() {
-		return 0
-	}
-	n := c.raw.write(b)
-	if n > 0 && n < len(b) {
-		c.half = true
-		c.writing.Store(time.Now().UnixNano())
-		return n
-	}
-	c.wmu.Unlock()
-	return n
 }
 
 // close ends the connection; the first reason counts.
@@ -237,7 +181,7 @@ func (c *conn) is(who string) bool {
 
 // look ends a reader that takes nothing, is silent, or may read no more.
 func (c *conn) look(ctx context.Context, now time.Time) {
-	if since := c.writing.Load(); since != 0 && time.Since(time.Unix(0, since)) > writeStall {
+	if c.out.Stands() > writeStall {
 		c.close("it took nothing for 10 s")
 		return
 	}

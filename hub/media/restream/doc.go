@@ -3,5 +3,6 @@
 // packets once for all its readers, that a new reader has the running GOP at once, and that
 // a reader who is slow skips to a key frame, or is closed, and keeps nobody waiting. It
 // converts nothing itself and keeps no password. Read server.go first, then methods.go and
-// session.go; the packets are of feed and wire.
+// session.go; what is asked for is read in ask, packets are made in feed and wire, and
+// leave by outlet.
 package restream

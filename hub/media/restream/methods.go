@@ -11,6 +11,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 
+	"github.com/porchlight-hub/porchlight/hub/media/restream/ask"
 	"github.com/porchlight-hub/porchlight/hub/media/restream/feed"
 )
 
@@ -36,8 +37,8 @@ func (c *conn) answer(ctx context.Context, req *base.Request) (*base.Response, f
 	if res := c.authorize(ctx, req); res != nil {
 		return res, nil
 	}
-	a := addressOf(req.URL)
-	if a.camera == "" || !c.s.o.Cameras(a.camera) || !c.who.Viewer.sees(a.camera) {
+	a := ask.AddressOf(req.URL)
+	if a.Camera == "" || !c.s.o.Cameras(a.Camera) || !c.who.Viewer.sees(a.Camera) {
 		return refusal(base.StatusNotFound, noCamera{}), nil
 	}
 	if req.Method == base.Describe {
@@ -47,12 +48,12 @@ func (c *conn) answer(ctx context.Context, req *base.Request) (*base.Response, f
 }
 
 // describe opens the stream and tells what it consists of.
-func (c *conn) describe(ctx context.Context, req *base.Request, a address) *base.Response {
+func (c *conn) describe(ctx context.Context, req *base.Request, a ask.Address) *base.Response {
 	f, res := c.feed(ctx, a)
 	if res != nil {
 		return res
 	}
-	body, err := f.Describe(c.speech(req, a.camera))
+	body, err := f.Describe(c.speech(req, a.Camera))
 	if err != nil {
 		return refusal(base.StatusInternalServerError, err)
 	}
@@ -73,8 +74,8 @@ func (c *conn) speech(req *base.Request, camera string) []format.Format {
 }
 
 // feed is the stream that a names, with its tracks known. The connection keeps it.
-func (c *conn) feed(ctx context.Context, a address) (*shared, *base.Response) {
-	src, err := a.source()
+func (c *conn) feed(ctx context.Context, a ask.Address) (*shared, *base.Response) {
+	src, err := a.Source()
 	if err != nil {
 		return nil, refusal(base.StatusBadRequest, err)
 	}
@@ -101,9 +102,9 @@ func (c *conn) feed(ctx context.Context, a address) (*shared, *base.Response) {
 }
 
 // setup adds a track to the connection's session.
-func (c *conn) setup(ctx context.Context, req *base.Request, a address) *base.Response {
+func (c *conn) setup(ctx context.Context, req *base.Request, a ask.Address) *base.Response {
 	f := c.said
-	if f == nil || f.Camera != a.camera || f.Stream != a.stream || !f.Usable() {
+	if f == nil || f.Camera != a.Camera || f.Stream != a.Stream || !f.Usable() {
 		var res *base.Response
 		if f, res = c.feed(ctx, a); res != nil {
 			return res
@@ -119,15 +120,15 @@ func (c *conn) setup(ctx context.Context, req *base.Request, a address) *base.Re
 	case ses.plays.Load():
 		return &base.Response{StatusCode: base.StatusMethodNotValidInThisState}
 	}
-	tr, ok := transportOf(req)
-	if !ok || ses != nil && ses.udp != tr.udp {
+	tr, ok := ask.TransportOf(req)
+	if !ok || ses != nil && ses.udp != tr.UDP {
 		return &base.Response{StatusCode: base.StatusUnsupportedTransport}
 	}
 	fresh := ses == nil
 	if fresh {
-		ses = newSession(c, f, tr.udp)
+		ses = newSession(c, f, tr.UDP)
 	}
-	th, res := ses.add(max(0, a.track), tr)
+	th, res := ses.add(max(0, a.Track), tr)
 	if res != nil {
 		return res
 	}
@@ -176,39 +177,6 @@ func (c *conn) inSession(req *base.Request) (*base.Response, func()) {
 	}
 	return ses.ok(), nil
 }
-
-// transport is how a reader wants a track.
-type transport struct {
-	udp     bool
-	channel int    // of TCP; -1: any
-	ports   [2]int // of UDP
-}
-
-// transportOf takes the first that the server has (RFC 2326 12.39). The address is
-// always that of the connection: nobody lets pictures be sent to somebody else.
-func transportOf(req *base.Request) (transport, bool) {
-	var all headers.Transports
-	if all.Unmarshal(req.Header["Transport"]) != nil {
-		return transport{}, false
-	}
-	for _, t := range all {
-		multicast := t.Delivery != nil && *t.Delivery == headers.TransportDeliveryMulticast
-		if t.Profile != headers.TransportProfileAVP || multicast || t.Mode != nil && *t.Mode != headers.TransportModePlay {
-			continue
-		}
-		switch {
-		case t.Protocol == headers.TransportProtocolTCP && t.InterleavedIDs == nil:
-			return transport{channel: -1}, true
-		case t.Protocol == headers.TransportProtocolTCP && t.InterleavedIDs[0] >= 0 && t.InterleavedIDs[0] < 255:
-			return transport{channel: t.InterleavedIDs[0]}, true
-		case t.Protocol == headers.TransportProtocolUDP && t.ClientPorts != nil && isPort(t.ClientPorts[0]) && isPort(t.ClientPorts[1]):
-			return transport{udp: true, ports: *t.ClientPorts}, true
-		}
-	}
-	return transport{}, false
-}
-
-func isPort(n int) bool { return n > 0 && n <= 0xffff }
 
 // noCamera does not tell which cameras there are to who may not see them.
 type noCamera struct{}

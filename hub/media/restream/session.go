@@ -15,7 +15,9 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 
+	"github.com/porchlight-hub/porchlight/hub/media/restream/ask"
 	"github.com/porchlight-hub/porchlight/hub/media/restream/feed"
+	"github.com/porchlight-hub/porchlight/hub/media/restream/outlet"
 	"github.com/porchlight-hub/porchlight/hub/media/restream/wire"
 )
 
@@ -50,7 +52,7 @@ type session struct {
 type setup struct {
 	index   int // in the feed; len(packers) is the back channel
 	channel int // of TCP
-	ends    *udpEnds
+	ends    *outlet.Pair
 }
 
 func newSession(c *conn, f *shared, udp bool) *session {
@@ -67,15 +69,15 @@ func (s *session) ok() *base.Response {
 }
 
 // add sets the index-th track up.
-func (s *session) add(index int, tr transport) (*headers.Transport, *base.Response) {
+func (s *session) add(index int, tr ask.Transport) (*headers.Transport, *base.Response) {
 	packers := s.feed.Packers()
 	taken := slices.ContainsFunc(s.tracks, func(t setup) bool {
-		return t.index == index || !s.udp && tr.channel >= 0 && t.channel-tr.channel <= 1 && tr.channel-t.channel <= 1
+		return t.index == index || !s.udp && tr.Channel >= 0 && t.channel-tr.Channel <= 1 && tr.Channel-t.channel <= 1
 	})
 	if taken || index > len(packers) {
 		return nil, &base.Response{StatusCode: base.StatusBadRequest}
 	}
-	t := setup{index: index, channel: tr.channel}
+	t := setup{index: index, channel: tr.Channel}
 	if index == len(packers) {
 		if res := s.listen(); res != nil {
 			return nil, res
@@ -88,13 +90,14 @@ func (s *session) add(index int, tr transport) (*headers.Transport, *base.Respon
 		th.SSRC = &ssrc
 	}
 	if s.udp {
-		ends, err := newEnds(s.c.nc, tr.ports)
+		ends, err := outlet.NewPair(s.c.nc.LocalAddr(), s.c.nc.RemoteAddr(), tr.Ports)
 		if err != nil {
 			return nil, refusal(base.StatusInternalServerError, err)
 		}
 		t.ends = ends
+		ports := ends.Ports()
 		th.Protocol = headers.TransportProtocolUDP
-		th.ClientPorts, th.ServerPorts = &tr.ports, &ends.ports
+		th.ClientPorts, th.ServerPorts = &tr.Ports, &ports
 		s.tracks = append(s.tracks, t)
 		return th, nil
 	}
@@ -144,8 +147,8 @@ func (s *session) info(req *base.Request, cur *feed.Cursor, wants []bool) string
 	seqs, times := cur.Start()
 	url := ""
 	if req.URL != nil {
-		a := addressOf(req.URL)
-		url = "rtsp://" + req.URL.Host + "/" + a.camera + "/" + a.stream + "/"
+		a := ask.AddressOf(req.URL)
+		url = "rtsp://" + req.URL.Host + "/" + a.Camera + "/" + a.Stream + "/"
 	}
 	var parts []string
 	for i, want := range wants {
@@ -164,7 +167,7 @@ func (s *session) start(cur *feed.Cursor) {
 	s.plays.Store(true)
 	s.played.Store(true)
 	s.c.s.log.Info("reader begins", "camera", s.feed.Camera, "stream", s.feed.Stream, "who", s.who.Viewer.Name, "from", s.c.host, "udp", s.udp)
-	if s.c.raw != nil && s.plain && !s.udp {
+	if s.c.out.Tries() && s.plain && !s.udp {
 		cur.Direct(s.write)
 	}
 	done := s.done
@@ -181,7 +184,7 @@ func (s *session) start(cur *feed.Cursor) {
 	})
 	for _, t := range s.tracks {
 		if t.ends != nil {
-			t.ends.hear(s, t.index)
+			t.ends.Hear(func(report bool, b []byte) { s.heardOf(t.index, report, b) })
 		}
 	}
 }
@@ -233,7 +236,7 @@ func (s *session) write(taken []feed.Entry) (left [][]byte) {
 	for i := range taken {
 		b, _ := taken[i].Packed(nil)
 		if left == nil {
-			b = b[s.c.tryWrite(b):]
+			b = b[s.c.out.Try(b):]
 		}
 		if len(b) > 0 {
 			left = append(left, b)
@@ -252,14 +255,14 @@ func (s *session) sendAll(parts net.Buffers) error {
 			parts[i] = s.shape(parts[i])
 		}
 	}
-	return s.c.writeAll(parts)
+	return s.c.out.WriteAll(parts)
 }
 
 func (s *session) send(b []byte) error {
 	if s.udp {
 		return s.sendUDP(net.Buffers{b})
 	}
-	return s.c.write(b)
+	return s.c.out.Write(b)
 }
 
 // shape is b with the channels of this reader, which are mostly those of all.
@@ -308,13 +311,13 @@ func (s *session) end() {
 	}
 	for _, t := range s.tracks {
 		if t.ends != nil {
-			t.ends.close()
+			t.ends.Close()
 		}
 	}
 	s.pause()
 	for _, t := range s.tracks {
 		if t.ends != nil {
-			t.ends.wait()
+			t.ends.Wait()
 		}
 	}
 	if s.speech != nil {

@@ -1,4 +1,4 @@
-package restream
+package ask
 
 import (
 	"net/url"
@@ -11,34 +11,34 @@ import (
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
-// address is what a URL asks for. Programs put a track's name behind the query or before
+// Address is what a URL asks for. Programs put a track's name behind the query or before
 // it, and a slash behind either.
-type address struct {
-	camera, stream string
+type Address struct {
+	Camera, Stream string
+	Track          int // -1: none is named
 	query          string
-	track          int // -1: none is named
 }
 
-// addressOf reads /camera, /camera/stream and either with a track; camera is empty where
+// AddressOf reads /camera, /camera/stream and either with a track; Camera is empty where
 // it is none of these.
-func addressOf(u *base.URL) address {
-	a := address{track: -1}
+func AddressOf(u *base.URL) Address {
+	a := Address{Track: -1}
 	path, query := u.Path, u.RawQuery
 	if i := strings.LastIndex(query, "/"+feed.Control); i >= 0 {
-		query, a.track = query[:i], number(query[i+1+len(feed.Control):])
+		query, a.Track = query[:i], number(query[i+1+len(feed.Control):])
 	} else if i := strings.LastIndex(path, "/"+feed.Control); i >= 0 {
-		path, a.track = path[:i], number(path[i+1+len(feed.Control):])
+		path, a.Track = path[:i], number(path[i+1+len(feed.Control):])
 	}
 	a.query = strings.TrimSuffix(query, "/")
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	switch len(parts) {
 	case 1:
-		a.camera, a.stream = parts[0], "main"
+		a.Camera, a.Stream = parts[0], "main"
 	case 2:
-		a.camera, a.stream = parts[0], parts[1]
+		a.Camera, a.Stream = parts[0], parts[1]
 	}
-	if a.stream != "main" && a.stream != "sub" {
-		return address{track: -1}
+	if a.Stream != "main" && a.Stream != "sub" {
+		return Address{Track: -1}
 	}
 	return a
 }
@@ -51,9 +51,9 @@ func number(s string) int {
 	return int(n)
 }
 
-// source is what the query makes of the stream: audio and video are none, or a codec.
-func (a address) source() (feed.Source, error) {
-	src := feed.Source{Camera: a.camera, Stream: a.stream}
+// Source is what the query makes of the stream: audio and video are none, or a codec.
+func (a Address) Source() (feed.Source, error) {
+	src := feed.Source{Camera: a.Camera, Stream: a.Stream}
 	q, err := url.ParseQuery(a.query)
 	if err != nil {
 		return src, queryError{"the query cannot be read"}

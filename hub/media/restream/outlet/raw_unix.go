@@ -1,6 +1,6 @@
 //go:build unix
 
-package restream
+package outlet
 
 import (
 	"net"
