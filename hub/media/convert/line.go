@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,11 +12,18 @@ import (
 const (
 	// steady: an ffmpeg that ran for so long has not failed at its start.
 	steady = time.Minute
+	// hung: an ffmpeg that has given nothing for so long, and has hungFilm waiting, gives
+	// nothing any more.
+	hung     = 10 * time.Second
+	hungFilm = 2 * time.Second
 	// settleTime is what ffmpeg gets at most to catch up with what the ring held.
 	settleTime = 3 * time.Second
 	// settled: no further behind than this is what ffmpeg is at any time.
 	settled = 300 * time.Millisecond
 )
+
+// errHung: it takes units and gives none.
+var errHung = errors.New("ffmpeg has given nothing for 10 s")
 
 // machine is one ffmpeg that turns units into others. Put is for one goroutine, Next for
 // another.
@@ -41,13 +49,15 @@ type line struct {
 	mu    sync.Mutex
 	m     machine // nil: it rests
 	began time.Time
-	fails int
-	until time.Time // rests until then
-	why   error     // it failed last
-	said  string
-	made  uint64 // units
-	fresh bool   // the next unit has none before it
-	moved chan struct{}
+	// moving is when it was begun, or gave something last.
+	moving time.Time
+	fails  int
+	until  time.Time // rests until then
+	why    error     // it failed last
+	said   string
+	made   uint64 // units
+	fresh  bool   // the next unit has none before it
+	moved  chan struct{}
 }
 
 func newLine(open func(string) (machine, error), out func(machine, *av.Unit, time.Time), now func() time.Time, log *slog.Logger) *line {
@@ -66,9 +76,21 @@ func (l *line) put(u *av.Unit, recv time.Time) {
 		mine.Discontinuity = true
 		u, l.fresh = &mine, false
 	}
-	if err := m.Put(u, recv); err != nil {
+	err := m.Put(u, recv)
+	if err == nil && l.hangs(m) {
+		err = errHung
+	}
+	if err != nil {
 		l.fell(m, err)
 	}
+}
+
+// hangs reports whether m takes units and gives none.
+func (l *line) hangs(m machine) bool {
+	l.mu.Lock()
+	quiet := l.now().Sub(l.moving)
+	l.mu.Unlock()
+	return quiet > hung && m.Behind() > hungFilm
 }
 
 // machine is the one that runs, started if it may be.
@@ -84,7 +106,7 @@ func (l *line) machine() machine {
 		return nil
 	}
 	l.fresh = l.fresh || l.fails > 0
-	l.m, l.began = m, l.now()
+	l.m, l.began, l.moving = m, l.now(), l.now()
 	l.work.Go(func() { l.take(m) })
 	return m
 }
@@ -102,6 +124,7 @@ func (l *line) take(m machine) {
 		l.turn.Unlock()
 		l.mu.Lock()
 		l.made++
+		l.moving = l.now()
 		l.mu.Unlock()
 		l.signal()
 	}
