@@ -2,8 +2,11 @@ package whep
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/porchlight-hub/porchlight/hub/media"
 )
 
 // Fault is an error for people: a code that the doctor has a text for, and what to do.
@@ -65,9 +68,19 @@ func offerFault(cause error) *Fault {
 		hint: "send the SDP of RTCPeerConnection.createOffer with a video or audio section to receive"}
 }
 
+// codecFault keeps the code and hint of what would have converted the stream.
 func codecFault(cause error) *Fault {
-	return &Fault{code: CodeCodec, status: http.StatusUnsupportedMediaType, message: "webrtc: the stream has no form that this browser shows", cause: cause,
+	f := &Fault{code: CodeCodec, status: http.StatusUnsupportedMediaType, message: "webrtc: the stream has no form that this browser shows", cause: cause,
 		hint: "look at the camera's other stream, or set the camera to H.264 without B-frames"}
+	var coded interface {
+		Code() string
+		Hint() string
+	}
+	var unfit *media.Unfit
+	if errors.As(cause, &coded) && !errors.As(cause, &unfit) {
+		f.code, f.hint = coded.Code(), coded.Hint()
+	}
+	return f
 }
 
 func offlineFault(why string) *Fault {

@@ -92,6 +92,24 @@ func TestConverted(t *testing.T) {
 	}
 }
 
+// busy is what a room that converts may say.
+type busy struct{}
+
+func (busy) Error() string { return "two films are made already" }
+func (busy) Code() string  { return "E-TEST-BUSY" }
+func (busy) Hint() string  { return "wait" }
+
+// TestNoConversion: why nothing converts is told with its own code and hint.
+func TestNoConversion(t *testing.T) {
+	core := media.New(media.Limits{})
+	h := newHouse(t, Options{Core: core, Renditions: &made{core: core, fail: busy{}}})
+	newDoor(t, core, "door", "main", reordered(t)).show(1)
+	resp, body := h.ask(t, http.MethodPost, "/door/whep", sdpOf("", cb), map[string]string{"Content-Type": typeSDP})
+	if resp.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(body, "E-TEST-BUSY") || !strings.Contains(body, `"wait"`) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
 // TestSmallerStream: where nothing converts, the camera's sub stream is shown if it suits,
 // and sound that cannot be had costs no picture.
 func TestSmallerStream(t *testing.T) {

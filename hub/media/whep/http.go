@@ -116,7 +116,7 @@ func (s *Server) admit(ctx context.Context, camera, stream string, v Viewer, o *
 	x = &session{srv: s, id: rand.Text(), camera: camera, stream: stream, viewer: v, since: since,
 		over: make(chan struct{}), up: make(chan struct{}), etag: rand.Text()}
 	x.ctx, x.cancel = context.WithCancelCause(life)
-	reader, err := s.choose(x, o)
+	reader, err := s.choose(ctx, x, o)
 	if err != nil {
 		x.cancel(err)
 		return nil, "", err
@@ -169,15 +169,15 @@ func known(tracks []av.Track) bool {
 
 // choose opens the stream in the form that suits the offer: as it is, else converted,
 // else the camera's smaller stream as it is. Sound that cannot be had costs no picture.
-func (s *Server) choose(x *session, o *offer.Offer) (*media.Rendering, error) {
+func (s *Server) choose(ctx context.Context, x *session, o *offer.Offer) (*media.Rendering, error) {
 	tracks := s.o.Core.Stream(x.camera, x.stream).Tracks()
 	c, err := offer.Choose(tracks, o, x.viewer.MayTalk)
 	if err != nil {
 		return nil, codecFault(err)
 	}
-	r, note, err := s.openOrSilent(x.ctx, x.camera, x.stream, &c)
+	r, note, err := s.openOrSilent(ctx, x.camera, x.stream, &c)
 	if err != nil && x.stream == "main" {
-		if sub, ok := s.sub(x, o); ok {
+		if sub, ok := s.sub(ctx, x, o); ok {
 			return sub, nil
 		}
 	}
@@ -203,7 +203,7 @@ func (s *Server) openOrSilent(ctx context.Context, camera, stream string, c *off
 }
 
 // sub is the camera's smaller stream, if that runs and fits as it is.
-func (s *Server) sub(x *session, o *offer.Offer) (*media.Rendering, bool) {
+func (s *Server) sub(ctx context.Context, x *session, o *offer.Offer) (*media.Rendering, bool) {
 	st, ok := s.o.Core.Lookup(x.camera, "sub")
 	if !ok || !st.Live() || !known(st.Tracks()) {
 		return nil, false
@@ -212,7 +212,7 @@ func (s *Server) sub(x *session, o *offer.Offer) (*media.Rendering, bool) {
 	if err != nil {
 		return nil, false
 	}
-	r, note, err := s.openOrSilent(x.ctx, x.camera, "sub", &c)
+	r, note, err := s.openOrSilent(ctx, x.camera, "sub", &c)
 	if err != nil {
 		return nil, false
 	}

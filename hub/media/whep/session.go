@@ -30,6 +30,8 @@ const (
 	awayFor   = 10 * time.Second
 	awayAfter = 4 * time.Second
 	keepAlive = 2 * time.Second
+	// openWithin is how long a conversion may take to begin.
+	openWithin = 8 * time.Second
 	// stunWithin: a STUN server that does not answer delays no page for longer.
 	stunWithin = 500 * time.Millisecond
 
@@ -326,6 +328,8 @@ func (x *session) open() (*media.Rendering, error) {
 func (s *Server) open(ctx context.Context, camera, stream string, want av.Rendition) (*media.Rendering, error) {
 	o := media.ReadOptions{Start: av.Start{From: av.FromKeyFrame}}
 	if s.o.Renditions != nil {
+		ctx, cancel := context.WithTimeout(ctx, openWithin)
+		defer cancel()
 		return s.o.Renditions.Open(ctx, camera, stream, want, o)
 	}
 	st := s.o.Core.Stream(camera, stream)
