@@ -10,6 +10,8 @@ import (
 const (
 	maxPicture = av.MaxUnit - 64<<10
 	maxNALs    = 2048
+	cleanNALs  = 500
+	cleanLook  = 256
 )
 
 // Without an IDR picture for so many pictures a recovery point is where one may begin:
@@ -61,6 +63,7 @@ type pictures struct {
 	buf     []byte
 	open    int    // where the length of the NAL unit that is being put together stands; -1: none
 	nals    int    // in buf
+	clean   int    // NAL units without a start code in them, up to cleanNALs
 	at      uint32 // RTP time of the picture
 	begun   bool   // at is set
 	slices  bool   // buf holds one
@@ -220,12 +223,17 @@ func (r *pictures) closeNAL() {
 }
 
 // startCodes reports whether a NAL unit is really several, with start codes between them.
-// Four bytes that no NAL unit can hold betray them once; from then on three are enough.
+// Four bytes that no NAL unit can hold betray them once; from then on three are enough. A
+// camera that sent so many without is looked at only where parameter sets would end.
 func (r *pictures) startCodes(nal []byte) bool {
 	if r.o.Without("annex_b") {
 		return false
 	}
 	if !r.notes.AnnexB {
+		if r.clean++; r.clean > cleanNALs {
+			r.clean = cleanNALs
+			nal = nal[:min(len(nal), cleanLook)]
+		}
 		r.notes.AnnexB = bytes.HasPrefix(nal, []byte{0, 0, 1}) || bytes.Contains(nal, []byte{0, 0, 0, 1})
 	}
 	return r.notes.AnnexB
