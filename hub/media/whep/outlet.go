@@ -158,20 +158,23 @@ func (o *outlet) keep(seq uint16, p keptPacket) {
 
 func (o *outlet) slot(seq uint16) *keptPacket { return &o.kept[int(seq)&(len(o.kept)-1)] }
 
-// repeat sends packet seq again; false: it is no longer there, or was just repeated.
-func (o *outlet) repeat(seq uint16, now time.Time) bool {
+// repeat sends packet seq again and returns its size; 0: it is no longer there, or was
+// just repeated.
+func (o *outlet) repeat(seq uint16, now time.Time) int {
 	o.mu.Lock()
 	w := o.w
 	if w == nil || int(seq-o.first) >= o.keptN || now.Sub(o.slot(seq).again) < againAfter {
 		o.mu.Unlock()
-		return false
+		return 0
 	}
 	o.slot(seq).again = now
 	p := *o.slot(seq)
 	h := o.header(seq, p.ts, p.marker)
 	o.mu.Unlock()
-	_, err := w.WriteRTP(&h, p.payload)
-	return err == nil
+	if _, err := w.WriteRTP(&h, p.payload); err != nil {
+		return 0
+	}
+	return len(p.payload)
 }
 
 // newest RTP time that was sent.

@@ -77,20 +77,34 @@ func (x *session) listen(o *outlet, s *webrtc.RTPSender) {
 	}
 }
 
-// nack repeats packets; what is no longer there costs a key frame.
+// nack repeats packets, many of them in chunks: what has overflowed a queue once does so
+// again. What is no longer there costs a key frame, which the browser asks for.
 func (x *session) nack(o *outlet, n *rtcp.TransportLayerNack) {
-	now := time.Now()
+	if o == x.video {
+		x.stat.lostAt.Store(time.Now().UnixNano())
+	}
+	burst := 0
+	done := x.together()
+	defer func() { done() }()
 	for _, pair := range n.Nacks {
 		pair.Range(func(seq uint16) bool {
 			x.stat.nacks.Add(1)
-			if o.repeat(seq, now) {
-				x.stat.repeated.Add(1)
+			size := o.repeat(seq, time.Now())
+			if size == 0 {
+				return true
+			}
+			x.stat.repeated.Add(1)
+			if burst += size; burst > chunk {
+				burst = 0
+				done()
+				done = func() {}
+				if !sleep(x.ctx, lossGap) {
+					return false
+				}
+				done = x.together()
 			}
 			return true
 		})
-	}
-	if o == x.video {
-		x.stat.lostAt.Store(now.UnixNano())
 	}
 }
 

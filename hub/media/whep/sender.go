@@ -16,6 +16,8 @@ const (
 	chunk = 32 << 10
 	// gap is the pause between chunks where no loss is known: 32 MB a second.
 	gap = time.Millisecond
+	// lossGap is the pause between chunks of the past where loss is known: 4 MB a second.
+	lossGap = 8 * time.Millisecond
 	// lossFor is how long a report of loss slows pictures down.
 	lossFor = 10 * time.Second
 	// squeeze is the time between pictures of the past in ticks of 90 kHz: see catchUp.
@@ -147,7 +149,7 @@ func (s *sender) send(units []*av.Unit) {
 			continue
 		}
 		s.note(pos)
-		s.picture(t, u, c.stamp(pos, now))
+		s.picture(t, u, c.stamp(pos, now), c.on)
 	}
 	if haveNow || s.x.video == nil {
 		s.behind = false
@@ -181,16 +183,13 @@ func (s *sender) note(pos time.Duration) {
 	}
 }
 
-// picture sends one picture, a big one in chunks.
-func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
+// picture sends one picture, a big one in chunks; past: it is one of many that are late.
+func (s *sender) picture(t av.Track, u *av.Unit, ts uint32, past bool) {
 	x := s.x
 	p := x.srv.shelf.Pack(t, u)
-	pause := gap
-	if since := time.Since(time.Unix(0, x.stat.lostAt.Load())); since < lossFor && p.Bytes > chunk {
-		pause = spread(t, p.Bytes)
-	}
+	pause := x.pause(t, p.Bytes, past)
 	// What has left before has drained meanwhile.
-	s.burst = max(0, s.burst-int(min(time.Since(s.burstAt), time.Second)*chunk/gap))
+	s.burst = max(0, s.burst-int(min(time.Since(s.burstAt), time.Second)*chunk/pause))
 	done, now := x.together(), time.Now()
 	defer func() { done() }()
 	for i, b := range p.Payloads {
@@ -213,8 +212,15 @@ func (s *sender) picture(t av.Track, u *av.Unit, ts uint32) {
 	}
 }
 
-// spread is the pause between chunks of a picture that is sent over half a frame's time.
-func spread(t av.Track, bytes int) time.Duration {
+// pause is how long to wait between chunks of a picture of so many bytes. When the viewer
+// has reported loss, a picture is spread over half a frame's time, and the past goes slower.
+func (x *session) pause(t av.Track, bytes int, past bool) time.Duration {
+	switch {
+	case time.Since(time.Unix(0, x.stat.lostAt.Load())) >= lossFor:
+		return gap
+	case past:
+		return lossGap
+	}
 	fps := t.FPS
 	if fps < 1 {
 		fps = 25

@@ -93,7 +93,7 @@ func TestPaced(t *testing.T) {
 			}
 			tr := track264(t)
 			s := &sender{x: x}
-			s.picture(tr, &av.Unit{Key: true, Data: av.JoinNALs([][]byte{nal(av.H264, 1, 150000, true)})}, 1)
+			s.picture(tr, &av.Unit{Key: true, Data: av.JoinNALs([][]byte{nal(av.H264, 1, 150000, true)})}, 1, false)
 			took := w.at[len(w.at)-1].Sub(w.at[0])
 			if want := 4 * gap; !loss && took != want {
 				t.Errorf("it took %v, want %v", took, want)
@@ -101,12 +101,17 @@ func TestPaced(t *testing.T) {
 			if half := 20 * time.Millisecond; loss && (took < half/2 || took > half) {
 				t.Errorf("with loss it took %v of %v", took, half)
 			}
-			// Small ones do not wait, and many of them at once do.
+			// Small ones do not wait, and many of the past at once do.
+			time.Sleep(time.Second)
 			begin, n := time.Now(), len(w.at)
 			for range 20 {
-				s.picture(tr, &av.Unit{Data: av.JoinNALs([][]byte{nal(av.H264, 1, 10000, false)})}, 2)
+				s.picture(tr, &av.Unit{Data: av.JoinNALs([][]byte{nal(av.H264, 1, 10000, false)})}, 2, true)
 			}
-			if w.at[n] != begin || time.Since(begin) < 4*gap || time.Since(begin) > 10*gap {
+			each := gap
+			if loss {
+				each = lossGap
+			}
+			if w.at[n] != begin || time.Since(begin) < 4*each || time.Since(begin) > 10*each {
 				t.Errorf("20 pictures took %v", time.Since(begin))
 			}
 			x.end(nil)
