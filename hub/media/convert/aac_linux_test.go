@@ -37,7 +37,7 @@ func (d *door) burst(frames int, sounds func(pts int64)) {
 func aacDoor(t *testing.T) (*door, func(frames int)) {
 	t.Helper()
 	needFFmpeg(t)
-	pcmu := newDoor(t)
+	pcmu := patientDoor(t)
 	r := NewRenditions(RenditionOptions{Core: pcmu.core})
 	t.Cleanup(r.Close)
 	pcmu.burst(30*doorFPS, pcmu.tone)
@@ -51,7 +51,7 @@ func aacDoor(t *testing.T) (*door, func(frames int)) {
 		}
 		frames = append(frames, batch...)
 	}
-	d := newDoor(t, av.Track{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000, FPS: doorFPS}, got.Tracks()[0])
+	d := patientDoor(t, av.Track{ID: 1, Kind: av.Video, Codec: av.H264, ClockRate: 90000, FPS: doorFPS}, got.Tracks()[0])
 	sent := 0
 	return d, func(n int) {
 		d.burst(n, func(pts int64) {

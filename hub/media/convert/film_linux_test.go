@@ -47,7 +47,7 @@ func filmed(t *testing.T) (av.Track, []*av.Unit) {
 func h265Door(t *testing.T) (*door, func(frames int)) {
 	t.Helper()
 	tr, units := filmed(t)
-	d := newDoor(t, tr, av.PCMTrack(2, av.PCMU, 8000, 1))
+	d := patientDoor(t, tr, av.PCMTrack(2, av.PCMU, 8000, 1))
 	return d, func(n int) {
 		for range n {
 			u := *units[d.frame%25]

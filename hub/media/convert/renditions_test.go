@@ -31,11 +31,22 @@ const (
 
 func newDoor(t *testing.T, tracks ...av.Track) *door {
 	t.Helper()
+	return doorWith(t, media.Limits{}, tracks...)
+}
+
+// patientDoor keeps all, however slowly a test of real ffmpegs runs.
+func patientDoor(t *testing.T, tracks ...av.Track) *door {
+	t.Helper()
+	return doorWith(t, media.Limits{RingTime: time.Hour}, tracks...)
+}
+
+func doorWith(t *testing.T, l media.Limits, tracks ...av.Track) *door {
+	t.Helper()
 	enc, err := sound.NewEncoder(2, av.AudioRendition{Codec: av.PCMU}, 8000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{t: t, core: media.New(media.Limits{}), enc: enc}
+	d := &door{t: t, core: media.New(l), enc: enc}
 	d.begin(tracks...)
 	return d
 }
