@@ -20,9 +20,12 @@ const (
 	ModeLocalCA = "local-ca"
 )
 
-// lookEvery is how often files, names and the time are looked at. An address that was
-// just given to the machine has a certificate this much later.
-const lookEvery = 15 * time.Second
+const (
+	// lookEvery is how often files, names and the time are looked at.
+	lookEvery = 15 * time.Second
+	// lookAgain bounds looks that a visitor causes.
+	lookAgain = time.Second
+)
 
 // Options of Open. Log and Now may be left out.
 type Options struct {
@@ -40,7 +43,8 @@ type Certs struct {
 	dir string
 	o   Options
 
-	turn sync.Mutex // one look at a time
+	turn   sync.Mutex // one look at a time
+	looked time.Time  // when the last one was
 
 	mu      sync.RWMutex
 	current *tls.Certificate // nil: none yet; with its Leaf
@@ -99,7 +103,8 @@ func (c *Certs) TLSConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c.meet(hello)
 			c.mu.RLock()
 			defer c.mu.RUnlock()
 			if c.current == nil {
@@ -107,6 +112,24 @@ func (c *Certs) TLSConfig() *tls.Config {
 			}
 			return c.current, nil
 		},
+	}
+}
+
+// meet makes a certificate at once for a visitor who came by an address that the machine
+// was given a moment ago.
+func (c *Certs) meet(hello *tls.ClientHelloInfo) {
+	if c.o.Mode != ModeLocalCA || hello == nil || hello.Conn == nil {
+		return
+	}
+	at, ok := hello.Conn.LocalAddr().(*net.TCPAddr)
+	if !ok || at.IP.IsLinkLocalUnicast() || c.Covers(at.IP.String()) {
+		return
+	}
+	c.turn.Lock()
+	fresh := c.o.Now().Sub(c.looked).Abs() < lookAgain
+	c.turn.Unlock()
+	if !fresh {
+		c.look(false)
 	}
 }
 
@@ -130,6 +153,7 @@ func (c *Certs) Trouble() error {
 func (c *Certs) look(anyway bool) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	c.looked = c.o.Now()
 	var err error
 	if c.o.Mode == ModeFiles {
 		err = c.read(anyway)

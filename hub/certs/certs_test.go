@@ -521,3 +521,34 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestAVisitorAtANewAddress need not wait for the next look.
+func TestAVisitorAtANewAddress(t *testing.T) {
+	at, asked := now(), 0
+	var names []string
+	c := open(t, t.TempDir(), Options{Now: func() time.Time { return at }, Names: func() []string { asked++; return names }})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	hello := &tls.ClientHelloInfo{Conn: conn}
+	get := c.TLSConfig().GetCertificate
+	for range 3 { // within the same second
+		if cert, err := get(hello); err != nil || covers(cert.Leaf, "127.0.0.1") {
+			t.Fatal(err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("looked %d times", asked)
+	}
+	names, at = []string{"127.0.0.1"}, at.Add(2*time.Second)
+	if cert, err := get(hello); err != nil || !covers(cert.Leaf, "127.0.0.1") {
+		t.Errorf("%v %v", cert.Leaf.IPAddresses, err)
+	}
+}

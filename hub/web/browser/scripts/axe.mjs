@@ -28,7 +28,7 @@ for (const colorScheme of ["light", "dark"]) {
         await sideways(page, path);
       }
       await person.context.clearCookies();
-      for (const path of ["/login", "/login?why=setup-link"]) {
+      for (const path of ["/login", "/login?why=setup-link", "/trust"]) {
         await page.goto(new URL(path, page.url()).href);
         await check(page, path);
         await sideways(page, path);
