@@ -11,6 +11,8 @@ import { bare, sentence } from "./notes.js";
 
 // A second touch in this time (ms) keeps the talk open.
 const twice = 350;
+// A microphone that takes longer (ms) was asked a person for.
+const askedFor = 1_000;
 // What a person is told stays for so long (ms).
 const says = 9_000;
 // Sound for the socket that may wait (bytes): half a second.
@@ -127,7 +129,11 @@ export class Talk {
     if (this.#locked) return;
     // A short touch may be the first of two.
     const wait = Math.max(0, twice - (performance.now() - this.#pressed));
-    this.#letting = setTimeout(() => !this.#locked && !this.#held && this.end(), wait);
+    this.#letting = setTimeout(() => {
+      if (this.#locked || this.#held) return;
+      this.end();
+      if (wait > 0) this.#say({ text: "Hold the button while you speak", fix: "Or press it twice, and it stays open." });
+    }, wait);
   }
 
   toggle() {
@@ -150,9 +156,14 @@ export class Talk {
     const turn = ++this.#turn;
     /** @type {Mic | undefined} */
     let mic;
+    const asked = performance.now();
     try {
       mic = await Mic.open();
-      if (turn !== this.#turn) throw new Over();
+      if (turn !== this.#turn) {
+        // The browser asked for leave, and took the finger from the button by that.
+        if (performance.now() - asked > askedFor) this.#say({ text: "The microphone is ready", fix: "Hold the button and speak." });
+        throw new Over();
+      }
       this.#mic = mic;
       const line = await this.#open(mic);
       if (turn !== this.#turn) {
