@@ -302,9 +302,13 @@ func (c *conversion) await(ctx context.Context) error {
 	case <-c.ready:
 	case <-limit.C:
 	case <-c.done:
-		return c.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return nil
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
 }

@@ -222,11 +222,14 @@ func (r *Renditions) path() (string, error) {
 
 // join takes part in a conversion, which is begun if there is none.
 func (r *Renditions) join(src *media.Stream, want av.Rendition, d media.Difference, start av.Start) (*conversion, error) {
+	k := keyOf(src, want, d)
+	if c := r.running(k); c != nil {
+		return c, nil
+	}
 	ffmpeg, err := r.able(src, want, d)
 	if err != nil {
 		return nil, err
 	}
-	k := keyOf(src, want, d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx.Err() != nil {
@@ -239,12 +242,28 @@ func (r *Renditions) join(src *media.Stream, want av.Rendition, d media.Differen
 		}
 		c = r.begin(src, k, d, start, ffmpeg)
 	}
+	c.use()
+	return c, nil
+}
+
+// running is the conversion of k, if there is one, with one more who uses it.
+func (r *Renditions) running(k key) *conversion {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.runs[k]
+	if c != nil {
+		c.use()
+	}
+	return c
+}
+
+// use counts one more; Renditions is locked.
+func (c *conversion) use() {
 	c.users++
 	if c.linger != nil {
 		c.linger.Stop()
 		c.linger = nil
 	}
-	return c, nil
 }
 
 // room is nil if one more may be begun. One that lingers gives way. r is locked.
