@@ -20,7 +20,7 @@ func mediaTexts() map[string]Text {
 		},
 		"E-MEDIA-NOT-YET": {
 			"The stream would have to be converted",
-			"Somebody asked for a codec, size, profile or sound that the camera does not send. This version of the hub passes streams on as they come and converts nothing yet.",
+			"Somebody asked for a codec, size, profile or sound that the camera does not send, in a place where streams are passed on only as they come.",
 			"Choose another stream of the camera (a smaller one is often called sub), or set codec and size in the camera itself. H.264 with AAC or Opus goes everywhere.",
 		},
 		"E-MEDIA-OFFLINE": {

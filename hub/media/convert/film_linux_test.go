@@ -215,3 +215,24 @@ func TestTooManyBits(t *testing.T) {
 		t.Errorf("%+v %v", p, err)
 	}
 }
+
+// One that takes nothing holds up neither who waits for it nor the end.
+func TestAFilmThatHangs(t *testing.T) {
+	d, send := h265Door(t)
+	send(2000) // more than a pipe holds
+	r := NewRenditions(RenditionOptions{Core: d.core, FFmpeg: script(t, "sleep 1000")})
+	got := open(t, r, smaller(160), media.ReadOptions{Start: av.Start{From: av.FromSecondsBack, Back: time.Minute}})
+	pid := r.Stats()[0].PIDs[0]
+	done := make(chan error, 1) // the one result
+	go func() {
+		_, err := got.Next(t.Context())
+		done <- err
+	}()
+	r.Close()
+	if err := <-done; err == nil {
+		t.Error("something came out")
+	}
+	if !gone(pid) {
+		t.Error("it is left")
+	}
+}
