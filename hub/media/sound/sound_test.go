@@ -77,18 +77,15 @@ func TestAToneGoesThroughEachPair(t *testing.T) {
 	}{
 		{av.AudioRendition{Codec: av.PCMU}, 8000},
 		{av.AudioRendition{Codec: av.PCMA}, 8000},
-		{av.AudioRendition{Codec: av.PCMU, SampleRate: 16000}, 16000},
 		{av.AudioRendition{Codec: av.L16, SampleRate: 16000}, 16000},
 		{av.AudioRendition{Codec: av.L16, SampleRate: 44100}, 44100},
-		{av.AudioRendition{Codec: av.L16, SampleRate: 48000}, 48000},
 		{av.AudioRendition{Codec: av.Opus, SampleRate: 16000}, 16000},
-		{av.AudioRendition{Codec: av.Opus, SampleRate: 24000, Kbps: 32}, 24000},
 		{av.AudioRendition{Codec: av.Opus, SampleRate: 48000}, 48000},
 	}
 	for _, in := range kinds {
 		for _, out := range kinds {
 			t.Run(fmt.Sprintf("%s %d to %s %d", in.to.Codec, in.rate, out.to.Codec, out.rate), func(t *testing.T) {
-				from, units := source(t, in.to, tone(1000, in.rate, 2*in.rate, 0.5), in.rate)
+				from, units := source(t, in.to, tone(1000, in.rate, in.rate*6/5, 0.5), in.rate)
 				tr, err := New(from, out.to)
 				if err != nil {
 					t.Fatal(err)
@@ -103,11 +100,11 @@ func TestAToneGoesThroughEachPair(t *testing.T) {
 					made = append(made, got...)
 				}
 				follows(t, tr.Track(), made)
-				if len(made) < 97 || len(made) > 100 {
-					t.Errorf("%d pieces of 2 s", len(made))
+				if len(made) < 57 || len(made) > 60 {
+					t.Errorf("%d pieces of 1.2 s", len(made))
 				}
 				pcm, rate := decodeAll(t, tr.Track(), made)
-				at, all := power(pcm[rate/2:rate*3/2], rate, 1000)
+				at, all := power(pcm[rate/2:rate], rate, 1000)
 				if db := 10 * math.Log10(at/0.125); math.Abs(db) > 1 {
 					t.Errorf("the tone changed by %.2f dB", db)
 				}
