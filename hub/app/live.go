@@ -89,7 +89,7 @@ func (h *Hub) ports() map[string]port {
 		"rtsp":   {h.restream.Trouble, "other programs cannot read the cameras from the hub"},
 	}
 	if h.certs != nil {
-		out["tls"] = port{h.certs.Trouble, "browsers refuse the pages, or warn of them"}
+		out["tls"] = port{h.certs.Trouble, "browsers warn of the pages, or will when the certificate is over"}
 	}
 	return out
 }

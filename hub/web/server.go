@@ -92,7 +92,7 @@ func New(d Deps) (*Server, error) {
 	s.door = api.NewDoor(d.Access, secureHost, changed)
 	s.deps.Rooms.Chimes = tellingChimes{d.Rooms.Chimes, changed}
 	if d.Rooms.Hooks != nil {
-		s.deps.Rooms.Hooks = hooksHere{d.Rooms.Hooks, s.URL}
+		s.deps.Rooms.Hooks = hooksHere{d.Rooms.Hooks, s.hookBase}
 	}
 	o := api.Options{Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now}
 	if d.Certs != nil {

@@ -97,8 +97,17 @@ func (s *Server) trusted(r *http.Request) pages.Trust {
 	return t
 }
 
+// hookBase is what stands before a hook's path. Devices that ring do not know the hub's
+// own authority, so they come in clear: who hears the address can ring, and no more.
+func (s *Server) hookBase() string {
+	if _, own := s.ownCA(); own && s.public == nil {
+		return "http://" + s.address()
+	}
+	return s.URL()
+}
+
 // inClear answers what comes without TLS where there is TLS: what a device needs before
-// it trusts the certificate, signs of life, and the way to the pages. Nothing secret.
+// it trusts the certificate, signs of life, hooks, and the way to the pages.
 func (s *Server) inClear(trust, assets http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+pages.TrustPath, trust)
@@ -106,6 +115,8 @@ func (s *Server) inClear(trust, assets http.Handler) http.Handler {
 	mux.Handle("GET /static/", assets)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	// A relay on the wall knows no authority of ours, and its press must not be lost.
+	mux.HandleFunc(api.HookPath, s.api.ServeHook)
 	mux.HandleFunc("/", s.toTLS)
 	return s.caught(headers(true, s.named(bounded(s.unhurried(mux)))))
 }

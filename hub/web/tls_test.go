@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -125,6 +126,19 @@ func TestOnePortForBoth(t *testing.T) {
 	}
 	if me := get[api.Me](b, "/api/v1/me"); me.Role != "owner" {
 		t.Errorf("%+v", me)
+	}
+	var hook api.Hook // what rings may know no TLS
+	if res := b.do(http.MethodGet, "/api/v1/cameras/front_door/hook", ""); json.Unmarshal([]byte(res.body), &hook) != nil || !strings.HasPrefix(hook.URL, "http://"+s.addr+"/hooks/") {
+		t.Fatalf("hook: %d %s", res.code, res.body)
+	}
+	path := strings.TrimPrefix(hook.URL, "http://"+s.addr)
+	for _, x := range []*browser{plain, b} {
+		if res := x.do(http.MethodPost, path, ""); res.code != http.StatusAccepted {
+			t.Errorf("hook at %s: %d %s", x.http.URL, res.code, res.body)
+		}
+	}
+	if res := plain.do(http.MethodPost, "/hooks/wrong", ""); res.code != http.StatusNotFound {
+		t.Errorf("a wrong hook in clear: %d", res.code)
 	}
 	r := b.stream("") // by HTTP/2
 	r.next("hello")
