@@ -14,6 +14,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/chimes"
 	"github.com/porchlight-hub/porchlight/hub/media"
+	"github.com/porchlight-hub/porchlight/hub/media/rtsp"
 	"github.com/porchlight-hub/porchlight/hub/registry"
 	"github.com/porchlight-hub/porchlight/hub/store"
 	"github.com/porchlight-hub/porchlight/hub/supervisor"
@@ -56,6 +57,15 @@ func TestCameras(t *testing.T) {
 	m.PutImage("front_door", &av.Unit{Track: av.ImageTrack, Data: []byte{0xff, 0xd8, 0xff, 0xd9}})
 	if c = cameras.Cameras()[0]; !c.Known || !c.Online || !c.Snapshot {
 		t.Errorf("later: %+v", c)
+	}
+	cameras.CanTalk = func(string) error { return &rtsp.Fault{Kind: rtsp.Address, Act: "talk", Why: "no door"} }
+	if c, _ = cameras.Camera("front_door"); c.Talk.Can || c.Talk.Code != "E-RTSP-ADDRESS" || c.Talk.Fix == "" {
+		t.Errorf("a door that cannot: %+v", c.Talk)
+	}
+	cameras.CanTalk = func(string) error { return nil }
+	cameras.Talker = func(string) (string, time.Time, bool) { return "Anna", time.Now(), true }
+	if c, _ = cameras.Camera("front_door"); !c.Talk.Can || c.Talk.By != "Anna" || c.Talk.Since.IsZero() {
+		t.Errorf("Anna talks: %+v", c.Talk)
 	}
 	if _, ok := cameras.Camera("attic"); ok {
 		t.Error("a camera in the attic")
