@@ -274,6 +274,20 @@ func (f *Feed) grow() {
 	}
 }
 
+// over is when the GOP of the oldest entry was over: until then a reader may have begun in
+// it, late in a long one. The newest GOP is not over; what nobody can begin in was at once.
+func (f *Feed) over(now time.Time) time.Time {
+	for _, b := range f.begins {
+		if b > f.first {
+			return f.at(b).at
+		}
+	}
+	if len(f.begins) > 0 {
+		return now
+	}
+	return f.at(f.first).at
+}
+
 // trim keeps the newest GOP and what a reader may be behind, within feedBytes, and the
 // packets of what is new.
 func (f *Feed) trim(now time.Time) {
@@ -282,8 +296,7 @@ func (f *Feed) trim(now time.Time) {
 			e.wire = nil
 		}
 	}
-	newest, ok := f.newest()
-	for f.n > 0 && (f.bytes > feedBytes || (!ok || f.first < newest) && now.Sub(f.at(f.first).at) > behind) {
+	for f.n > 0 && (f.bytes > feedBytes || now.Sub(f.over(now)) > behind) {
 		e := f.at(f.first)
 		f.bytes -= e.bytes
 		*e = Entry{}
