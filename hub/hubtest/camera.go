@@ -28,10 +28,12 @@ type CameraStream struct {
 	Height int     `json:"height,omitempty"`
 	FPS    int     `json:"fps,omitempty"`
 	Key    float64 `json:"key,omitempty"` // seconds between key frames
-	Kbps   int     `json:"kbps,omitempty"`
-	Tone   float64 `json:"tone,omitempty"`  // Hz of its sound; 0: it ticks
-	Talk   string  `json:"talk,omitempty"`  // pcmu, pcma, opus, l16: it has an ONVIF back channel
-	Heard  string  `json:"heard,omitempty"` // the file to which that appends what it hears, s16 of this machine
+	// Pattern of the picture; snow takes all the bits that it may, a ball few.
+	Pattern string  `json:"pattern,omitempty"`
+	Kbps    int     `json:"kbps,omitempty"`
+	Tone    float64 `json:"tone,omitempty"`  // Hz of its sound; 0: it ticks
+	Talk    string  `json:"talk,omitempty"`  // pcmu, pcma, opus, l16: it has an ONVIF back channel
+	Heard   string  `json:"heard,omitempty"` // the file to which that appends what it hears, s16 of this machine
 }
 
 // CameraWish says how a Camera shall be.

@@ -77,7 +77,7 @@ func newStreet(t *testing.T) *street {
 	s.heard, s.tone, s.ca = filepath.Join(dir, "heard.raw"), filepath.Join(dir, "tone.wav"), filepath.Join(dir, "ca.pem")
 	chromium.Tone(t, s.tone, voice)
 	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "p@:/#", Digest: true, Streams: map[string]hubtest.CameraStream{
-		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Talk: "pcmu", Heard: s.heard},
+		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Pattern: "snow", Kbps: 1000, Talk: "pcmu", Heard: s.heard},
 		"/yard": {Video: "h265", Sound: "pcma", Tone: hum, Width: 320, Height: 180, FPS: 10, Kbps: 150}}})
 	s.Hub = hubtest.Start(t, hubtest.Binary(t), hubtest.Dir(t, fmt.Sprintf(`version: 1
 hub: {name: Elm, listen: "[::]:%[1]s", tls: {mode: local-ca}, rtsp: {lan: true}, data_dir: ./data}

@@ -5,14 +5,15 @@ Reads one line of JSON from its standard input:
   {"port": 0, "user": "", "password": "", "digest": true,
    "streams": {"/main": {"video": "h264", "sound": "aac", "width": 640, "height": 360,
                          "fps": 15, "key": 2.0, "kbps": 500,
-                         "tone": 0, "talk": "pcmu", "heard": "/tmp/heard.raw"}}}
+                         "pattern": "ball", "tone": 0, "talk": "pcmu", "heard": "/tmp/heard.raw"}}}
 and tells on its standard output, a line each:
   listening PORT     once, when it can be dialled
   client N           the Nth connection since the start
   closed N           N of them were closed because of SIGUSR1
-Its sound is a tick, or a tone of so many Hz. A stream with "talk" has an ONVIF back channel for those who require it; what they say
-is appended to the file of "heard", as 16 bit samples (mono, this machine's order) at
-the codec's rate.
+Its picture is a pattern of videotestsrc; snow takes all the bits that it may. Its sound
+is a tick, or a tone of so many Hz. A stream with "talk" has an ONVIF back channel for
+those who require it; what they say is appended to the file of "heard", as 16 bit samples
+(mono, this machine's order) at the codec's rate.
 It ends with its standard input, so that no test leaves one behind. Loopback only.
 """
 import json
@@ -37,7 +38,7 @@ def tell(*words):
 def picture(s):
     fps, frames = s.get("fps", 15), max(1, round(s.get("key", 2.0) * s.get("fps", 15)))
     source = (
-        f"videotestsrc is-live=true pattern=ball animation-mode=running-time"
+        f"videotestsrc is-live=true pattern={s.get('pattern', 'ball')} animation-mode=running-time"
         f" ! video/x-raw,format=I420,width={s.get('width', 640)},height={s.get('height', 360)},framerate={fps}/1 ! "
     )
     kbps = s.get("kbps", 500)
