@@ -16,12 +16,13 @@ const (
 	writePiece = 32 << 10
 )
 
-// progressConn gives each piece of a write its own deadline, so that a slow line may take
+// progressConn gives each piece of a write its own deadline, give or take a second, so that a slow line may take
 // its time over a big key frame and a dead one may not. One write is at a time: those of
 // the WebSocket's library, each a whole frame, and those of fragments with their header.
 type progressConn struct {
 	net.Conn
 	turn sync.Mutex
+	set  time.Time // when the deadline was set last
 }
 
 func (c *progressConn) Write(p []byte) (n int, err error) {
@@ -29,8 +30,11 @@ func (c *progressConn) Write(p []byte) (n int, err error) {
 	defer c.turn.Unlock()
 	for len(p) > 0 {
 		piece := p[:min(len(p), writePiece)]
-		if err := c.SetWriteDeadline(time.Now().Add(stall)); err != nil {
-			return n, err
+		if now := time.Now(); now.Sub(c.set) > stall/10 { // a frame spares the setting of a timer
+			c.set = now
+			if err := c.SetWriteDeadline(now.Add(stall)); err != nil {
+				return n, err
+			}
 		}
 		m, err := c.Conn.Write(piece)
 		n += m
