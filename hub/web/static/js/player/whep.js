@@ -136,6 +136,8 @@ export class Whep {
     this.#told.sound(hears, hears ? "" : why || "the camera sends none that this way carries");
     if (this.#stopped.signal.aborted) return;
     this.#video.srcObject = media;
+    // The first picture is shown when it is there, not when it is looked for the next time.
+    if ("requestVideoFrameCallback" in this.#video) this.#video.requestVideoFrameCallback(() => this.#look());
     this.#video.play().catch((err) => {
       if (err?.name === "NotAllowedError") this.#told.stalled("tap");
     });
