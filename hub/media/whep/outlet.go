@@ -159,11 +159,11 @@ func (o *outlet) keep(seq uint16, p keptPacket) {
 func (o *outlet) slot(seq uint16) *keptPacket { return &o.kept[int(seq)&(len(o.kept)-1)] }
 
 // repeat sends packet seq again and returns its size; 0: it is no longer there, or was
-// just repeated.
-func (o *outlet) repeat(seq uint16, now time.Time) int {
+// repeated less than patience ago.
+func (o *outlet) repeat(seq uint16, patience time.Duration, now time.Time) int {
 	o.mu.Lock()
 	w := o.w
-	if w == nil || int(seq-o.first) >= o.keptN || now.Sub(o.slot(seq).again) < againAfter {
+	if w == nil || int(seq-o.first) >= o.keptN || now.Sub(o.slot(seq).again) < patience {
 		o.mu.Unlock()
 		return 0
 	}

@@ -68,22 +68,22 @@ func TestKept(t *testing.T) {
 	old := w.packets[len(w.packets)-2001]
 	for _, p := range []rtp.Packet{last, old} {
 		n := len(w.packets)
-		if o.repeat(p.SequenceNumber, now) == 0 {
+		if o.repeat(p.SequenceNumber, againAfter, now) == 0 {
 			t.Fatalf("%d is not there", p.SequenceNumber)
 		}
 		q := w.packets[n]
 		if q.SequenceNumber != p.SequenceNumber || q.Timestamp != p.Timestamp || q.Marker != p.Marker || q.Payload[0] != p.Payload[0] || q.SSRC != 7 {
 			t.Errorf("%v, was %v", q, p)
 		}
-		if o.repeat(p.SequenceNumber, now.Add(againAfter/2)) != 0 {
+		if o.repeat(p.SequenceNumber, againAfter, now.Add(againAfter/2)) != 0 {
 			t.Error("repeated at once")
 		}
-		if o.repeat(p.SequenceNumber, now.Add(againAfter)) == 0 {
+		if o.repeat(p.SequenceNumber, againAfter, now.Add(againAfter)) == 0 {
 			t.Error("not repeated again")
 		}
 	}
 	for _, seq := range []uint16{old.SequenceNumber - 1, last.SequenceNumber + 1, last.SequenceNumber + 30000} {
-		if o.repeat(seq, now.Add(time.Second)) != 0 {
+		if o.repeat(seq, againAfter, now.Add(time.Second)) != 0 {
 			t.Errorf("%d came from nowhere", seq)
 		}
 	}
@@ -97,7 +97,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	_ = o.Unbind(nil)
-	if err := o.put([]byte{1}, 1, false, now); err != nil || o.repeat(last.SequenceNumber, now) != 0 || o.senderReport(now, 0) != nil {
+	if err := o.put([]byte{1}, 1, false, now); err != nil || o.repeat(last.SequenceNumber, againAfter, now) != 0 || o.senderReport(now, 0) != nil {
 		t.Error("something was sent after the end", err)
 	}
 }

@@ -83,13 +83,15 @@ func (x *session) nack(o *outlet, n *rtcp.TransportLayerNack) {
 	if o == x.video {
 		x.stat.lostAt.Store(time.Now().UnixNano())
 	}
+	// Who asks again before an answer can have come is not answered again.
+	patience := min(max(againAfter, time.Duration(x.stat.roundTrip.Load())*3/4), keepFor/2)
 	burst := 0
 	done := x.together()
 	defer func() { done() }()
 	for _, pair := range n.Nacks {
 		pair.Range(func(seq uint16) bool {
 			x.stat.nacks.Add(1)
-			size := o.repeat(seq, time.Now())
+			size := o.repeat(seq, patience, time.Now())
 			if size == 0 {
 				return true
 			}

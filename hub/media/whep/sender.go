@@ -16,8 +16,12 @@ const (
 	chunk = 32 << 10
 	// gap is the pause between chunks where no loss is known: 32 MB a second.
 	gap = time.Millisecond
-	// lossGap is the pause between chunks of the past where loss is known: 4 MB a second.
-	lossGap = 8 * time.Millisecond
+	// pastGap is the same between pictures of the past: 8 MB a second is about what a
+	// browser decodes, and what a Wi-Fi carries.
+	pastGap = 4 * time.Millisecond
+	// lossGap is the same for the past, and for what is repeated, where loss is known: 2 MB
+	// a second.
+	lossGap = 16 * time.Millisecond
 	// lossFor is how long a report of loss slows pictures down.
 	lossFor = 10 * time.Second
 	// squeeze is the time between pictures of the past in ticks of 90 kHz: see catchUp.
@@ -149,7 +153,7 @@ func (s *sender) send(units []*av.Unit) {
 			continue
 		}
 		s.note(pos)
-		s.picture(t, u, c.stamp(pos, now), c.on)
+		s.picture(t, u, c.stamp(pos, now), c.on && !u.Key)
 	}
 	if haveNow || s.x.video == nil {
 		s.behind = false
@@ -215,11 +219,14 @@ func (s *sender) picture(t av.Track, u *av.Unit, ts uint32, past bool) {
 // pause is how long to wait between chunks of a picture of so many bytes. When the viewer
 // has reported loss, a picture is spread over half a frame's time, and the past goes slower.
 func (x *session) pause(t av.Track, bytes int, past bool) time.Duration {
+	loss := time.Since(time.Unix(0, x.stat.lostAt.Load())) < lossFor
 	switch {
-	case time.Since(time.Unix(0, x.stat.lostAt.Load())) >= lossFor:
-		return gap
-	case past:
+	case past && loss:
 		return lossGap
+	case past:
+		return pastGap
+	case !loss:
+		return gap
 	}
 	fps := t.FPS
 	if fps < 1 {

@@ -107,7 +107,7 @@ func TestPaced(t *testing.T) {
 			for range 20 {
 				s.picture(tr, &av.Unit{Data: av.JoinNALs([][]byte{nal(av.H264, 1, 10000, false)})}, 2, true)
 			}
-			each := gap
+			each := pastGap
 			if loss {
 				each = lossGap
 			}
