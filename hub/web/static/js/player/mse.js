@@ -16,7 +16,7 @@ import { codecIn } from "./notes.js";
  * @property {(reason: string) => void} cannot this way will not work for this stream in this browser
  * @property {(ms: number) => void} underway it is connected; the picture comes in this time
  * @property {(seconds: number) => void} delay behind the newest picture that the hub has
- * @property {(has: boolean, why: string) => void} sound whether there is any, and if not, why
+ * @property {(has: boolean, why: string, form?: string) => void} sound whether there is any, and if not, why; form: "copy", or what was converted
  * @property {(width: number, height: number) => void} size of the picture
  */
 
@@ -90,7 +90,7 @@ export class Mse {
   constructor({ video, camera, stream, small, told }) {
     this.#video = video;
     this.#told = told;
-    const at = new URL(`/api/v1/ws?camera=${encodeURIComponent(camera)}&stream=${encodeURIComponent(stream)}${sound(small)}`, location.href);
+    const at = new URL(`/api/v1/ws?camera=${encodeURIComponent(camera)}&stream=${encodeURIComponent(stream)}${form(small)}`, location.href);
     at.protocol = at.protocol === "https:" ? "wss:" : "ws:";
     this.#url = at.href;
   }
@@ -162,7 +162,7 @@ export class Mse {
 
   /** @param {string} text */
   #said(text) {
-    /** @type {{type?: string, mime?: string, codecs?: string, reason?: string, sound?: boolean, sound_why?: string}} */
+    /** @type {{type?: string, mime?: string, codecs?: string, reason?: string, sound?: boolean, sound_why?: string, rendition?: string}} */
     let m;
     try {
       m = JSON.parse(text);
@@ -179,7 +179,7 @@ export class Mse {
     } else if (m.type === "cannot") {
       this.#told.cannot(m.reason || "the hub has no live video of it");
     } else if (m.type === "init") {
-      this.#told.sound(m.sound === true, m.sound_why || "the camera sends no sound that this way carries");
+      this.#told.sound(m.sound === true, m.sound_why || "the camera sends no sound that this way carries", m.rendition);
       // An offline camera's last pictures come with one too; "live" says that it is back.
       this.#generation(m.mime ?? m.codecs ?? "");
     }
@@ -432,10 +432,11 @@ function now() {
 }
 
 /**
- * What is asked for of the sound: none for a small picture, Opus where the browser plays it.
+ * What is asked for: no sound for a small picture, Opus where the browser plays it, and
+ * H.264 where it does not play H.265.
  * @param {boolean} small
  */
-function sound(small) {
-  if (small) return "&sound=none";
-  return Source.isTypeSupported('audio/mp4; codecs="opus"') ? "&sound=opus" : "";
+function form(small) {
+  const sound = small ? "&sound=none" : Source.isTypeSupported('audio/mp4; codecs="opus"') ? "&sound=opus" : "";
+  return sound + (Source.isTypeSupported('video/mp4; codecs="hvc1.1.6.L93.B0"') ? "" : "&video=h264");
 }

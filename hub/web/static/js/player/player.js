@@ -8,7 +8,7 @@
 import { h, icon } from "../dom.js";
 import { Controls } from "./controls.js";
 import { ladder, webrtc } from "./ladder.js";
-import { bare, drawn, meaning, note } from "./notes.js";
+import { bare, drawn, meaning, note, sentence } from "./notes.js";
 import { Screen } from "./screen.js";
 import { speaker } from "./speaker.js";
 import { Whep } from "./whep.js";
@@ -66,8 +66,8 @@ export class Player {
   #known;
   /** @type {Controls | undefined} */
   #controls;
-  /** @type {{has: boolean, why: string}} */
-  #sound = { has: false, why: "" };
+  /** @type {{has: boolean, why: string, form: string}} */
+  #sound = { has: false, why: "", form: "" };
   #source = "live"; // state of the source of the best rung, as the hub said last
   /** @type {Map<number, {reason: string, at: number}>} rungs that this browser cannot take */
   #cannot = new Map();
@@ -172,7 +172,7 @@ export class Player {
     let way;
     const onTrial = () => this.#trial?.way === way;
     const current = () => this.#way === way && !onTrial();
-    const sound = { has: false, why: "" };
+    const sound = { has: false, why: "", form: "" };
     /** @type {import("./mse.js").Told} */
     const told = {
       picture: () => {
@@ -187,8 +187,8 @@ export class Player {
       underway: (ms) => (onTrial() ? this.#tryFor(level, ms) : current() && this.#state !== "live" && this.#waitFor(ms)),
       delay: (s) => current() && this.#delay(s),
       size: (width, height) => current() && this.#screen.shape(width, height),
-      sound: (has, why) => {
-        Object.assign(sound, { has, why });
+      sound: (has, why, form = "") => {
+        Object.assign(sound, { has, why, form });
         if (current()) this.#hear();
       },
     };
@@ -481,13 +481,21 @@ export class Player {
 
   #label() {
     const { way, stream } = this.#ladder[this.#level];
-    return stream === "main" || this.#small ? way.label : `${way.label} ${stream}`;
+    const label = stream === "main" || this.#small ? way.label : `${way.label} ${stream}`;
+    return this.#converted() ? `${label}, converted` : label;
+  }
+
+  /** What was converted of what is shown, and why. */
+  #converted() {
+    return /^converted: (.*)/.exec(this.#sound.form)?.[1] ?? "";
   }
 
   /** @param {string} text */
   #badge(text) {
-    const badge = this.#root.querySelector("[data-badge]");
-    if (badge && badge.textContent !== text) badge.textContent = text;
+    const badge = /** @type {HTMLElement | null} */ (this.#root.querySelector("[data-badge]"));
+    if (!badge || badge.textContent === text) return;
+    badge.textContent = text;
+    badge.title = this.#state === "live" ? sentence(this.#converted()) : "";
   }
 
   /** @param {number} seconds */

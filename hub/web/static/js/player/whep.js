@@ -132,8 +132,9 @@ export class Whep {
     await pc.setRemoteDescription({ type: "answer", sdp });
     const hears = pc.getTransceivers().some((t) => t.receiver.track.kind === "audio" && /recv/.test(t.currentDirection ?? ""));
     // "copy; no sound: why" is how the hub says that it could not be had.
-    const why = /no sound: (.*)/.exec(answer.headers.get("X-Porchlight-Rendition") ?? "")?.[1];
-    this.#told.sound(hears, hears ? "" : why || "the camera sends none that this way carries");
+    const form = answer.headers.get("X-Porchlight-Rendition") ?? "";
+    const why = /no sound: (.*)/.exec(form)?.[1];
+    this.#told.sound(hears, hears ? "" : why || "the camera sends none that this way carries", form);
     if (this.#stopped.signal.aborted) return;
     this.#video.srcObject = media;
     // The first picture is shown when it is there, not when it is looked for the next time.
