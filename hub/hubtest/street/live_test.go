@@ -141,6 +141,11 @@ func (s *street) tap(t *testing.T, p *chromium.Page) {
 	s.look(p, "porch")
 	s.listen(p)
 	t.Logf("the porch sounds %+v, badge %q", p.Hear(seen, hum, -60), p.Text(`__eyes.player().querySelector("[data-badge]").textContent`))
+	p.Until("three seconds of sound", `(await __eyes.inbound("audio")).totalSamplesReceived > 3 * 48000`)
+	if part := p.Number(`(({concealedSamples, totalSamplesReceived}) => concealedSamples / totalSamplesReceived)(await __eyes.inbound("audio"))`); part > 0.1 {
+		t.Errorf("%.0f %% of the sound had to be made up", 100*part)
+	}
+	t.Logf("of its sound %s", p.Text(`(({totalSamplesReceived, concealedSamples, packetsLost}) => JSON.stringify({totalSamplesReceived, concealedSamples, packetsLost}))(await __eyes.inbound("audio"))`))
 }
 
 // talk holds the button while f looks at who hears, and lets go.
@@ -403,6 +408,7 @@ cameras:
 	p := s.b.Open(t, 390, 844)
 	p.Script(eyes)
 	p.Go(h.SetupURL)
+	p.Until("they are in, or asked for a password", `location.pathname === "/" || document.querySelector("input[name=password]")`)
 	if p.Text("location.pathname") == "/setup" {
 		p.Type("input[name=password]", password)
 		p.Tap("main button[type=submit]")
