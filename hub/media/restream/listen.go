@@ -33,7 +33,7 @@ func (s *Server) listen() {
 			return
 		}
 		if i == 0 {
-			s.addr = l.Addr()
+			s.addr, s.lan = l.Addr(), s.settings.LAN
 			port = l.Addr().(*net.TCPAddr).Port // a free one was asked for
 		}
 		s.listeners = append(s.listeners, l)

@@ -117,6 +117,7 @@ type Server struct {
 	settings  Settings
 	listeners []net.Listener
 	addr      net.Addr
+	lan       bool // it listens for other machines
 	trouble   error
 	conns     map[*conn]struct{}
 	feeds     map[feed.Source]*shared
@@ -215,7 +216,7 @@ func (s *Server) Where() (port int, lan bool, err error) {
 	case s.addr == nil:
 		return 0, false, notListening{}
 	}
-	return s.addr.(*net.TCPAddr).Port, s.settings.LAN, nil
+	return s.addr.(*net.TCPAddr).Port, s.lan, nil
 }
 
 // Trouble is why the server does not listen, nil while it does or is off.
