@@ -17,6 +17,10 @@ const restartsWithin = 3_000;
 // Between tries to reach the hub (ms).
 const pace = 700;
 const look = 400;
+// Pictures of the past are nearer to each other than this, in ticks of 90 kHz; they are
+// decoded in this time (ms), whatever their times say.
+const apart = 900;
+const longestPast = 800;
 // Seconds between the NTP epoch and that of Unix (RFC 5905 6).
 const ntp = 2_208_988_800;
 
@@ -45,6 +49,8 @@ export class Whep {
   #moved = 0; // when the newest frame was seen
   #gap = 0; // between pictures (ms), the longest of late
   #pictured = false;
+  #first = 0; // when the first frame of this connection was seen
+  #abreast = false; // what comes is of now
   #mending = false;
   #shift = Infinity;
   /** @type {{delay: number, emitted: number}} */
@@ -137,8 +143,7 @@ export class Whep {
     this.#told.sound(hears, hears ? "" : why || "the camera sends none that this way carries", form);
     if (this.#stopped.signal.aborted) return;
     this.#video.srcObject = media;
-    // The first picture is shown when it is there, not when it is looked for the next time.
-    if ("requestVideoFrameCallback" in this.#video) this.#video.requestVideoFrameCallback(() => this.#look());
+    this.#catchUp();
     this.#video.play().catch((err) => {
       if (err?.name === "NotAllowedError") this.#told.stalled("tap");
     });
@@ -220,6 +225,9 @@ export class Whep {
     const frames = seen.video?.framesDecoded ?? 0;
     if (frames > this.#frames && this.#video.readyState >= 2) {
       this.#frames = frames;
+      this.#first ||= now;
+      if (!this.#abreast && now - this.#first < longestPast) return;
+      this.#abreast = true;
       if (this.#pictured) this.#gap = Math.max(now - this.#moved, this.#gap * 0.95);
       this.#moved = now;
       this.#pictured = true;
@@ -227,6 +235,30 @@ export class Whep {
       const delay = this.#delayOf(seen);
       if (delay !== undefined) this.#told.delay(delay);
     } else if (this.#pictured && now - this.#moved > this.#standstill) this.#mend("no pictures come just now");
+  }
+
+  /**
+   * The pictures since the last key frame come all at once, their times close together. They
+   * are decoded out of sight, not shown as a fast film, until one comes that has its own time;
+   * that one is shown when it is there, not when it is looked for the next time.
+   */
+  #catchUp() {
+    const v = this.#video;
+    const pc = this.#pc;
+    this.#abreast = !("requestVideoFrameCallback" in v);
+    this.#first = 0;
+    if (this.#abreast) return;
+    /** @type {number | undefined} */
+    let last;
+    /** @type {VideoFrameRequestCallback} */
+    const frame = (_, { rtpTimestamp: at }) => {
+      if (pc !== this.#pc || this.#abreast) return;
+      this.#abreast = at === undefined || (last !== undefined && (at - last) >>> 0 > apart);
+      last = at;
+      if (this.#abreast) this.#look();
+      else v.requestVideoFrameCallback(frame);
+    };
+    v.requestVideoFrameCallback(frame);
   }
 
   get #standstill() {
