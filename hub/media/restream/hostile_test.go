@@ -36,6 +36,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add("DESCRIBE "+url+" RTSP/1.0\r\nCSeq: 1\r\nRequire: www.onvif.org/ver20/backchannel\r\n\r\n"+setup, true)
 	f.Add(setup+"SETUP "+url+"/trackID=2 RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP/TCP;interleaved=2-3\r\n\r\nPLAY "+url+" RTSP/1.0\r\nCSeq: 4\r\nSession: 00\r\n\r\n$\x02\x00\x10\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x07abcd", true)
 	f.Add("SETUP "+url+"/trackID=1 RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP;unicast;client_port=1-2,RTP/AVP/TCP\r\n\r\nTEARDOWN "+url+" RTSP/1.0\r\nCSeq: 4\r\n\r\n", true)
+	f.Add("SETUP "+url+"/trackID=9 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n\r\n", true) // refused, and nothing is held
 	f.Add("OPTIONS * RTSP/1.0\r\n\r\n", false)
 	f.Add("DESCRIBE "+url+"?audio=none/trackID=9 RTSP/1.0\r\nCSeq: 1\r\nAuthorization: Digest a=\"\r\n\r\n", false)
 	f.Add("GET / HTTP/1.1\r\nX-Sessioncookie: 1\r\nAccept: application/x-rtsp-tunnelled\r\n\r\n", false)
@@ -73,13 +74,15 @@ func FuzzRequests(f *testing.F) {
 		}
 		_ = here.Close()
 		<-done
-		cancel()
-		s.shut()
+		s.mu.Lock()
 		for _, fd := range s.feeds {
 			if fd.users != 0 {
 				t.Errorf("%d hold a feed on", fd.users)
 			}
 		}
+		s.mu.Unlock()
+		cancel()
+		s.shut()
 	})
 }
 

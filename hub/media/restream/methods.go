@@ -130,6 +130,9 @@ func (c *conn) setup(ctx context.Context, req *base.Request, a ask.Address) *bas
 	}
 	th, res := ses.add(max(0, a.Track), tr)
 	if res != nil {
+		if fresh {
+			ses.end() // it holds the feed already
+		}
 		return res
 	}
 	if fresh {
