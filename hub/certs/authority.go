@@ -18,6 +18,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/config"
@@ -94,6 +95,9 @@ func openAuthority(dir, house string, names []string, now time.Time) (*authority
 
 // errNone: there never was an authority here.
 var errNone = errors.New("certs: no authority")
+
+// errNoFile: there is something else by that name.
+var errNoFile = errors.New("it is no file")
 
 // readAuthority answers errNone where there is none.
 func readAuthority(dir string) (*authority, error) {
@@ -295,7 +299,13 @@ func onlyOurs(path string) error {
 
 // readSmall reads a regular file of reasonable size.
 func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	// A pipe would be waited for, and a device may do something when it is opened.
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, errNoFile
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may be another by now
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +315,7 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no file")
+		return nil, errNoFile
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
