@@ -212,9 +212,11 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(access.With(r.Context(), id)))
 			return
 		}
-		if wait := s.limit.take(r.RemoteAddr); wait > 0 {
-			refuse(w, r, tooMany(wait))
-			return
+		if !isPress(r) {
+			if p := s.hurried(r); p != nil {
+				refuse(w, r, p)
+				return
+			}
 		}
 		switch {
 		case open(r.URL.Path):

@@ -148,6 +148,10 @@ func TestHookGuesses(t *testing.T) {
 	if !limited {
 		t.Error("guessing has no limit")
 	}
+	// Somebody who asks too much has the address of a proxy, or of the relay's network.
+	if res := guesser.do("POST", removed, ""); res.code != http.StatusAccepted {
+		t.Errorf("a press from where somebody guesses: %d %s", res.code, res.body)
+	}
 }
 
 func TestHookTokenStaysOutOfTheLogOfAPanic(t *testing.T) {

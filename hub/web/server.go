@@ -94,7 +94,7 @@ func New(d Deps) (*Server, error) {
 	if d.Rooms.Hooks != nil {
 		s.deps.Rooms.Hooks = hooksHere{d.Rooms.Hooks, s.hookBase}
 	}
-	o := api.Options{Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Log: d.Log, Now: d.Now}
+	o := api.Options{Rooms: s.deps.Rooms, Door: s.door, Access: d.Access, Version: d.Version, SetupURL: s.SetupURL, Guessed: s.hurried, Log: d.Log, Now: d.Now}
 	if d.Certs != nil {
 		o.TLS = certificate{s}
 	}

@@ -138,12 +138,28 @@ func (s *Server) toTLS(w http.ResponseWriter, r *http.Request) {
 // unhurried bounds what one address may ask.
 func (s *Server) unhurried(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if wait := s.limit.take(r.RemoteAddr); wait > 0 {
-			refuse(w, r, tooMany(wait))
-			return
+		if !isPress(r) {
+			if p := s.hurried(r); p != nil {
+				refuse(w, r, p)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isPress tells whether a hook is rung. That is not bounded by what else comes from its
+// address, which may be that of a proxy or of a whole network: only wrong hooks are.
+func isPress(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, api.HookPath)
+}
+
+// hurried counts what a stranger asks; an answer says that it is too much.
+func (s *Server) hurried(r *http.Request) *api.Problem {
+	if wait := s.limit.take(r.RemoteAddr); wait > 0 {
+		return tooMany(wait)
+	}
+	return nil
 }
 
 // tooMany tells a stranger to wait.

@@ -34,8 +34,10 @@ type Options struct {
 	// SetupURL makes the link of a setup token.
 	SetupURL func(token string) string
 	TLS      Certificate // nil: the pages are not encrypted
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Guessed is told of who knew no hook, and may answer that there were too many; nil: nobody counts.
+	Guessed func(*http.Request) *Problem
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // API answers /api/v1. Its caller checks who asks and puts the identity into the

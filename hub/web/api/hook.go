@@ -45,6 +45,12 @@ func (a *API) ServeHook(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	id, err := a.ringHook(ctx, strings.TrimPrefix(r.URL.Path, HookPath))
 	if errors.Is(err, ErrNotFound) {
+		if a.Guessed != nil {
+			if p := a.Guessed(r); p != nil {
+				p.Write(w)
+				return
+			}
+		}
 		NewProblem(http.StatusNotFound, "E-HOOK-UNKNOWN", "there is no such hook", "Copy the address anew from the camera's page.").Write(w)
 		return
 	}
