@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/rand"
@@ -189,16 +190,23 @@ func (a *Access) RevokeStreamPassword(ctx context.Context, id string) (ok bool, 
 	return n > 0, nil
 }
 
-// StreamKeys are those of the user, for a login from address; a WaitError while too many
-// wrong ones came from there.
+// StreamKeys are those of the user, for a login from address. While too many wrong ones
+// came from there a WaitError stands beside them, for who has none: no number of tries
+// finds one, and who has one may share the address with who tries, as in IPv6 a whole
+// house does, or behind a container's network.
 func (a *Access) StreamKeys(ctx context.Context, user, address string) ([]StreamKey, error) {
-	if wait := a.byStream.wait(network(address)); wait > 0 {
-		return nil, WaitError{wait}
-	}
 	if len(user) > 64 {
-		return nil, nil
+		return nil, a.streamWait(address)
 	}
-	return a.streamKeys(ctx, `WHERE user = ?`, user)
+	keys, err := a.streamKeys(ctx, `WHERE user = ?`, user)
+	return keys, cmp.Or(err, a.streamWait(address))
+}
+
+func (a *Access) streamWait(address string) error {
+	if wait := a.byStream.wait(network(address)); wait > 0 {
+		return WaitError{wait}
+	}
+	return nil
 }
 
 // StreamWrong counts a wrong password. Programs on this machine are not slowed: one that

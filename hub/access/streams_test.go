@@ -86,17 +86,20 @@ func TestWhatIsNoStreamPassword(t *testing.T) {
 	}
 }
 
-// Wrong stream passwords make an address wait, and nobody else.
+// Wrong stream passwords make an address wait, and nobody else; nor who has a right one there.
 func TestWrongStreamPasswordsWait(t *testing.T) {
 	a, c, _ := open(t)
 	for range 100 {
 		a.StreamWrong("192.0.2.9")
 		a.StreamWrong("127.0.0.1")
 	}
-	_, err := a.StreamKeys(t.Context(), access.Owner, "192.0.2.9")
+	if _, _, err := a.NewStreamPassword(t.Context(), person, access.StreamSpec{Name: "recorder"}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := a.StreamKeys(t.Context(), access.Owner, "192.0.2.9")
 	var wait access.WaitError
-	if !errors.As(err, &wait) || wait.RetryAfter() <= 0 {
-		t.Errorf("after a hundred: %v", err)
+	if !errors.As(err, &wait) || wait.RetryAfter() <= 0 || len(keys) != 1 {
+		t.Errorf("after a hundred: %d, %v", len(keys), err)
 	}
 	for _, free := range []string{"192.0.2.8", "127.0.0.1", "::1"} {
 		if _, err := a.StreamKeys(t.Context(), access.Owner, free); err != nil {

@@ -72,11 +72,7 @@ func (c *conn) authorize(ctx context.Context, req *base.Request) *base.Response 
 		}
 		return c.wrong(h.Username)
 	}
-	all, err := c.s.o.Logins.Credentials(ctx, h.Username, c.host)
-	if err != nil {
-		c.s.refused.Add(1)
-		return refusal(base.StatusForbidden, err)
-	}
+	all, wait := c.s.o.Logins.Credentials(ctx, h.Username, c.host)
 	var right *Credential
 	for i := range all { // all of them, so that the time tells nothing
 		if all[i].answers(h, req.Method) {
@@ -85,6 +81,11 @@ func (c *conn) authorize(ctx context.Context, req *base.Request) *base.Response 
 	}
 	if len(all) == 0 {
 		c.s.local.answers(h, req.Method)
+	}
+	if right == nil && wait != nil {
+		c.s.refused.Add(1)
+		c.last = true
+		return refusal(base.StatusForbidden, wait)
 	}
 	if right == nil {
 		return c.wrong(h.Username)

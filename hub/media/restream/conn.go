@@ -172,6 +172,13 @@ func (c *conn) know(k *Credential) {
 	c.who = k
 }
 
+// known tells whether somebody has shown a password.
+func (c *conn) known() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.who != nil
+}
+
 // is tells whether the connection is of that password or user.
 func (c *conn) is(who string) bool {
 	c.mu.Lock()

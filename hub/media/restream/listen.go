@@ -86,18 +86,31 @@ func (s *Server) accept(l net.Listener) {
 	}
 }
 
-// admit bounds the connections.
+// admit bounds the connections. In a crowd the one goes that has shown no password for
+// longest: who has one shows it at once.
 func (s *Server) admit(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := 0
+	var stranger *conn // the one that came first
 	for o := range s.conns {
 		if o.host == c.host {
 			of++
 		}
+		if (stranger == nil || o.id < stranger.id) && !o.known() {
+			stranger = o
+		}
 	}
-	if s.closing || len(s.conns) >= maxConns || !c.loopback && of >= maxConnsOf {
+	if s.closing || !c.loopback && of >= maxConnsOf {
 		return false
+	}
+	if len(s.conns) >= maxConns {
+		if stranger == nil {
+			return false
+		}
+		s.refused.Add(1)
+		delete(s.conns, stranger)
+		stranger.close("others wanted to come in")
 	}
 	s.ids++
 	c.id = s.ids

@@ -126,8 +126,13 @@ func TestLogins(t *testing.T) {
 	h2.wait = waitError{}
 	h2.mu.Unlock()
 	p = dial(t, h)
+	p.pass = "guessed"
 	res := p.login("front/main")
 	status(t, res, base.StatusForbidden, "too many tries")
+	if _, err := p.try("OPTIONS", "*"); err == nil {
+		t.Error("who tries too often stays")
+	}
+	status(t, dial(t, h).login("front/main"), base.StatusOK, "the right password, from where somebody tries too often")
 	if got := res.Header["X-Porchlight-Code"]; len(got) != 1 || got[0] != "E-ACCESS-WAIT" {
 		t.Errorf("%+v", res)
 	}
@@ -212,5 +217,28 @@ func TestStrangerHasNotForEver(t *testing.T) {
 	c := h.all()[0]
 	if left := time.Until(c.deadline()); left > strangerTime {
 		t.Errorf("%v", left)
+	}
+}
+
+// However many come and say nothing, who has a password comes in, and who reads stays.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	h, w := still(t, nil)
+	first := dial(t, h)
+	first.watch("front/main", false, 0)
+	for range maxConns + 8 {
+		nc, err := net.Dial("tcp", h.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = nc.Close() })
+	}
+	await(t, "a full house", func() bool { return h.refused.Load() > 0 })
+	dial(t, h).watch("front/main", false, 0)
+	put(t, w, true, 3600)
+	if err := first.frame(); err != nil {
+		t.Error("a reader had to go:", err)
+	}
+	if n := len(h.all()); n > maxConns {
+		t.Errorf("%d connections", n)
 	}
 }

@@ -65,8 +65,9 @@ func (v Viewer) sees(camera string) bool {
 
 // Logins knows the stream passwords.
 type Logins interface {
-	// Credentials are all of the user's passwords; none: nobody has that name. An error
-	// keeps the address out for now, since it has tried too often.
+	// Credentials are all of the user's passwords; none: nobody has that name. An error is
+	// for who has none of them: the address has tried too often. Who has one comes in all
+	// the same, since it may be somebody else's address too.
 	Credentials(ctx context.Context, user, address string) ([]Credential, error)
 	// Wrong counts a wrong password, Used a right one.
 	Wrong(address string)
