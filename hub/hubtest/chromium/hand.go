@@ -2,22 +2,37 @@ package chromium
 
 import (
 	"encoding/json"
-	"fmt"
+	"time"
 )
 
-// at scrolls to the first element that the selector finds and is seen, and gives the
-// middle of it.
+// spot is the middle of the first element that a selector finds and is seen, once it
+// stays where it is and nothing is before it; null until then.
+const spot = `(async (find) => {
+	const e = [...document.querySelectorAll(find)].find((e) => e.getClientRects().length && !e.disabled);
+	if (!e) return null;
+	e.scrollIntoView({block: "center", behavior: "instant"});
+	const where = () => { const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
+	const was = where();
+	await new Promise((r) => setTimeout(r, 50));
+	const [x, y] = where(), top = document.elementFromPoint(x, y);
+	const there = top && (e.contains(top) || top.contains(e) || top.closest("label")?.control === e);
+	return was[0] === x && was[1] === y && there ? [x, y] : null;
+})`
+
+// at scrolls to the element and gives its spot.
 func (p *Page) at(selector string) (x, y float64) {
 	p.tb.Helper()
-	js := fmt.Sprintf(`(() => { const e = [...document.querySelectorAll(%s)].find((e) => e.getClientRects().length && !e.disabled);
-		if (!e) return null; e.scrollIntoView({block: "center", behavior: "instant"}); const r = e.getBoundingClientRect();
-		return [r.x + r.width / 2, r.y + r.height / 2]; })()`, quote(selector))
-	p.Until("something to touch: "+selector, js)
-	var got []float64
-	if err := p.Eval(js, &got); err != nil || len(got) != 2 {
-		p.tb.Fatalf("%s: %v %v", selector, got, err)
+	js := spot + "(" + quote(selector) + ")"
+	for {
+		p.Until("something to touch: "+selector, "await "+js)
+		var got []float64
+		if err := p.Eval(js, &got); err != nil {
+			p.tb.Fatalf("%s: %v", selector, err)
+		}
+		if len(got) == 2 {
+			return got[0], got[1]
+		}
 	}
-	return got[0], got[1]
 }
 
 // Tap touches or clicks an element shortly.
@@ -67,9 +82,13 @@ func (p *Page) Press(key string) {
 // Type writes text into a field, in place of what is there.
 func (p *Page) Type(selector, text string) {
 	p.tb.Helper()
+	in := "document.activeElement?.matches(" + quote(selector) + ")"
 	p.Tap(selector)
-	// A touch becomes a tap a moment later.
-	p.Until("the cursor is in "+selector, "document.activeElement?.matches("+quote(selector)+")")
+	// A touch becomes a tap a moment later, unless the page was not ready for it.
+	if p.wait(in, 2*time.Second) != nil {
+		p.Tap(selector)
+		p.Until("the cursor is in "+selector, in)
+	}
 	p.Do("document.activeElement.select()")
 	p.Call("Input.insertText", map[string]any{"text": text}, nil)
 }
