@@ -2,6 +2,7 @@ package restream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	speechAgain = 2 * time.Second
 	// maxSpeech is the longest packet: 200 ms.
 	maxSpeech = 1600
+	// heldSpeech is how many packets are kept while the door is asked, half a second of the
+	// usual ones: what is older would only make the rest late.
+	heldSpeech = 25
 )
 
 // speechFormats is what the back channel takes: the two that every program can make.
@@ -32,11 +36,15 @@ func speechFormats() []format.Format {
 
 // speech is a reader's back channel. It begins with the first packet.
 type speech struct {
-	s     *session
-	index int
+	s      *session
+	index  int
+	ctx    context.Context // until the reader has gone
+	cancel context.CancelFunc
 
 	mu      sync.Mutex
 	pt      uint8
+	asking  bool       // the door is asked whether it listens
+	held    []*av.Unit // what was said meanwhile; at most heldSpeech
 	put     func(*av.Unit) error
 	stop    func(reason string)
 	quiet   time.Time // when the last packet came
@@ -56,7 +64,11 @@ func (s *session) listen() *base.Response {
 	if err := t.Busy(camera, s.who.ID); err != nil {
 		return refusal(base.StatusNotEnoughBandwidth, err)
 	}
-	s.speech = &speech{s: s, index: len(s.feed.Packers())}
+	if s.speech == nil { // else its sockets could not be had the last time
+		p := &speech{s: s, index: len(s.feed.Packers())}
+		p.ctx, p.cancel = context.WithCancel(s.c.s.ctx)
+		s.speech = p
+	}
 	return nil
 }
 
@@ -75,33 +87,66 @@ func (p *speech) take(b []byte) {
 	if p.over || now.Before(p.retry) {
 		return
 	}
-	if p.put == nil && !p.begin(packet.PayloadType, packet.Timestamp) {
-		p.retry = now.Add(speechAgain)
-		return
+	if p.put == nil && !p.asking {
+		p.ask(packet.PayloadType, packet.Timestamp)
+	}
+	if p.pt != packet.PayloadType {
+		return // the door is asked for the other form
 	}
 	p.quiet = now
 	at := int64(packet.Timestamp - p.first)
-	u := &av.Unit{Track: 1, Key: true, PTS: at, DTS: at, Wall: now, Data: append([]byte(nil), packet.Payload...)}
+	p.say(&av.Unit{Track: 1, Key: true, PTS: at, DTS: at, Wall: now, Data: append([]byte(nil), packet.Payload...)})
+}
+
+// say hands a unit on, or keeps it for the door that is asked; p is locked.
+func (p *speech) say(u *av.Unit) {
+	if p.asking {
+		if len(p.held) == heldSpeech {
+			p.held = slices.Delete(p.held, 0, 1)
+		}
+		p.held = append(p.held, u)
+		return
+	}
 	if err := p.put(u); err != nil {
 		p.hush(err.Error())
-		p.refused, p.retry = err.Error(), now.Add(speechAgain)
+		p.refused, p.retry = err.Error(), p.s.c.s.o.Now().Add(speechAgain)
 	}
 }
 
-func (p *speech) begin(pt uint8, first uint32) bool {
+// ask begins to speak, beside the packets: a door may take seconds until it listens, and
+// who looks after the readers, or at them, is not to wait for that. p is locked.
+func (p *speech) ask(pt uint8, first uint32) {
+	p.asking, p.pt, p.first = true, pt, first
+	p.s.c.s.wg.Go(func() { p.open(pt) })
+}
+
+// open waits for the door, and says what was kept for it.
+func (p *speech) open(pt uint8) {
 	codec := av.PCMU
 	if pt == 8 {
 		codec = av.PCMA
 	}
 	c := p.s.c
-	put, stop, err := c.s.o.Talk.Open(context.WithoutCancel(c.s.ctx), p.s.feed.Camera, p.s.who.Viewer.Name, p.s.who.ID, av.PCMTrack(1, codec, 8000, 1))
-	if err != nil {
-		p.refused = err.Error()
+	put, stop, err := c.s.o.Talk.Open(p.ctx, p.s.feed.Camera, p.s.who.Viewer.Name, p.s.who.ID, av.PCMTrack(1, codec, 8000, 1))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := p.held
+	p.asking, p.held = false, nil
+	switch {
+	case p.over && err == nil:
+		stop("the reader has gone")
+	case p.over:
+	case err != nil:
+		p.refused, p.retry = err.Error(), c.s.o.Now().Add(speechAgain)
 		c.s.log.Info("speech refused", "camera", p.s.feed.Camera, "who", p.s.who.Viewer.Name, "err", err)
-		return false
+	default:
+		p.put, p.stop, p.refused = put, stop, ""
+		for _, u := range held {
+			if p.put != nil {
+				p.say(u)
+			}
+		}
 	}
-	p.put, p.stop, p.pt, p.first, p.refused = put, stop, pt, first, ""
-	return true
 }
 
 func (p *speech) hush(reason string) {
@@ -121,6 +166,7 @@ func (p *speech) silent(now time.Time) {
 }
 
 func (p *speech) end(reason string) {
+	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
