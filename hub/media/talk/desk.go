@@ -1,9 +1,10 @@
 package talk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -85,8 +86,8 @@ type Desk struct {
 
 type void = struct{}
 
-// ErrClosed: the hub ends.
-var ErrClosed = errors.New("the hub is ending")
+// ErrClosed: the hub ends, and gives up what it was asked.
+var ErrClosed = fmt.Errorf("the hub is ending: %w", context.Canceled)
 
 // New makes a desk at which nobody talks.
 func New(o Options) *Desk {
@@ -147,15 +148,14 @@ func (d *Desk) Open(ctx context.Context, camera string, by Talker, from av.Track
 	case <-s.ready:
 		return s, nil
 	case <-s.done:
-		return nil, s.Err()
 	case <-wait.C:
 		s.end("the door does not answer", &Ended{code: "E-TALK-DOOR", why: "the door does not answer",
 			hint: "look whether the camera is online and can be spoken to by its own app"})
-		return nil, s.Err()
 	case <-ctx.Done():
 		s.end("the talker has gone", nil)
 		return nil, ctx.Err()
 	}
+	return nil, cmp.Or(s.Err(), ErrClosed) // only the desk closes a talk that nobody has yet
 }
 
 // turn waits until nobody else opens the camera.

@@ -417,6 +417,26 @@ func TestTheDoorIsNeverFarBehind(t *testing.T) {
 	})
 }
 
+// TestTheHubEndsWhileADoorIsAsked: who asked is told so, and has no talk.
+func TestTheHubEndsWhileADoorIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, _ := desk(t, &door{delay: -1}, Options{})
+		got := make(chan error, 1)
+		go func() {
+			s, err := x.Open(t.Context(), "door", anna(), phone())
+			if s != nil {
+				t.Error("a talk at a closed desk")
+			}
+			got <- err
+		}()
+		synctest.Wait()
+		x.Close()
+		if err := <-got; !errors.Is(err, ErrClosed) {
+			t.Errorf("told %v", err)
+		}
+	})
+}
+
 func TestNothingIsLeftRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := runtime.NumGoroutine()
