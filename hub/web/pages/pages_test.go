@@ -91,7 +91,7 @@ func scenes() []scene {
 		{name: "camera", house: manyHouse(), path: "/cameras/front_door", has: []string{"H.264, 1280\u00a0×\u00a0720", "2.1 Mb/s", "every 2.0 s", "41 ms ago", "curl -X POST http://example.com/hooks/front_door-", "porchlight.yaml:6", "Nobody looks at it", "password: ******", "Test this camera",
 			"rtsp://example.com:8554/front_door/main", "VLC in the hall", "may talk", "stream.mp4", "It may speak to the door"}, not: []string{"Try now", "rotate: 90", "<h4>recorder", "hub.rtsp.lan"}},
 		{name: "camera-alone", house: noRTSP(demoHouse()), path: "/cameras/demo_porch", has: []string{"Not by RTSP", "Port 8554 is taken", "E-TEST-PORT", "stream.mjpeg"}, not: []string{"Stream passwords"}},
-		{name: "camera-heavy", house: manyHouse(), path: "/cameras/garden", has: []string{"H.265, 3840\u00a0×\u00a02160", "Many browsers cannot show H.265", "conf.d/garden.yaml:2", "I-frame interval", "Nothing has happened here yet", "nothing from before a ring is kept"}},
+		{name: "camera-heavy", house: manyHouse(), path: "/cameras/garden", has: []string{"H.265, 3840\u00a0×\u00a02160", "Not every browser plays H.265", "conf.d/garden.yaml:2", "I-frame interval", "Nothing has happened here yet", "nothing from before a ring is kept"}},
 		{name: "camera-waiting", house: manyHouse(), path: "/cameras/cellar", has: []string{"The camera cannot be reached.", "Dial: no route to host.", "check that the camera has power", "Next try in 14 s", "E-RTSP-UNREACHABLE", "Try now"}},
 		{name: "camera-locked", house: manyHouse(), path: "/cameras/gate", has: []string{"Password refused", "Correct <code>password:</code> in the config", "Next try in 4 min"}},
 		{name: "camera-battery", house: manyHouse(), path: "/cameras/shed", has: []string{"runs on a battery", "data-hold"}},

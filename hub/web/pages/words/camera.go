@@ -3,6 +3,7 @@ package words
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,8 +92,28 @@ func Facts(s api.Source) []Fact {
 	if s.SkippedGOPs > 0 {
 		add("Left out for slow readers", Count(int(s.SkippedGOPs), "key frame interval"))
 	}
-	add("Worked around", strings.Join(s.Worked, ", "))
+	add("Worked around", workedAround(s.Worked))
 	return out
+}
+
+// workedAround says in words what is special about a camera; what has none stands as it is.
+func workedAround(names []string) string {
+	known := map[string]string{
+		"no_range": "refuses a Range", "no_talk": "refuses a back channel", "talk_video": "is spoken to only while watched", "no_key_ask": "gives no key frame when asked",
+		"no_options": "refuses OPTIONS", "keepalive_both": "kept alive by OPTIONS and GET_PARAMETER", "keepalive_options": "kept alive by OPTIONS", "keepalive_get_parameter": "kept alive by GET_PARAMETER",
+		"transport_udp": "refuses TCP", "track_first": "track before the query", "annex_b": "start codes in RTP", "slices": "marks slices, not pictures", "redirected": "leads to another address",
+	}
+	var out []string
+	for _, n := range names {
+		text := cmp.Or(known[n], n)
+		if strings.HasPrefix(n, "sdp_") {
+			text = "repaired description"
+		}
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // FPS is how many pictures come a second; empty: not known.
@@ -152,7 +173,7 @@ func Bitrate(s api.Source) string {
 func Advice(s api.Source) []string {
 	var out []string
 	if s.Codec == "h265" {
-		out = append(out, "Many browsers cannot show H.265. In the camera's own settings set the video encoding of this stream to H.264; until then such a browser gets single pictures, made by `ffmpeg`.")
+		out = append(out, "Not every browser plays H.265. For one that does not `ffmpeg` converts it, as far as this machine's power goes; better is H.264, set as the video encoding of this stream in the camera's own settings.")
 	}
 	if s.GOPMS > longGOP.Milliseconds() {
 		out = append(out, "The live picture starts with a key frame, and this stream has one every "+Short(time.Duration(s.GOPMS)*time.Millisecond)+". In the camera's own settings set the I-frame interval to 2 seconds, and turn smart coding (H.264+, Zipstream) off.")
