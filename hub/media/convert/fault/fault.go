@@ -83,7 +83,11 @@ func NoEncoder(cause error) *Fault {
 
 // ManyFilms is that n pictures are converted.
 func ManyFilms(n int) *Fault {
-	return &Fault{"E-CONV-BUSY", fmt.Sprintf("%d pictures are converted already, as many as this machine may at a time", n),
+	what := fmt.Sprintf("the pictures of %d cameras are converted already, as many as this machine may at a time", n)
+	if n == 1 {
+		what = "another camera's picture is converted already, and this machine may convert one at a time"
+	}
+	return &Fault{"E-CONV-BUSY", what,
 		"close another view of a camera whose picture is converted, or let the camera send H.264", nil}
 }
 
