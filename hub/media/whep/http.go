@@ -93,13 +93,13 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 
 // admit makes a session of an offer and starts it.
 func (s *Server) admit(ctx context.Context, camera, stream string, v Viewer, o *offer.Offer) (x *session, answer string, err error) {
-	life, p, st, err := s.enter()
+	life, p, st, err := s.enter(v.Key)
 	if err != nil {
 		return nil, "", err
 	}
 	defer func() {
 		if err != nil {
-			s.leave()
+			s.leave(v.Key)
 		}
 	}()
 	since := s.o.Now()

@@ -26,6 +26,8 @@ import (
 const (
 	// maxSessions at once, of all viewers.
 	maxSessions = 64
+	// maxSessionsOf one login: a wall of 16 cameras on two pages.
+	maxSessionsOf = 32
 	// look is how often the machine's addresses are looked at, beside at each offer.
 	look = 5 * time.Second
 	// renewBefore a certificate's end a new one is made for new sessions.
@@ -87,6 +89,7 @@ type Server struct {
 	cert     *webrtc.Certificate
 	sessions map[string]*session
 	opening  int
+	of       map[string]int // sessions by the viewer's key, with those that are opening
 }
 
 // New makes a server that answers nothing before Serve.
@@ -98,7 +101,7 @@ func New(o Options) *Server {
 		o.Now = time.Now
 	}
 	return &Server{o: o, log: o.Log.With("part", "webrtc"), shelf: pack.NewShelf(o.Now), settings: o.Settings,
-		again: make(chan struct{}, 1), patience: awayFor, sessions: make(map[string]*session)}
+		again: make(chan struct{}, 1), patience: awayFor, sessions: make(map[string]*session), of: make(map[string]int)}
 }
 
 // Serve has the ports open until ctx ends, and then ends all sessions. A port that another
@@ -256,8 +259,8 @@ func (s *Server) certificate() (webrtc.Certificate, error) {
 	return *c, nil
 }
 
-// enter makes room for one session more; leave gives it back unless the session was kept.
-func (s *Server) enter() (ctx context.Context, p *ports.Ports, st Settings, err error) {
+// enter makes room for one session more of key; leave gives it back unless the session was kept.
+func (s *Server) enter(key string) (ctx context.Context, p *ports.Ports, st Settings, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -267,8 +270,11 @@ func (s *Server) enter() (ctx context.Context, p *ports.Ports, st Settings, err 
 		return nil, nil, st, offFault("it is not running")
 	case len(s.sessions)+s.opening >= maxSessions:
 		return nil, nil, st, fullFault(maxSessions)
+	case s.of[key] >= maxSessionsOf:
+		return nil, nil, st, fullFault(maxSessionsOf)
 	}
 	s.opening++
+	s.of[key]++
 	s.wg.Add(1)
 	return s.ctx, s.ports, s.settings, nil
 }
@@ -284,15 +290,24 @@ func (s *Server) keep(x *session) {
 func (s *Server) forget(x *session) {
 	s.mu.Lock()
 	delete(s.sessions, x.id)
+	s.less(x.viewer.Key)
 	s.mu.Unlock()
 	s.wg.Done()
 }
 
-func (s *Server) leave() {
+func (s *Server) leave(key string) {
 	s.mu.Lock()
 	s.opening--
+	s.less(key)
 	s.mu.Unlock()
 	s.wg.Done()
+}
+
+// less counts one session less of key; s is locked.
+func (s *Server) less(key string) {
+	if s.of[key]--; s.of[key] <= 0 {
+		delete(s.of, key)
+	}
 }
 
 func (s *Server) session(id string) *session {

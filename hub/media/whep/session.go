@@ -55,20 +55,24 @@ type session struct {
 	up     chan struct{} // closed when it is connected for the first time
 	upOnce sync.Once
 
-	pc     *webrtc.PeerConnection
-	ports  *ports.Ports
-	path   atomic.Pointer[route] // nil: not connected
-	choice offer.Choice
-	how    string  // guarded by mu
-	note   string  // more about how, of what could not be had
-	video  *outlet // nil: none
-	sound  *outlet
-	speech *speech // nil: the page may not speak
+	pc    *webrtc.PeerConnection
+	ports *ports.Ports
+	// loopback: the browser may be on this machine.
+	loopback bool
+	path     atomic.Pointer[route] // nil: not connected
+	choice   offer.Choice
+	how      string  // guarded by mu
+	note     string  // more about how, of what could not be had
+	video    *outlet // nil: none
+	sound    *outlet
+	speech   *speech // nil: the page may not speak
 
 	stat counters
 
-	patching sync.Mutex // held while offer changes
-	offer    string
+	patching  sync.Mutex // held while offer changes
+	offer     string
+	told      int       // candidates of the browser since the last restart; guarded by patching
+	restarted time.Time // guarded by patching
 
 	mu       sync.Mutex
 	etag     string
@@ -182,9 +186,10 @@ func (s *Server) newSession(ctx context.Context, p *ports.Ports, st Settings, x 
 			x.upOnce.Do(func() { close(x.up) })
 		}
 	})
-	x.offer, x.ports = o.Text, p
+	x.offer, x.told = offer.Candidates(o.Text, st.Loopback)
+	x.ports, x.loopback = p, st.Loopback
 	x.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(x.paired)
-	answer, err = x.answer(ctx, o.Text)
+	answer, err = x.answer(ctx, x.offer)
 	return answer, err
 }
 

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
-// maxCandidates of one PATCH.
-const maxCandidates = 64
+// MaxCandidates of one browser between restarts: each costs work and memory, and without
+// ICE lite a packet to where it points.
+const MaxCandidates = 64
 
 // Frag is a part of an SDP as candidates travel in it (RFC 8840).
 type Frag struct {
@@ -36,8 +38,8 @@ func ReadFrag(body string) (Frag, error) {
 		case key == "mid" && f.Mid == "":
 			f.Mid = value
 		case key == "candidate":
-			if len(f.Candidates) == maxCandidates {
-				return f, fmt.Errorf("more than %d candidates", maxCandidates)
+			if len(f.Candidates) == MaxCandidates {
+				return f, fmt.Errorf("more than %d candidates", MaxCandidates)
 			}
 			f.Candidates = append(f.Candidates, key+":"+value)
 		}
@@ -76,6 +78,33 @@ func Credentials(text string) (ufrag, pwd string) {
 		}
 	}
 	return ufrag, pwd
+}
+
+// Takes tells whether a candidate is the address of a machine elsewhere, or with loopback
+// of this one too. Names are not looked up, and nobody is sent to all at once.
+func Takes(candidate string, loopback bool) bool {
+	f := strings.Fields(candidate)
+	if len(f) < 8 {
+		return false
+	}
+	a, err := netip.ParseAddr(f[4])
+	a = a.Unmap()
+	return err == nil && !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && (loopback || !a.IsLoopback())
+}
+
+// Candidates takes those that Takes refuses, and those beyond the most, out of an SDP.
+func Candidates(text string, loopback bool) (rest string, n int) {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if c, ok := strings.CutPrefix(line, "a=candidate:"); ok {
+			if n == MaxCandidates || !Takes(c, loopback) {
+				continue
+			}
+			n++
+		}
+		b.WriteString(line)
+	}
+	return b.String(), n
 }
 
 // WithCredentials is the offer with other credentials and without its old candidates.

@@ -149,3 +149,23 @@ func FuzzFrag(f *testing.F) {
 		_ = FragOf(fresh)
 	})
 }
+
+// TestCandidatesElsewhere: a page cannot point the hub at everybody, or at itself.
+func TestCandidatesElsewhere(t *testing.T) {
+	for address, want := range map[string]bool{
+		"192.0.2.7": true, "2001:db8::7": true, "fe80::7": true, "0b8f1bd3.local": false, "224.0.0.251": false, "ff02::fb": false,
+		"255.255.255.255": false, "0.0.0.0": false, "::": false, "127.0.0.1": false, "::1": false, "::ffff:127.0.0.1": false, "x": false,
+	} {
+		if got := Takes("candidate:1 1 udp 1 "+address+" 5000 typ host", false); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+	if !Takes("candidate:1 1 udp 1 127.0.0.1 5000 typ host", true) || Takes("candidate:", true) {
+		t.Error("on this machine")
+	}
+	text := "v=0\r\nm=video\r\n" + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.7 5000 typ host\r\na=candidate:1 1 udp 1 127.0.0.1 5000 typ host\r\n", 1000) + "a=recvonly\r\n"
+	rest, n := Candidates(text, false)
+	if n != MaxCandidates || strings.Count(rest, "a=candidate") != n || !strings.HasPrefix(rest, "v=0\r\nm=video\r\n") || !strings.HasSuffix(rest, "a=recvonly\r\n") {
+		t.Errorf("%d kept: %s", n, rest)
+	}
+}
