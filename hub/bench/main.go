@@ -35,7 +35,7 @@ const parts = "start, hop, chime, flood, live, relay, added, first, still, camer
 func main() {
 	root := flag.String("root", "../..", "the repository")
 	out := flag.String("out", "", "file to write; empty: standard output")
-	quick := flag.Bool("quick", false, "a minute's run, whose figures are rough")
+	quick := flag.Bool("quick", false, "a run of four minutes, whose figures are rough")
 	only := flag.String("only", "", "parts with a comma between: "+parts+"")
 	profiles := flag.String("profiles", "", "folder for processor profiles of our hub, one of each turn of a watched cell; they cost time themselves")
 	flag.Parse()

@@ -86,7 +86,7 @@ func (p *page) String() string {
 	}
 	s.WriteString("\n\nOnly a ratio of one run counts; milliseconds of two machines are never compared. Runs of ours and of the peer alternate. " +
 		"*floor* is what does almost nothing: a bound of the machine, no product. A difference under 10 % is none. " +
-		"To repeat it: `make bench` (a quarter of an hour, an idle machine), `make bench QUICK=1` (a minute, printed only), " +
+		"To repeat it: `make bench` (a quarter of an hour, an idle machine), `make bench QUICK=1` (four minutes, printed only), " +
 		"`cd hub/bench && go run . -only chime` (one part of: " + parts + ").\n")
 	s.WriteString(p.body.String())
 	if len(p.missed) > 0 {
