@@ -13,7 +13,7 @@ const lasts = 90_000;
 
 export class Overlay {
   #feed;
-  /** @type {{id: string, camera: string, name: string, dialog: HTMLDialogElement, player?: Player, times: number, back: Element | null, answered: boolean} | undefined} */
+  /** @type {{id: string, camera: string, name: string, dialog: HTMLDialogElement, player?: Player, times: number, back: Element | null, answered: boolean, by: string} | undefined} */
   #now;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -28,6 +28,7 @@ export class Overlay {
       if (data.replay || data.age_ms > tooOld) return;
       this.show(data);
     });
+    feed.addEventListener("house", () => this.#elsewhere());
     feed.addEventListener("dismiss", (e) => {
       // Who has answered stays at the door.
       if (!this.#now?.answered) this.#close(/** @type {CustomEvent} */ (e).detail.ring);
@@ -41,7 +42,9 @@ export class Overlay {
       this.#now.times++;
       this.#now.id = ring.id;
       if (this.#now.answered) return; // they are at the door already
-      this.#say(this.#now.dialog, `Rang again at ${name}`, this.#now.times);
+      this.#now.by = "";
+      this.#now.dialog.classList.remove("ring-answered");
+      this.#say(this.#now.dialog, `Rang again at ${name}`, `${clock()}, ${this.#now.times} times`);
       this.#wait();
       return;
     }
@@ -57,7 +60,7 @@ export class Overlay {
     const holder = /** @type {HTMLElement | null} */ (dialog.querySelector("[data-player]"));
     // A hidden tab shows the overlay, and takes pictures only when it is looked at.
     const player = holder ? new Player(holder, this.#feed) : undefined;
-    this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back, answered: false };
+    this.#now = { id: ring.id, camera: ring.camera, name, dialog, player, times: 1, back, answered: false, by: "" };
     /** @type {HTMLElement} */ (dialog.querySelector("[data-not-now]")).focus();
     document.title = `Someone is at ${name}`;
     document.documentElement.classList.add("ringing");
@@ -72,7 +75,7 @@ export class Overlay {
   #build(ring, name) {
     const camera = this.#feed.camera(ring.camera);
     const notNow = h("button", { class: `button button-large${camera?.button ? " button-primary" : ""}`, type: "button", "data-not-now": true }, "Not now");
-    const answer = h("button", { class: "button button-primary button-large button-answer", type: "button", "data-answer": true }, icon("mic"), "Answer");
+    const answer = h("button", { class: "button button-primary button-large button-answer", type: "button", "data-answer": true }, ...(speaks(camera) ? [icon("mic"), "Answer"] : [icon("sound"), "Listen"]));
     const dialog = /** @type {HTMLDialogElement} */ (
       h(
         "dialog",
@@ -85,7 +88,7 @@ export class Overlay {
             "div",
             {},
             h("h2", { id: "ring-title" }, `Someone is at ${name}`),
-            h("p", { id: "ring-text" }, ring.data?.test ? "Rung from a page, to try it." : clock()),
+            h("p", { id: "ring-text" }, ring.data?.test ? "Rung to try it." : clock()),
           ),
         ),
         ...(camera?.button ? [] : [pictureOf(ring.camera, name, camera)]),
@@ -107,16 +110,30 @@ export class Overlay {
     return dialog;
   }
 
+  /** On another device somebody has answered, as the hub tells: nobody need hurry here. */
+  #elsewhere() {
+    const now = this.#now;
+    if (!now || now.answered || now.player?.controls?.talking) return;
+    const by = this.#feed.camera(now.camera)?.talk?.by ?? "";
+    if (now.by && !by) this.#say(now.dialog, `Answered at ${now.name}`, `${capital(now.by)} talked there.`);
+    if (!by || now.by === by) return;
+    now.by = by;
+    now.dialog.classList.add("ring-answered");
+    document.title = `Answered at ${now.name}`;
+    document.documentElement.classList.remove("ringing");
+    this.#say(now.dialog, `Answered at ${now.name}`, `${capital(by)} is talking there.`);
+  }
+
   /**
    * @param {HTMLElement} dialog
    * @param {string} text
-   * @param {number} times
+   * @param {string} more
    */
-  #say(dialog, text, times) {
+  #say(dialog, text, more) {
     const title = dialog.querySelector("#ring-title");
     const note = dialog.querySelector("#ring-text");
     if (title) title.textContent = text;
-    if (note) note.textContent = `${clock()}, ${times} times`;
+    if (note) note.textContent = more;
     const details = dialog.querySelector("[data-details]");
     if (this.#now) details?.setAttribute("href", `/events/${encodeURIComponent(this.#now.id)}`);
   }
@@ -127,7 +144,7 @@ export class Overlay {
       const now = this.#now;
       if (!now) return;
       this.#close(now.id);
-      toast(`Someone rang at ${now.name}, ${clock()}`);
+      if (!now.by) toast(`Someone rang at ${now.name}, ${clock()}`);
     }, lasts);
   }
 
@@ -143,16 +160,17 @@ export class Overlay {
     now.dialog.classList.add("ring-answered");
     const title = now.dialog.querySelector("#ring-title");
     const note = now.dialog.querySelector("#ring-text");
+    const speaking = speaks(this.#feed.camera(now.camera));
     if (title) title.textContent = `You are at ${now.name}`;
-    if (note) note.textContent = "What you say is heard there while the microphone is red.";
+    if (note) note.textContent = speaking ? "What you say is heard there while the microphone is red." : "You see and hear it; nobody there hears you.";
     now.dialog.querySelector("[data-answer]")?.remove();
     const end = now.dialog.querySelector("[data-not-now]");
     if (end) {
-      end.textContent = "Hang up";
+      end.textContent = speaking ? "Hang up" : "Close";
       end.classList.add("button-hang-up");
       /** @type {HTMLElement} */ (end).focus();
     }
-    now.player?.controls?.answer();
+    now.player?.controls?.answer(speaking);
   }
 
   #dismiss() {
@@ -193,6 +211,17 @@ function pictureOf(id, name, camera) {
   );
 }
 
+/** @param {any} camera as the hub names it */
+function speaks(camera) {
+  return Boolean(camera?.talk?.can) && document.body.dataset.mayTalk !== undefined;
+}
+
+/** @param {string} text */
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** As the lists of the pages write it. */
 function clock() {
-  return new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }

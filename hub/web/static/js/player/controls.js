@@ -91,10 +91,13 @@ export class Controls {
     return this.#talk.on;
   }
 
-  /** A person answers the door: it is heard, and they are. */
-  answer() {
+  /**
+   * A person answers the door: it is heard, and they are.
+   * @param {boolean} speak they are heard too
+   */
+  answer(speak) {
     speaker.turn(true);
-    return this.#talk.begin(true);
+    if (speak) this.#talk.begin(true);
   }
 
   /** @param {boolean} yes */

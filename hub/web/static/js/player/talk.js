@@ -35,6 +35,7 @@ export class Talk {
   #refused = false; // the microphone, by the person
   #listed = false; // the hub has told that this talk goes on
   #pressed = 0;
+  #bar = ""; // why nobody can talk, while the person is told
   #turn = 0; // of the newest press: what an older one opens is let go
   /** @type {Mic | undefined} */
   #mic;
@@ -148,6 +149,7 @@ export class Talk {
     const why = this.#barrier();
     if (why) {
       this.#say(why);
+      this.#bar = why.text;
       return;
     }
     if (this.on) return;
@@ -300,7 +302,9 @@ export class Talk {
   }
 
   #show() {
-    const grey = !this.on && this.#barrier() !== undefined;
+    const why = this.on ? undefined : this.#barrier();
+    const grey = why !== undefined;
+    if (this.#bar && this.#bar !== why?.text) this.#hush(); // it is true no more
     const busy = grey && this.#can.can && this.#can.by;
     this.#root.dataset.talking = this.#state;
     this.button.setAttribute("aria-disabled", String(grey));
@@ -318,6 +322,7 @@ export class Talk {
   /** @param {{text: string, fix?: string, href?: string, code?: string}} what */
   #say({ text, fix, href, code }) {
     clearTimeout(this.#hushing);
+    this.#bar = "";
     const parts = [h("strong", {}, sentence(text))];
     if (fix) parts.push(h("span", {}, ...sentence(fix).split("`").map((piece, i) => (i % 2 ? h("code", {}, piece) : piece))));
     if (href) parts.push(h("a", { href }, "How to"));
@@ -329,6 +334,7 @@ export class Talk {
 
   #hush() {
     clearTimeout(this.#hushing);
+    this.#bar = "";
     this.says.hidden = true;
   }
 }
