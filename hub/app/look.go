@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/porchlight-hub/porchlight/hub/doctor"
 )
@@ -35,6 +37,14 @@ func (h *Hub) patients() []doctor.Plugin {
 func (h *Hub) rotate(camera string) int {
 	c, _ := h.state.running()
 	return c.Cameras[camera].Rotate
+}
+
+// order compares two cameras by where their owner wrote them.
+func (h *Hub) order(a, b string) int {
+	c, _ := h.state.running()
+	at, than := c.Place("cameras."+a), c.Place("cameras."+b)
+	files := c.Files()
+	return cmp.Or(cmp.Compare(slices.Index(files, at.File), slices.Index(files, than.File)), cmp.Compare(at.Line, than.Line), cmp.Compare(at.Column, than.Column))
 }
 
 // hasSnapshot tells whether a JPEG of the camera can be had.

@@ -24,7 +24,7 @@ func (h *Hub) openWeb(ctx context.Context) error {
 	}
 	chimes, sounds := house.Chimes(h.chimes)
 	cameras := house.Devices{Registry: h.registry, Media: h.media, Puller: h.puller, Described: h.sources, Rotate: h.rotate, Snapshot: h.hasSnapshot,
-		CanTalk: h.canTalk, Talker: house.Talker(h.talk)}
+		Order: h.order, CanTalk: h.canTalk, Talker: house.Talker(h.talk)}
 	var certificates web.Certificates // a nil *certs.Certs would not be nil in it
 	if h.certs != nil {
 		certificates = h.certs

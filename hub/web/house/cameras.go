@@ -29,7 +29,7 @@ type Described interface {
 }
 
 // Devices shows the registry, with the streams that the media core has live and where
-// they come from. Puller, Described, Rotate and Snapshot may be nil.
+// they come from. Puller, Described, Rotate, Snapshot and Order may be nil.
 type Devices struct {
 	Registry  *registry.Registry
 	Media     *media.Core
@@ -39,15 +39,20 @@ type Devices struct {
 	Rotate func(camera string) int
 	// Snapshot tells whether a JPEG of the camera can be had.
 	Snapshot func(camera string) bool
+	// Order compares two cameras by their place on the pages; nil: by id.
+	Order func(a, b string) int
 	// CanTalk tells why nobody can speak at a camera, nil: they can; Talker, who does. Both
 	// may be nil: nobody can.
 	CanTalk func(camera string) error
 	Talker  func(camera string) (name string, since time.Time, ok bool)
 }
 
-// Cameras lists them by id.
+// Cameras lists them in their order on the pages.
 func (c Devices) Cameras() []api.Camera {
 	devices := c.Registry.Devices()
+	if c.Order != nil {
+		slices.SortStableFunc(devices, func(a, b registry.Device) int { return c.Order(a.ID, b.ID) })
+	}
 	pulled := c.pulled()
 	out := make([]api.Camera, 0, len(devices))
 	for _, d := range devices {

@@ -70,6 +70,13 @@ func TestCameras(t *testing.T) {
 	if _, ok := cameras.Camera("attic"); ok {
 		t.Error("a camera in the attic")
 	}
+	r.Apply([]registry.Device{{ID: "front_door", Kind: "doorbell", Plugin: "demo"}, {ID: "back_door", Kind: "doorbell", Plugin: "demo"}})
+	for first, order := range map[string]func(a, b string) int{"back_door": nil, "front_door": func(a, b string) int { return strings.Compare(b, a) }} {
+		cameras.Order = order
+		if list := cameras.Cameras(); len(list) != 2 || list[0].ID != first {
+			t.Errorf("%s is not first of %+v", first, list)
+		}
+	}
 }
 
 func TestWhatIsNotFound(t *testing.T) {
