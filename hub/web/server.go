@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/address"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/pages"
 	"github.com/porchlight-hub/porchlight/hub/web/port"
@@ -187,7 +188,7 @@ func (s *Server) address() string {
 		return addr
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = cmp.Or(outside(), "127.0.0.1")
+		host = cmp.Or(address.Outside(), "127.0.0.1")
 	}
 	return net.JoinHostPort(host, port)
 }

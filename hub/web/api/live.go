@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 	"sync"
@@ -40,16 +39,6 @@ func (h *house) live(m *Routes) {
 
 type viewings struct {
 	Viewers []Viewing `json:"viewers" nullable:"false"`
-}
-
-// StreamURLs are where the re-stream has these cameras, for who asks with r; other
-// machines may read them if lan. The error is why nobody can.
-func StreamURLs(rooms Rooms, r *http.Request, cameras []Camera, who *url.Userinfo) (urls []StreamURL, lan bool, err error) {
-	at, err := (&house{API: &API{Options: Options{Rooms: rooms}}}).where(r)
-	if err != nil {
-		return nil, false, err
-	}
-	return at.urls(cameras, who), at.lan, nil
 }
 
 // offer begins a session, which then lasts as long as the login of who asked for it.

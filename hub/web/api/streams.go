@@ -10,9 +10,11 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/access"
+	"github.com/porchlight-hub/porchlight/hub/web/address"
 )
 
 // Restream hands the cameras on by RTSP.
@@ -94,7 +96,7 @@ func (h *house) listStreams(ctx context.Context, in *requestIn) (*answer[StreamP
 	for _, p := range all {
 		out.Passwords = append(out.Passwords, fromStream(p))
 	}
-	at, err := h.where(in.r)
+	at, err := where(h.Rooms, in.r)
 	if err != nil {
 		p := Describe(err)
 		out.Code, out.Why, out.Fix = p.ErrCode, p.Error(), p.ErrHint
@@ -125,7 +127,7 @@ func (h *house) newStream(ctx context.Context, in *streamIn) (*answer[StreamPass
 	}
 	out := fromStream(p)
 	out.Password = password
-	if at, err := h.where(in.r); err == nil { // else the list tells why there is no URL
+	if at, err := where(h.Rooms, in.r); err == nil { // else the list tells why there is no URL
 		cameras := slices.DeleteFunc(h.Rooms.Cameras.Cameras(), func(c Camera) bool { return len(p.Cameras) > 0 && !slices.Contains(p.Cameras, c.ID) })
 		out.URLs = at.urls(cameras, url.UserPassword(p.User, password))
 	}
@@ -143,11 +145,11 @@ type rtspAt struct {
 	lan  bool
 }
 
-func (h *house) where(r *http.Request) (rtspAt, error) {
-	if h.Rooms.Restream == nil {
+func where(rooms Rooms, r *http.Request) (rtspAt, error) {
+	if rooms.Restream == nil {
 		return rtspAt{}, NewProblem(http.StatusNotImplemented, "E-API-NOT-YET", "this hub hands no cameras on by RTSP", "")
 	}
-	port, lan, err := h.Rooms.Restream.Where()
+	port, lan, err := rooms.Restream.Where()
 	if err != nil {
 		return rtspAt{}, err
 	}
@@ -158,7 +160,7 @@ func (h *house) where(r *http.Request) (rtspAt, error) {
 	return at, nil
 }
 
-// lanHost is the name by which who asks has found the hub, else an address of this machine.
+// lanHost is the name by which who asks has found the hub, else how other machines find it.
 func lanHost(r *http.Request) string {
 	if r != nil {
 		host := r.Host
@@ -166,22 +168,27 @@ func lanHost(r *http.Request) string {
 			host = h
 		}
 		ip, err := netip.ParseAddr(host)
-		if err == nil && !ip.IsLoopback() || err != nil && slices.ContainsFunc([]byte(host), func(b byte) bool { return b == '.' }) {
+		if err == nil && !ip.IsLoopback() || err != nil && strings.Contains(host, ".") {
 			return host
 		}
 	}
-	addrs, err := net.InterfaceAddrs()
-	if err == nil {
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
-				return n.IP.String()
-			}
-		}
+	if at := address.Outside(); at != "" {
+		return at
 	}
 	if name, err := os.Hostname(); err == nil {
 		return name
 	}
 	return "127.0.0.1"
+}
+
+// StreamURLs are where the re-stream has these cameras, for who asks with r; other
+// machines may read them if lan. The error is why nobody can.
+func StreamURLs(rooms Rooms, r *http.Request, cameras []Camera, who *url.Userinfo) (urls []StreamURL, lan bool, err error) {
+	at, err := where(rooms, r)
+	if err != nil {
+		return nil, false, err
+	}
+	return at.urls(cameras, who), at.lan, nil
 }
 
 func (at rtspAt) urls(cameras []Camera, who *url.Userinfo) []StreamURL {

@@ -1,4 +1,4 @@
-package web
+package address
 
 import (
 	"net"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// outside is this machine's address on the house's network as a phone would name it;
+// Outside is this machine's address on the house's network as a phone would name it;
 // empty where there is none.
-func outside() string {
+func Outside() string {
 	// Which address would a packet to elsewhere bear? (RFC 5737: nobody is there, and
 	// connecting a UDP socket sends nothing.)
 	if c, err := net.Dial("udp4", "192.0.2.1:9"); err == nil {
