@@ -24,7 +24,7 @@ func (p *Page) at(selector string) (x, y float64) {
 	p.tb.Helper()
 	js := spot + "(" + quote(selector) + ")"
 	for {
-		p.Until("something to touch: "+selector, "await "+js)
+		p.Until("something to touch: "+selector, js)
 		var got []float64
 		if err := p.Eval(js, &got); err != nil {
 			p.tb.Fatalf("%s: %v", selector, err)

@@ -175,7 +175,7 @@ func (p *Page) wait(js string, most time.Duration) error {
 	end := time.Now().Add(most)
 	for {
 		var yes bool
-		err := p.Eval("(async () => !!("+js+"))()", &yes)
+		err := p.Eval("(async () => !!(await ("+js+")))()", &yes)
 		if err == nil && yes {
 			return nil
 		}

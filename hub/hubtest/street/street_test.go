@@ -60,6 +60,7 @@ type street struct {
 	heard string // what the porch camera hears by its back channel
 	ca    string // file of the hub's authority, once the phone has fetched it
 	tone  string
+	bin   string            // the hub's program
 	b     *chromium.Browser // the phone's
 }
 
@@ -79,7 +80,8 @@ func newStreet(t *testing.T) *street {
 	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "p@:/#", Digest: true, Streams: map[string]hubtest.CameraStream{
 		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Pattern: "snow", Kbps: 1000, Talk: "pcmu", Heard: s.heard},
 		"/yard": {Video: "h265", Sound: "pcma", Tone: hum, Width: 320, Height: 180, FPS: 10, Kbps: 150}}})
-	s.Hub = hubtest.Start(t, hubtest.Binary(t), hubtest.Dir(t, fmt.Sprintf(`version: 1
+	s.bin = hubtest.Binary(t)
+	s.Hub = hubtest.Start(t, s.bin, hubtest.Dir(t, fmt.Sprintf(`version: 1
 hub: {name: Elm, listen: "[::]:%[1]s", tls: {mode: local-ca}, rtsp: {lan: true}, data_dir: ./data}
 cameras:
   gate: {name: Gate, kind: doorbell, plugin: demo}
