@@ -1,8 +1,11 @@
 package whep
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,5 +73,35 @@ func TestCandidatesAreBounded(t *testing.T) {
 	}
 	if n, took := told(), time.Since(began); n != 40 || took < 4*restartEvery {
 		t.Errorf("%d candidates after restarts within %v", n, took)
+	}
+}
+
+// heard is a log that several write.
+type heard struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.b.Write(b)
+}
+
+// TestLogHasNoPasswords of ICE, of either side, however much is logged.
+func TestLogHasNoPasswords(t *testing.T) {
+	said := &heard{}
+	h := newHouse(t, Options{Log: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	d := newDoor(t, h.core, "door", "main", track264(t))
+	d.show(1)
+	v := h.watch(t, "door", viewing{})
+	await(t, "a picture", func() bool { return len(v.seen()) == 1 })
+	h.end()
+	said.mu.Lock()
+	defer said.mu.Unlock()
+	for _, sdp := range []string{v.pc.LocalDescription().SDP, v.pc.RemoteDescription().SDP} {
+		if _, pwd := offer.Credentials(sdp); pwd == "" || strings.Contains(said.b.String(), pwd) || !strings.Contains(said.b.String(), "ICE") {
+			t.Errorf("%q is in the log, or there is none", pwd)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/pion/logging"
 )
@@ -19,8 +20,9 @@ func (q quiet) NewLogger(scope string) logging.LeveledLogger {
 
 func (q quiet) say(msg string) { q.log.Debug(msg) }
 
+// sayf leaves out what tells a browser's password of ICE.
 func (q quiet) sayf(format string, args ...any) {
-	if q.log.Enabled(context.Background(), slog.LevelDebug) {
+	if !strings.Contains(format, "Pwd") && q.log.Enabled(context.Background(), slog.LevelDebug) {
 		q.log.Debug(fmt.Sprintf(format, args...))
 	}
 }
