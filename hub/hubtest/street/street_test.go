@@ -143,7 +143,13 @@ func (s *street) part(name string, f func(t *testing.T)) {
 	whole := s.t
 	whole.Run(name, func(t *testing.T) {
 		s.t = t
-		defer func() { s.t = whole }()
+		defer func() {
+			s.t = whole
+			if t.Failed() { // it may have left the cable as it was
+				s.cable.A.Heal()
+				s.cable.B.Heal()
+			}
+		}()
 		f(t)
 	})
 }
