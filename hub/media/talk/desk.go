@@ -82,9 +82,13 @@ type Desk struct {
 	talks   map[string]*Session  // by camera, until its sink has ended
 	turns   map[string]chan void // by camera: who holds it opens; size 1, a place for one
 	waiting map[string]int       // of who holds or wants a turn
+	line    map[place]*context.CancelFunc
 }
 
 type void = struct{}
+
+// place of a talker in the line for a turn: who comes again gives up the one before.
+type place struct{ camera, key string }
 
 // ErrClosed: the hub ends, and gives up what it was asked.
 var ErrClosed = fmt.Errorf("the hub is ending: %w", context.Canceled)
@@ -103,7 +107,7 @@ func New(o Options) *Desk {
 	if o.Silence <= 0 {
 		o.Silence = silence
 	}
-	d := &Desk{o: o, talks: make(map[string]*Session), turns: make(map[string]chan void), waiting: make(map[string]int)}
+	d := &Desk{o: o, talks: make(map[string]*Session), turns: make(map[string]chan void), waiting: make(map[string]int), line: make(map[place]*context.CancelFunc)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
 }
@@ -127,7 +131,11 @@ func (d *Desk) Close() {
 // Open lets by talk to camera, with what comes as from. It returns when the door listens.
 // Somebody else who talks is a *Busy; a talk of the same key is ended and taken over.
 func (d *Desk) Open(ctx context.Context, camera string, by Talker, from av.Track) (*Session, error) {
-	if err := d.turn(ctx, camera); err != nil {
+	// Who cannot have it is told at once, and not in turn behind all who open it again.
+	if err := d.free(camera, by); err != nil {
+		return nil, err
+	}
+	if err := d.turn(ctx, camera, by); err != nil {
 		return nil, err
 	}
 	defer d.turned(camera)
@@ -159,8 +167,15 @@ func (d *Desk) Open(ctx context.Context, camera string, by Talker, from av.Track
 }
 
 // turn waits until nobody else opens the camera.
-func (d *Desk) turn(ctx context.Context, camera string) error {
+func (d *Desk) turn(ctx context.Context, camera string, by Talker) error {
+	waits, cancel := context.WithCancel(ctx)
+	defer cancel()
+	at := place{camera, by.Key}
 	d.mu.Lock()
+	if older := d.line[at]; older != nil {
+		(*older)()
+	}
+	d.line[at] = &cancel
 	t := d.turns[camera]
 	if t == nil {
 		t = make(chan void, 1)
@@ -168,11 +183,21 @@ func (d *Desk) turn(ctx context.Context, camera string) error {
 	}
 	d.waiting[camera]++
 	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.line[at] == &cancel {
+			delete(d.line, at)
+		}
+	}()
 	select {
 	case t <- void{}:
 		return nil
-	case <-ctx.Done():
+	case <-waits.Done():
 		d.gone(camera)
+		if ctx.Err() == nil {
+			return &Busy{Camera: camera, Talker: by.Name, Since: d.o.Now()}
+		}
 		return ctx.Err()
 	}
 }
@@ -195,16 +220,27 @@ func (d *Desk) gone(camera string) {
 	}
 }
 
+// free tells who else talks.
+func (d *Desk) free(camera string, by Talker) error {
+	d.mu.Lock()
+	s := d.talks[camera]
+	d.mu.Unlock()
+	if s == nil || s.by.Key == by.Key || s.over() {
+		return nil
+	}
+	return &Busy{Camera: camera, Talker: s.by.Name, Since: s.since}
+}
+
 // clear makes sure that nobody talks: its own talk is taken over, another's is not.
 func (d *Desk) clear(ctx context.Context, camera string, by Talker) error {
+	if err := d.free(camera, by); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	s := d.talks[camera]
 	d.mu.Unlock()
 	if s == nil {
 		return nil
-	}
-	if !s.over() && s.by.Key != by.Key {
-		return &Busy{Camera: camera, Talker: s.by.Name, Since: s.since}
 	}
 	s.end("taken over by the same talker", nil)
 	wait := time.NewTimer(leaveWait)

@@ -240,6 +240,33 @@ func TestTheSecondIsToldWhoTalks(t *testing.T) {
 	})
 }
 
+// Who opens a door again and again, as a page that is mad, has one place in the line.
+func TestOneTalkerIsNoCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{hang: time.Second}
+		x, _ := desk(t, d, Options{})
+		open(t, x, anna())
+		var line sync.WaitGroup
+		for range 20 {
+			line.Go(func() { _, _ = x.Open(t.Context(), "door", anna(), phone()) })
+		}
+		synctest.Wait()
+		var busy *Busy
+		began := time.Now()
+		if _, err := x.Open(t.Context(), "door", ben(), phone()); !errors.As(err, &busy) || time.Since(began) > 2*time.Second {
+			t.Errorf("behind her in line: %v after %v", err, time.Since(began))
+		}
+		line.Wait()
+		if d.plays > 3 || len(x.line) != 0 || len(x.turns) != 0 {
+			t.Errorf("%d sinks, left behind: %v %v", d.plays, x.line, x.turns)
+		}
+		// She talks, and he is told so at once.
+		if _, err := x.Open(t.Context(), "door", ben(), phone()); !errors.As(err, &busy) || busy.Talker != "Anna" {
+			t.Error(err)
+		}
+	})
+}
+
 func TestManyWantToTalkAtOnce(t *testing.T) {
 	d := &door{}
 	x, _ := desk(t, d, Options{})
