@@ -177,13 +177,10 @@ func maskRead(line string, number int, words []span, caret int) (string, int) {
 	if shown < 0 {
 		shown = len(out) + max(caret-at, 0)
 	}
-	rest := string(r[at:])
+	rest, _, _ := strings.Cut(string(r[at:]), "#")
 	if len(here) > 0 && here[len(here)-1].Secret {
 		// Only what closes the block may follow a secret.
 		rest = strings.Join(strings.FieldsFunc(rest, func(c rune) bool { return !strings.ContainsRune("}],:", c) }), "")
-	}
-	if c := strings.Index(rest, "#"); c >= 0 {
-		rest = rest[:c]
 	}
 	if len(here) > 0 {
 		rest = signs(rest)
