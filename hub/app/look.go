@@ -20,7 +20,20 @@ func (h *Hub) trouble(camera string) error { return h.looker().Trouble(camera) }
 func (h *Hub) doctor(ctx context.Context, areas []string) []doctor.Finding {
 	c, _ := h.state.running()
 	return doctor.Check(ctx, doctor.Deps{File: h.state.file, Config: c, Problems: h.state.told(), DataDir: h.opts.DataDir,
-		Address: h.addr.String(), Plugins: h.patients, Look: h.looker().Running, Secrets: h.secrets.Known()}, areas...)
+		Address: h.addr.String(), Ways: h.hindered, Plugins: h.patients, Look: h.looker().Running, Secrets: h.secrets.Known()}, areas...)
+}
+
+// hindered tells what the pages tell of the ways in; the certificate has an area of its own.
+func (h *Hub) hindered() []doctor.Finding {
+	var out []doctor.Finding
+	for key, way := range h.ports() {
+		if err := way.trouble(); err != nil && key != "tls" {
+			r := repairOf(key, way.effect, err)
+			out = append(out, doctor.Finding{State: doctor.Warn, What: r.Title, Why: r.Effect, Fix: r.Fix, Code: r.Code})
+		}
+	}
+	slices.SortFunc(out, func(a, b doctor.Finding) int { return cmp.Compare(a.What, b.What) })
+	return out
 }
 
 // patients are the plugins as the doctor sees them.

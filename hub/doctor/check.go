@@ -62,6 +62,8 @@ type Deps struct {
 
 	// Address is where the running hub listens; empty: none runs.
 	Address string
+	// Ways tells what hinders the ways into the running hub; nil: none runs.
+	Ways func() []Finding
 	// Listen opens an address as a hub that starts would; for when none runs.
 	Listen func(ctx context.Context, addr string, beyond bool) (net.Listener, error)
 	// Plugins tells how they are; nil: no hub runs.

@@ -128,6 +128,10 @@ func TestRunningHubIsAskedAtItsAddress(t *testing.T) {
 	}))
 	d := Deps{Address: srv.Listener.Addr().String(), Config: valid(t, "version: 1\n"), Listen: listen}
 	wants(t, Check(t.Context(), d, Network), Network, OK, "the hub answers on 127.0.0.1")
+	d.Ways = func() []Finding { return []Finding{{State: Warn, What: "port 8554 is taken"}} }
+	wants(t, Check(t.Context(), d, Network), Network, Warn, "port 8554 is taken")
+	d.Config = valid(t, "version: 1\nhub: {webrtc: {interfaces: [nowhere7]}}\n")
+	wants(t, Check(t.Context(), d, Network), Network, Warn, "names nowhere7", "lo")
 	status = http.StatusServiceUnavailable
 	wants(t, Check(t.Context(), d, Network), Network, Warn, "not ready", "503")
 	srv.Close()

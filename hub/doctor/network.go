@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/config"
@@ -21,10 +23,14 @@ func checkNetwork(ctx context.Context, d *Deps) []Finding {
 	case d.Config != nil && d.Listen != nil:
 		out = append(out, free(ctx, d))
 	}
+	if d.Ways != nil {
+		out = append(out, d.Ways()...)
+	}
 	if d.Config == nil {
 		return out
 	}
 	hub := d.Config.Hub
+	out = append(out, interfaces(hub.WebRTC.Interfaces)...)
 	if config.Loopback(hub.Listen) {
 		return append(out, Finding{State: OK, What: hub.Listen + " can be reached from this machine only"})
 	}
@@ -34,6 +40,26 @@ func checkNetwork(ctx context.Context, d *Deps) []Finding {
 	return append(out, Finding{State: Warn, What: hub.Listen + " is open to the network without TLS",
 		Why: "passwords and pictures cross the network in clear",
 		Fix: "set hub.tls: {mode: local-ca}, or keep it if you trust everyone on that network"})
+}
+
+// interfaces finds the names that this machine does not know.
+func interfaces(names []string) []Finding {
+	has, err := net.Interfaces()
+	if err != nil {
+		return nil // the system does not tell
+	}
+	var known []string
+	for _, i := range has {
+		known = append(known, i.Name)
+	}
+	var out []Finding
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			out = append(out, Finding{State: Warn, What: fmt.Sprintf("hub.webrtc.interfaces names %s, which this machine does not have", name),
+				Why: "live pictures go out by the named interfaces only", Fix: "name some of these: " + strings.Join(known, ", ")})
+		}
+	}
+	return out
 }
 
 // answers asks the running hub for a sign of life, over the address that browsers use.
