@@ -75,7 +75,7 @@ func mediaTexts() map[string]Text {
 		},
 		"E-CONV-BUSY": {
 			"More is to be converted than this machine may",
-			"Either more still pictures are wanted than can be made, of which the newest come first and this one gave way; or as many moving pictures are converted already as the machine has half cores. Streams that go out as the camera sends them are not counted.",
+			"Either more still pictures are wanted than can be made, of which the newest come first and this one gave way; or as many moving pictures are converted already as the machine has half cores; or sound is converted 64 times already. Streams that go out as the camera sends them are not counted.",
 			"Close views of cameras whose picture is converted (the player's badge says so), or let those cameras send H.264 without B-frames, which needs no conversion. Snapshot URLs of the cameras spare stills.",
 		},
 		"E-CONV-CODEC": {

@@ -20,6 +20,9 @@ import (
 const (
 	// trackWait is how long who asks for a rendition waits for a stream to begin.
 	trackWait = 3 * time.Second
+	// maxVoices are conversions of sound alone at a time: those of a large house in two
+	// codecs. Each has a ring, and where AAC is one side an ffmpeg.
+	maxVoices = 64
 	// lingerTime: a conversion that nobody reads goes on for so long, since who changes a
 	// view comes back.
 	lingerTime = 10 * time.Second
@@ -268,24 +271,25 @@ func (c *conversion) use() {
 
 // room is nil if one more may be begun. One that lingers gives way. r is locked.
 func (r *Renditions) room(d media.Difference) error {
-	if d.Video == "" {
-		return nil
+	film, most, many := d.Video != "", maxVoices, fault.ManyVoices
+	if film {
+		most, many = r.opts.Films, fault.ManyFilms
 	}
 	n := 0
 	var idle *conversion
 	for _, c := range r.runs {
-		if c.film {
+		if c.film == film {
 			n++
 			if c.users == 0 {
 				idle = c
 			}
 		}
 	}
-	if n < r.opts.Films {
+	if n < most {
 		return nil
 	}
 	if idle == nil {
-		return fault.ManyFilms(n)
+		return many(n)
 	}
 	r.drop(idle)
 	return nil

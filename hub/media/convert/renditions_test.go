@@ -361,3 +361,40 @@ func TestRenditionsThatCannotBe(t *testing.T) {
 		t.Errorf("wanted by %d", n)
 	}
 }
+
+// However many forms of its sound are asked for, only so many are made; one that nobody
+// reads gives way.
+func TestVoicesAreBounded(t *testing.T) {
+	d := newDoor(t, av.PCMTrack(2, av.PCMU, 8000, 1))
+	r := NewRenditions(RenditionOptions{Core: d.core})
+	t.Cleanup(r.Close)
+	open := func(i int) (*media.Rendering, error) {
+		return r.Open(t.Context(), "door", "main", av.Rendition{Audio: av.AudioRendition{Codec: av.Opus, Kbps: 16 + i}}, media.ReadOptions{})
+	}
+	var first *media.Rendering
+	for i := range maxVoices {
+		got, err := open(i)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		if i == 0 {
+			first = got
+		} else {
+			defer got.Close()
+		}
+	}
+	_, err := open(maxVoices)
+	var f *fault.Fault
+	if !errors.As(err, &f) || f.Code() != "E-CONV-BUSY" {
+		t.Errorf("one more: %v", err)
+	}
+	first.Close()
+	got, err := open(maxVoices)
+	if err != nil {
+		t.Fatalf("after one was left: %v", err)
+	}
+	got.Close()
+	if n := len(r.Stats()); n > maxVoices {
+		t.Errorf("%d run", n)
+	}
+}

@@ -91,6 +91,12 @@ func ManyFilms(n int) *Fault {
 		"close another view of a camera whose picture is converted, or let the camera send H.264", nil}
 }
 
+// ManyVoices is that the sound of n streams is converted.
+func ManyVoices(n int) *Fault {
+	return &Fault{"E-CONV-BUSY", fmt.Sprintf("the sound of streams is converted %d times already, and no more is at a time", n),
+		"let players and plugins take the sound as the camera sends it, or the same form of it", nil}
+}
+
 // Missing reports whether ffmpeg said that it has not got a codec.
 func Missing(said string) bool {
 	return strings.Contains(said, "Unknown encoder") || strings.Contains(said, "Unknown decoder") || strings.Contains(said, "ncoder not found")
