@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -30,8 +31,9 @@ type media struct {
 	wg      sync.WaitGroup
 }
 
-// keepUnits of a stream are kept, the newest.
-const keepUnits = 64
+// keepUnits of a stream are kept, the newest: ten seconds of pictures and two sounds, so that
+// a slow test still sees the first.
+const keepUnits = 1024
 
 func listenMedia(dir string) (*media, error) {
 	l, err := net.Listen("unix", filepath.Join(dir, "media.sock"))
@@ -145,7 +147,8 @@ func (m *media) serve(c net.Conn) {
 		f, err := r.Next()
 		switch {
 		case err != nil || f.End:
-			if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.EOF) {
+			// Who closes with credits unread resets the connection; that is no more than an end.
+			if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 				m.complain("stream %s: %v", name, err)
 			}
 			return
