@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -123,7 +122,7 @@ func streamsRevoke(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := chooseStream(all.Passwords, args[0])
+			p, err := choose("streams", all.Passwords, func(p api.StreamPassword) (id, name string) { return p.ID, p.Name }, args[0])
 			if err != nil {
 				return err
 			}
@@ -134,24 +133,4 @@ func streamsRevoke(g *globals) *cobra.Command {
 			return nil
 		}),
 	}
-}
-
-// chooseStream takes the one of that id, else the only one of that name.
-func chooseStream(list []api.StreamPassword, word string) (api.StreamPassword, error) {
-	var named []api.StreamPassword
-	for _, p := range list {
-		if p.ID == word {
-			return p, nil
-		}
-		if p.Name == word {
-			named = append(named, p)
-		}
-	}
-	switch len(named) {
-	case 0:
-		return api.StreamPassword{}, fmt.Errorf("streams: there is none with the id or name %q; porchlight streams ls lists them", word)
-	case 1:
-		return named[0], nil
-	}
-	return api.StreamPassword{}, usageError{errors.New("streams: several have that name; say which by its id")}
 }

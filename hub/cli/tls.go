@@ -28,17 +28,22 @@ func tlsStatus(g *globals) *cobra.Command {
 		Use:   "status",
 		Short: "What the certificate is for, how long it is good, and the fingerprint of the hub's authority",
 		Args:  noArgs,
-		RunE: g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, _ []string) error {
-			st, err := c.TLS(ctx)
-			if err != nil {
-				return err
-			}
-			if g.json {
-				return printJSON(cmd.OutOrStdout(), st)
-			}
-			printTLS(cmd.OutOrStdout(), st, houseZone(ctx, c))
-			return nil
-		}),
+		RunE:  tellTLS(g, (*client.Client).TLS),
+	})
+}
+
+// tellTLS prints what ask answers.
+func tellTLS(g *globals, ask func(*client.Client, context.Context) (api.TLS, error)) func(*cobra.Command, []string) error {
+	return g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, _ []string) error {
+		st, err := ask(c, ctx)
+		if err != nil {
+			return err
+		}
+		if g.json {
+			return printJSON(cmd.OutOrStdout(), st)
+		}
+		printTLS(cmd.OutOrStdout(), st, houseZone(ctx, c))
+		return nil
 	})
 }
 
@@ -116,16 +121,6 @@ func tlsRenew(g *globals) *cobra.Command {
 		Long: "Make a new certificate now, or read the files of hub.tls again. The hub does both by itself in time.\n" +
 			"The authority stays: devices need not be told again.",
 		Args: noArgs,
-		RunE: g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, _ []string) error {
-			st, err := c.RenewTLS(ctx)
-			if err != nil {
-				return err
-			}
-			if g.json {
-				return printJSON(cmd.OutOrStdout(), st)
-			}
-			printTLS(cmd.OutOrStdout(), st, houseZone(ctx, c))
-			return nil
-		}),
+		RunE: tellTLS(g, (*client.Client).RenewTLS),
 	})
 }

@@ -141,7 +141,7 @@ func tokensRevoke(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := chooseToken(list, args[0])
+			t, err := choose("tokens", list, func(t api.Token) (id, name string) { return t.ID, t.Name }, args[0])
 			if err != nil {
 				return err
 			}
@@ -154,22 +154,24 @@ func tokensRevoke(g *globals) *cobra.Command {
 	}
 }
 
-// chooseToken takes the one of that id, else the only one of that name.
-func chooseToken(list []api.Token, word string) (api.Token, error) {
-	var named []api.Token
-	for _, t := range list {
-		if t.ID == word {
-			return t, nil
+// choose takes the one of that id, else the only one of that name. area is the command
+// that lists them.
+func choose[T any](area string, list []T, of func(T) (id, name string), word string) (one T, err error) {
+	var named []T
+	for _, x := range list {
+		id, name := of(x)
+		if id == word {
+			return x, nil
 		}
-		if t.Name == word {
-			named = append(named, t)
+		if name == word {
+			named = append(named, x)
 		}
 	}
 	switch len(named) {
 	case 0:
-		return api.Token{}, fmt.Errorf("tokens: there is none with the id or name %q; porchlight tokens ls lists them", word)
+		return one, fmt.Errorf("%s: there is none with the id or name %q; porchlight %s ls lists them", area, word, area)
 	case 1:
 		return named[0], nil
 	}
-	return api.Token{}, usageError{errors.New("tokens: several have that name; say which by its id")}
+	return one, usageError{errors.New(area + ": several have that name; say which by its id")}
 }
