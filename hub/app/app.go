@@ -234,6 +234,14 @@ func (h *Hub) SetupURL(ctx context.Context) (string, error) {
 // is not needed.
 func (h *Hub) TrustURL() string { return h.web.TrustURL() }
 
+// CertificateTrouble is why browsers refuse or doubt the pages; nil: they have no cause.
+func (h *Hub) CertificateTrouble() error {
+	if h.certs == nil {
+		return nil
+	}
+	return h.certs.Trouble()
+}
+
 // Addr is where the pages are.
 func (h *Hub) Addr() net.Addr { return h.addr }
 

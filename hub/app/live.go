@@ -84,14 +84,11 @@ type port struct {
 }
 
 func (h *Hub) ports() map[string]port {
-	out := map[string]port{
+	return map[string]port{
 		"webrtc": {h.live.Trouble, "live pictures come by another way, a moment later and without talk by WebRTC"},
 		"rtsp":   {h.restream.Trouble, "other programs cannot read the cameras from the hub"},
+		"tls":    {h.CertificateTrouble, "browsers warn of the pages, or will when the certificate is over"},
 	}
-	if h.certs != nil {
-		out["tls"] = port{h.certs.Trouble, "browsers warn of the pages, or will when the certificate is over"}
-	}
-	return out
 }
 
 func repairOf(key, effect string, err error) host.Repair {

@@ -128,7 +128,7 @@ func runHub(ctx context.Context, g *globals, demo bool, flags *pflag.FlagSet, ou
 	if err != nil {
 		return err
 	}
-	banner(out, &o, url, hub.TrustURL())
+	banner(out, &o, url, hub.TrustURL(), hub.CertificateTrouble())
 	return hub.Serve(ctx)
 }
 
@@ -196,8 +196,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// banner is the first thing that a person reads.
-func banner(w io.Writer, o *app.Options, url, trust string) {
+// banner is the first thing that a person reads; trouble: why browsers will not open it.
+func banner(w io.Writer, o *app.Options, url, trust string, trouble error) {
 	fmt.Fprintf(w, "Porchlight %s", o.Version)
 	if o.File == "" {
 		fmt.Fprint(w, " in demo mode: no config found\n")
@@ -206,6 +206,11 @@ func banner(w io.Writer, o *app.Options, url, trust string) {
 	}
 	fmt.Fprintf(w, "\n  Open  %s\n", url)
 	fmt.Fprint(w, "        (signs you in as owner; works once, for 30 minutes; porchlight setup-link prints a new one)\n\n")
+	if trouble != nil {
+		fmt.Fprintln(w, "Browsers refuse that page, or warn of it:")
+		explainError(w, trouble)
+		fmt.Fprintln(w)
+	}
 	phone := url
 	if trust != "" { // a phone has to trust the certificate before anything else
 		phone = trust
