@@ -236,9 +236,14 @@ export class Talk {
       if (m.type === "ended" && turn === this.#turn) this.#over(m.reason);
     };
     ws.onclose = () => turn === this.#turn && this.#over("the connection was lost");
-    await mic.pieces((piece) => {
-      if (ws.readyState === WebSocket.OPEN && ws.bufferedAmount < maxWaiting) ws.send(piece);
-    });
+    try {
+      await mic.pieces((piece) => {
+        if (ws.readyState === WebSocket.OPEN && ws.bufferedAmount < maxWaiting) ws.send(piece);
+      });
+    } catch (err) {
+      ws.close(); // or the door would be kept from others by a talk without sound
+      throw err;
+    }
     return { by, end: async () => ws.close() }; // the talk ends with its socket
   }
 
