@@ -75,7 +75,8 @@ func readBody(w http.ResponseWriter, r *http.Request, want string) (string, erro
 	var big *http.MaxBytesError
 	switch {
 	case errors.As(err, &big):
-		return "", &Fault{code: CodeOffer, status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("webrtc: the body has more than %d bytes", maxBody)}
+		return "", &Fault{code: CodeOffer, status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("webrtc: the body has more than %d bytes", maxBody),
+			hint: "offer one video and one audio section, and candidates of this network only"}
 	case err != nil:
 		return "", offerFault(err)
 	}
@@ -85,8 +86,11 @@ func readBody(w http.ResponseWriter, r *http.Request, want string) (string, erro
 func (s *Server) fail(w http.ResponseWriter, err error) {
 	var f *Fault
 	if !errors.As(err, &f) {
-		s.log.Warn("an offer was not answered", "err", err)
-		f = &Fault{code: CodeOffer, status: http.StatusInternalServerError, message: "webrtc: the offer could not be answered"}
+		if !errors.Is(err, context.Canceled) { // else the page has gone, and nobody reads this
+			s.log.Warn("an offer was not answered", "err", err)
+		}
+		f = &Fault{code: CodeOffer, status: http.StatusInternalServerError, message: "webrtc: the offer could not be answered",
+			hint: "the hub's log has the cause; the page shows pictures over its own connection meanwhile"}
 	}
 	refuse(w, f)
 }

@@ -36,7 +36,7 @@ type speech struct {
 
 func newSpeech(x *session) *speech { return &speech{x: x} }
 
-// track is what comes from the page.
+// speechTrack is what comes from the page.
 func speechTrack(c av.Codec) av.Track {
 	if c == av.PCMU {
 		return av.PCMTrack(1, av.PCMU, 8000, 1)
