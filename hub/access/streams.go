@@ -229,9 +229,10 @@ func (a *Access) StreamUsed(ctx context.Context, id, address string) {
 	}
 }
 
-// StreamValid tells whether the password is still good.
+// StreamValid tells whether the password is still good. While hub.db cannot be read it is:
+// who was let in by it, as a recorder, is not to lose the pictures for that.
 func (a *Access) StreamValid(ctx context.Context, id string) bool {
 	var n int
 	err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM access_streams WHERE id = ?`, id).Scan(&n)
-	return err == nil && n == 1
+	return err != nil || n == 1
 }

@@ -63,6 +63,21 @@ func TestStreamPassword(t *testing.T) {
 	}
 }
 
+// A disk that fails, or a hub that ends, revokes nothing.
+func TestWhatCannotBeReadEndsNoReader(t *testing.T) {
+	a, _, db := open(t)
+	p, _, err := a.NewStreamPassword(t.Context(), person, access.StreamSpec{Name: "recorder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !a.StreamValid(t.Context(), p.ID) {
+		t.Error("the password counts as revoked")
+	}
+}
+
 func TestWhatIsNoStreamPassword(t *testing.T) {
 	a, _, _ := open(t)
 	for _, spec := range []access.StreamSpec{
