@@ -276,7 +276,7 @@ export class Talk {
     if (!camera) return;
     this.#can = camera.talk ?? {};
     if (this.#state === "on" && this.#can.by === this.#line?.by) this.#listed = true;
-    else if (this.#state === "on" && this.#listed) this.#over(this.#can.by ? `${this.#can.by} talks now` : undefined);
+    else if (this.#state === "on" && this.#listed) this.#over(this.#can.by ? `${this.#can.by} talks now` : this.#can.can ? undefined : this.#can.why);
     this.#show();
   }
 
