@@ -47,7 +47,7 @@ func (h *house) offer(w http.ResponseWriter, r *http.Request, camera, stream str
 		notYet("WebRTC").Write(w)
 		return
 	}
-	changed, leave, ok := h.viewers.join()
+	changed, leave, ok := h.viewers.join(r.Context())
 	if !ok {
 		streamsFull().Write(w)
 		return

@@ -85,7 +85,7 @@ func (a *API) picture(f pictureFunc) http.HandlerFunc {
 // a WebSocket's room says itself that the hub stops.
 func (a *API) moving(f pictureFunc) pictureFunc {
 	return func(w http.ResponseWriter, r *http.Request, camera string) {
-		changed, leave, ok := a.viewers.join()
+		changed, leave, ok := a.viewers.join(r.Context())
 		if !ok {
 			streamsFull().Write(w)
 			return

@@ -50,7 +50,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		p.Write(w)
 		return
 	}
-	changed, leave, ok := a.streams.join()
+	changed, leave, ok := a.streams.join(r.Context())
 	if !ok {
 		p := NewProblem(http.StatusTooManyRequests, "E-API-STREAMS-FULL", fmt.Sprintf("%d live streams are open already", maxStreams), "Close a few browser windows.")
 		p.RetryAfter = int(beat.Seconds())
