@@ -49,7 +49,7 @@ func (m *Muxers) ServeWS(w http.ResponseWriter, r *http.Request, camera, stream 
 	k := asked(r.URL.Query(), camera, stream)
 	v, leave, err := m.watch(k)
 	if err != nil {
-		http.Error(w, "going down", http.StatusServiceUnavailable)
+		refuseEnding(w)
 		return
 	}
 	defer leave()
@@ -159,7 +159,7 @@ func listen(ctx context.Context, c *websocket.Conn, v *viewer) {
 func (m *Muxers) ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream string) {
 	v, leave, err := m.watch(asked(r.URL.Query(), camera, stream))
 	if err != nil {
-		http.Error(w, "going down", http.StatusServiceUnavailable)
+		refuseEnding(w)
 		return
 	}
 	defer leave()
@@ -174,10 +174,11 @@ func (m *Muxers) ServeMP4(w http.ResponseWriter, r *http.Request, camera, stream
 		case err != nil, p.gen != nil && begun:
 			return
 		case p.status != nil && !begun && p.status.cannot:
-			http.Error(w, p.status.reason, http.StatusUnsupportedMediaType)
+			refuse(w, http.StatusUnsupportedMediaType, "E-CONV-CODEC", "the stream has no form that an MP4 can have: "+p.status.reason,
+				"take the camera's other stream, or stream.mjpeg")
 			return
 		case p.status != nil && !begun && !p.status.live:
-			http.Error(w, "offline: "+p.status.reason, http.StatusServiceUnavailable)
+			refuse(w, http.StatusServiceUnavailable, "E-MEDIA-OFFLINE", "the camera sends nothing: "+p.status.reason, "look at the camera's card, and ask again")
 			return
 		}
 		begun = begun || p.gen != nil
