@@ -97,13 +97,13 @@ func (h *house) tellRest() {
 	h.told(http.MethodGet, "/cameras/{id}/stream.mjpeg", "One picture after the other", ofCamera(access.ScopeView), http.StatusOK, "multipart/x-mixed-replace")
 	stream := [2]string{"stream", "main or sub; main, if left out"}
 	h.told(http.MethodGet, "/cameras/{id}/stream.mp4", "A film without an end", ofCamera(access.ScopeView), http.StatusOK, "video/mp4",
-		stream, [2]string{"sound", "aac, opus or none; aac, if left out and it can be had"})
+		stream, [2]string{"sound", "aac, opus or none; aac, if left out and it can be had"}, [2]string{"video", "h264: for a player that takes no H.265"})
 	h.told(http.MethodPost, "/cameras/{id}/whep", "Watch by WebRTC (WHEP): an SDP offer in, the answer out; Location is the session's", ofCamera(access.ScopeView), http.StatusCreated, "application/sdp", stream)
 	h.told(http.MethodPatch, "/cameras/{id}/whep/{session}", "Candidates, or a restart of ICE, as application/trickle-ice-sdpfrag", ofCamera(access.ScopeView), http.StatusNoContent, "")
 	h.told(http.MethodDelete, "/cameras/{id}/whep/{session}", "End a session", ofCamera(access.ScopeView), http.StatusOK, "")
 	h.told(http.MethodGet, "/cameras/{id}/talk/{talk}/ws", "The sound of a talk that has no session, by WebSocket", ofCamera(access.ScopeTalk), http.StatusSwitchingProtocols, "")
 	h.told(http.MethodGet, "/ws", "Pictures and sound for MediaSource, by WebSocket", ofCamera(access.ScopeView), http.StatusSwitchingProtocols, "",
-		[2]string{"camera", "its id"}, stream, [2]string{"sound", "none, or opus where the page can play it in MP4"})
+		[2]string{"camera", "its id"}, stream, [2]string{"sound", "none, or opus where the page can play it in MP4"}, [2]string{"video", "h264: for a page that plays no H.265"})
 	h.told(http.MethodGet, "/events/stream", "What happens, as server-sent events", ofCamera(access.ScopeView), http.StatusOK, "text/event-stream",
 		[2]string{"after", "go on after this seq, as the header Last-Event-ID says too"})
 	h.told(http.MethodGet, "/openapi.json", "This document", signedIn(), http.StatusOK, "application/json")
