@@ -167,7 +167,11 @@ func (h *house) start(b *bench) error {
 	if err := h.launch(b); err != nil {
 		return err
 	}
-	return h.dial(b.ctx)
+	if err := h.dial(b.ctx); err != nil {
+		h.stop()
+		return err
+	}
+	return nil
 }
 
 func (h *house) dial(ctx context.Context) error {
