@@ -135,7 +135,6 @@ func TestAACBecomesOpusForOneWhoLooksBack(t *testing.T) {
 			}
 			plain = append(plain, out...)
 		}
-		l16.Close()
 		if hz := pitch(plain, 16000); hz < 990 || hz > 1010 {
 			t.Errorf("%s has %.0f Hz", want, hz)
 		}

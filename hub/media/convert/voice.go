@@ -122,11 +122,6 @@ func (v *voice) end() {
 	if v.line != nil {
 		v.line.end()
 	}
-	for _, t := range []*sound.Transcoder{v.first, v.last} {
-		if t != nil {
-			t.Close()
-		}
-	}
 }
 
 // explain makes a fault of how ffmpeg ended.

@@ -130,7 +130,6 @@ func TestOpusOfOthers(t *testing.T) {
 				made = append(made, out...)
 				pts = av.Ticks(av.Duration(tr.came, uint32(tr.dec.Rate())), opusClock)
 			}
-			tr.Close()
 			follows(t, tr.Track(), made)
 			pcm, rate := decodeAll(t, tr.Track(), made)
 			at, all := power(pcm[rate/2:rate*3/2], rate, 1000)

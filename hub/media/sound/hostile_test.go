@@ -41,7 +41,6 @@ func FuzzOpus(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer tr.Close()
 		u := &av.Unit{Track: 7, PTS: pts, DTS: pts, Discontinuity: broken, Data: packet}
 		before := slices.Clone(packet)
 		for range 3 {
@@ -74,7 +73,6 @@ func FuzzG711(f *testing.F) {
 				out, _ := tr.Convert(u)
 				inRange(t, tr, u, out)
 			}
-			tr.Close()
 		}
 	})
 }
@@ -86,7 +84,6 @@ func TestABadPacketCostsItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tr.Close()
 	var out []*av.Unit
 	bad := 0
 	for i, u := range units {

@@ -90,7 +90,6 @@ func TestAToneGoesThroughEachPair(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer tr.Close()
 				var made []*av.Unit
 				for _, u := range units {
 					got, err := tr.Convert(u)

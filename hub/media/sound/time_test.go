@@ -14,7 +14,6 @@ func g711To(t testing.TB, to av.AudioRendition) *Transcoder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(tr.Close)
 	return tr
 }
 

@@ -17,7 +17,7 @@ const (
 )
 
 // Transcoder turns units of one track into units of another. It is not for two
-// goroutines at once.
+// goroutines at once, and holds memory only: to forget it is to end it.
 type Transcoder struct {
 	from av.Track
 	dec  *Decoder
@@ -57,9 +57,6 @@ func New(from av.Track, to av.AudioRendition) (*Transcoder, error) {
 
 // Track that comes out; its id is the one that goes in.
 func (t *Transcoder) Track() av.Track { return t.enc.Track() }
-
-// Close ends it. It holds memory only, so that forgetting it loses nothing.
-func (t *Transcoder) Close() {}
 
 // Convert takes the next unit and returns what is ready: pieces of 20 ms that follow each
 // other without a gap. A hole in the time stamps of up to a second becomes silence; a
