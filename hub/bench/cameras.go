@@ -12,7 +12,7 @@ import (
 	"github.com/porchlight-hub/porchlight/hub/web/api"
 )
 
-// many is the house of performance.md's table.
+// many cameras have the house that is compared.
 const many = 16
 
 // askEvery is the pace at which pages try to open cameras of a house that starts; a
