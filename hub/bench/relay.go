@@ -26,7 +26,7 @@ func (b *bench) restream(f *farm, bin string) error {
 		{cameras: 1, readers: 1, film: "1s", cpu: 1.05, memory: none, tail: none, missCPU: "With one camera it is the fixed costs that count: scheduler and sysmon of the Go runtime 37 %, the collector 9 %, looking after the plugin process 5 %; pulling is 26 %, handing on 16 %."},
 		{cameras: 1, readers: 32, film: "1s", cpu: 0.75, memory: none, tail: none, missCPU: spent},
 		{cameras: many, readers: 8, film: "4s", cpu: 0.70, memory: 0.60, tail: 1, missCPU: spent,
-			missMemory: "The rings hold the last 10 s of each camera from a key frame on, 93 MB of pictures here, and up to 48 MiB of garbage waits beside them; the program's text and the plugin's process are 45 MB before the first picture."},
+			missMemory: "The rings hold the last 4 s of each camera from a key frame on, 32 to 64 MB of pictures here, and up to 48 MiB of garbage waits beside them; the program's text and the plugin's process are 45 MB before the first picture."},
 	} {
 		if err := b.relayOf(f, bin, c); err != nil {
 			return err
