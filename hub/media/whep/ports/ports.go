@@ -154,7 +154,7 @@ func (p *Ports) openPlace(a netip.Addr) (*place, error) {
 			return nil, err
 		}
 		pl.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Listener: &bounded{Listener: l, free: make(chan struct{}, maxConns)}, Logger: p.log, ReadBufferSize: 64,
+			Listener: &bounded{Listener: l, most: maxConns}, Logger: p.log, ReadBufferSize: 64,
 			FirstStunBindTimeout: firstWithin, AliveDurationForConnFromStun: firstWithin,
 		})
 	}
@@ -285,10 +285,15 @@ func (t tcp) RemoveConnByUfrag(ufrag string) {
 	}
 }
 
-// bounded is a listener that has so many connections at most; more are closed at once.
+// bounded is a listener that has so many connections at most. In a crowd the one goes that
+// has waited longest for our first word, which only who knows a session is given.
 type bounded struct {
 	net.Listener
-	free chan struct{} // as big as what may be open
+	most int
+
+	mu     sync.Mutex
+	open   int
+	silent []*conn // that were not written to yet, the oldest first
 }
 
 func (b *bounded) Accept() (net.Conn, error) {
@@ -297,20 +302,56 @@ func (b *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case b.free <- struct{}{}:
-			return &conn{Conn: c, stall: stall, leave: sync.OnceFunc(func() { <-b.free })}, nil
-		default:
-			_ = c.Close()
+		x := &conn{Conn: c, stall: stall, of: b}
+		victim, ok := b.admit(x)
+		if victim != nil {
+			_ = victim.Close()
 		}
+		if ok {
+			return x, nil
+		}
+		_ = c.Close()
 	}
+}
+
+// admit makes room for x, if need be in the place of another.
+func (b *bounded) admit(x *conn) (victim *conn, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open >= b.most {
+		if len(b.silent) == 0 {
+			return nil, false
+		}
+		victim = b.silent[0]
+	}
+	b.open++
+	b.silent = append(b.silent, x)
+	return victim, true
+}
+
+// answered is of one that was written to.
+func (b *bounded) answered(x *conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.silent, x); i >= 0 {
+		b.silent = slices.Delete(b.silent, i, i+1)
+	}
+}
+
+func (b *bounded) left(x *conn) {
+	b.answered(x)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open--
 }
 
 // conn is a TCP connection that does not wait for ever for who takes nothing.
 type conn struct {
 	net.Conn
 	stall time.Duration
-	leave func()
+	of    *bounded
+	told  sync.Once // our first word
+	once  sync.Once // the end
 
 	mu   sync.Mutex
 	next time.Time // when the deadline is moved again
@@ -318,6 +359,7 @@ type conn struct {
 
 // Write fails, and closes the connection, when the other end takes nothing.
 func (c *conn) Write(b []byte) (int, error) {
+	c.told.Do(func() { c.of.answered(c) })
 	now := time.Now()
 	c.mu.Lock()
 	if now.After(c.next) {
@@ -333,6 +375,6 @@ func (c *conn) Write(b []byte) (int, error) {
 }
 
 func (c *conn) Close() error {
-	c.leave()
+	c.once.Do(func() { c.of.left(c) })
 	return c.Conn.Close()
 }

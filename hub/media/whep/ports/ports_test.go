@@ -206,8 +206,48 @@ func TestTCPStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	open = append(open, c)
-	if _, err := c.Read(make([]byte, 1)); err == nil {
-		t.Error("one too many was let in")
+	_ = open[0].SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := open[0].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("of one too many the oldest stays: %v", err)
+	}
+}
+
+// TestCrowd: those who were answered stay, and those who were not give way.
+func TestCrowd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	b := &bounded{Listener: l, most: 2}
+	come := func() (there net.Conn) {
+		t.Helper()
+		here, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = here.Close() })
+		if there, err = b.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = there.Close() })
+		return there
+	}
+	viewer, stranger := come(), come()
+	if _, err := viewer.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	second := come()
+	if _, err := stranger.Write([]byte("x")); err == nil {
+		t.Error("the stranger stays")
+	}
+	for _, c := range []net.Conn{viewer, second} {
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Error(err)
+		}
+	}
+	if victim, ok := b.admit(&conn{of: b}); ok || victim != nil || b.open != 2 || len(b.silent) != 0 {
+		t.Errorf("one more beside two viewers: %v, %d open, %d silent", ok, b.open, len(b.silent))
 	}
 }
 
@@ -223,7 +263,7 @@ func TestStalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer peer.Close()
-	b := &bounded{Listener: l, free: make(chan struct{}, 1)}
+	b := &bounded{Listener: l, most: 1}
 	c, err := b.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -232,8 +272,8 @@ func TestStalled(t *testing.T) {
 	for err == nil {
 		_, err = c.Write(make([]byte, 1<<16))
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) || len(b.free) != 0 {
-		t.Errorf("%v, %d open", err, len(b.free))
+	if !errors.Is(err, os.ErrDeadlineExceeded) || b.open != 0 {
+		t.Errorf("%v, %d open", err, b.open)
 	}
 }
 
