@@ -107,16 +107,22 @@ await run({
     const page = await person.open("/");
     await live(page, any);
     await rested(page);
+    const second = await Person.arrive();
+    const elsewhere = await second.open("/");
+    await live(elsewhere, any);
     await page.getByRole("button", { name: "Ring the doorbell" }).click();
     await rings(page).waitFor();
     await page.getByRole("button", { name: "Answer" }).click();
     await until("they are at the door", async () => (await page.locator("dialog.ring .talk").textContent()) === "End talk");
+    await until("another device is told", async () => /^Answered at .* is talking there\.$/.test((await elsewhere.locator("#ring-title, #ring-text").allTextContents()).join(" ")));
     await hears(page);
     const loud = () => page.evaluate(() => [...document.querySelectorAll("video")].filter((v) => !v.muted && !v.paused).map((v) => (v.closest("dialog") ? "overlay" : "page")));
     await until("the door is heard once", async () => (await loud()).join() === "overlay");
     await check(page, "the answered ring");
     await page.getByRole("button", { name: "Hang up" }).click();
     await until("it is over", async () => (await page.locator("dialog").count()) === 0 && !(await heard(page)).talking);
+    await until("the other device too", async () => / talked there\.$/.test(await elsewhere.locator("#ring-text").textContent()));
+    await second.leave();
     await person.leave();
   },
 });

@@ -28,7 +28,7 @@ export class Overlay {
       if (data.replay || data.age_ms > tooOld) return;
       this.show(data);
     });
-    feed.addEventListener("house", () => this.#elsewhere());
+    feed.addEventListener("house", () => this.#news());
     feed.addEventListener("dismiss", (e) => {
       // Who has answered stays at the door.
       if (!this.#now?.answered) this.#close(/** @type {CustomEvent} */ (e).detail.ring);
@@ -75,7 +75,8 @@ export class Overlay {
   #build(ring, name) {
     const camera = this.#feed.camera(ring.camera);
     const notNow = h("button", { class: `button button-large${camera?.button ? " button-primary" : ""}`, type: "button", "data-not-now": true }, "Not now");
-    const answer = h("button", { class: "button button-primary button-large button-answer", type: "button", "data-answer": true }, ...(speaks(camera) ? [icon("mic"), "Answer"] : [icon("sound"), "Listen"]));
+    const answer = h("button", { class: "button button-primary button-large button-answer", type: "button", "data-answer": true });
+    label(answer, camera);
     const dialog = /** @type {HTMLDialogElement} */ (
       h(
         "dialog",
@@ -110,11 +111,14 @@ export class Overlay {
     return dialog;
   }
 
-  /** On another device somebody has answered, as the hub tells: nobody need hurry here. */
-  #elsewhere() {
+  /** What the hub tells of the camera: when somebody has answered on another device nobody need hurry here. */
+  #news() {
     const now = this.#now;
     if (!now || now.answered || now.player?.controls?.talking) return;
-    const by = this.#feed.camera(now.camera)?.talk?.by ?? "";
+    const camera = this.#feed.camera(now.camera);
+    const answer = now.dialog.querySelector("[data-answer]");
+    if (answer) label(answer, camera);
+    const by = camera?.talk?.by ?? "";
     if (now.by && !by) this.#say(now.dialog, `Answered at ${now.name}`, `${capital(now.by)} talked there.`);
     if (!by || now.by === by) return;
     now.by = by;
@@ -211,9 +215,19 @@ function pictureOf(id, name, camera) {
   );
 }
 
-/** @param {any} camera as the hub names it */
+/** @param {any} camera as the hub names it; undefined: not known yet */
 function speaks(camera) {
-  return Boolean(camera?.talk?.can) && document.body.dataset.mayTalk !== undefined;
+  return (camera === undefined || Boolean(camera.talk?.can)) && document.body.dataset.mayTalk !== undefined;
+}
+
+/**
+ * What the first button does, as far as the camera can.
+ * @param {Element} button
+ * @param {any} camera
+ */
+function label(button, camera) {
+  const text = speaks(camera) ? "Answer" : "Listen";
+  if (button.textContent !== text) button.replaceChildren(icon(text === "Answer" ? "mic" : "sound"), text);
 }
 
 /** @param {string} text */
