@@ -56,8 +56,7 @@ func (m *Muxers) open(ctx context.Context, k key, mx *mux) (units, error) {
 		r, err := m.renditions.Open(ctx, k.camera, k.stream, want, o)
 		switch {
 		case err == nil:
-			mx.how = r.How()
-			return r, nil
+			return m.withSound(ctx, k, mx, want, o, r), nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.Is(err, media.ErrNoTracks):
@@ -69,6 +68,24 @@ func (m *Muxers) open(ctx context.Context, k key, mx *mux) (units, error) {
 			return nil, err
 		}
 	}
+}
+
+// withSound tries once more for the sound of a picture that was had without: what went
+// wrong may have been the picture's, and over by now.
+func (m *Muxers) withSound(ctx context.Context, k key, mx *mux, want av.Rendition, o media.ReadOptions, r *media.Rendering) *media.Rendering {
+	mx.how = r.How()
+	if mx.mute == "" {
+		return r
+	}
+	want.Audio = av.AudioRendition{Codec: m.settle(k).sound}
+	both, err := m.renditions.Open(ctx, k.camera, k.stream, want, o)
+	if err != nil {
+		mx.mute = people(err)
+		return r
+	}
+	r.Close()
+	mx.how, mx.mute = both.How(), ""
+	return both
 }
 
 // people is what a page says of err.
