@@ -25,8 +25,10 @@ func TestPrograms(t *testing.T) {
 				"!", "rtph264depay", "!", "h264parse", "!", "video/x-h264,stream-format=byte-stream,alignment=au", "!", "identity", "eos-after=50", "!", "filesink", "location=/dev/stdout")
 			var errs bytes.Buffer
 			cmd.Stderr = &errs
+			// At its end it may send PAUSE behind its own TEARDOWN, and complain that nobody is
+			// there any more: what it has read by then is what counts.
 			out, err := cmd.Output()
-			if err != nil || bytes.Count(out, []byte{0, 0, 1}) < 50 {
+			if bytes.Count(out, []byte{0, 0, 1}) < 50 {
 				t.Errorf("%v %s: %d bytes", err, errs.Bytes(), len(out))
 			}
 		})
