@@ -144,7 +144,9 @@ func TestRedirectsStayAtHome(t *testing.T) {
 	stranger := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { strangers++ }))
 	away := strings.Replace(stranger.URL, "127.0.0.1", "localhost", 1) + "/steal"
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, away, http.StatusFound) })
-	mux.HandleFunc("/beside", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, stranger.URL+"/steal", http.StatusFound) })
+	mux.HandleFunc("/beside", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, stranger.URL+"/steal", http.StatusFound)
+	})
 	o := Options{Login: Login{"u", "p"}}
 	for path, want := range map[string]Kind{"/here": "", "/round": Redirected, "/away": Redirected, "/beside": Redirected} {
 		o.URL = s.URL + path
