@@ -112,7 +112,7 @@ await run({
     await page.getByRole("heading", { name: "Keys for the picture" }).waitFor();
     await check(page, "the list of keys");
     await page.keyboard.press("Escape");
-    must((await page.locator("dialog").count()) === 0, "the list is gone");
+    await until("the list is gone", async () => (await page.locator("dialog").count()) === 0);
     await page.keyboard.press("f");
     await until("full screen", () => page.evaluate(() => document.fullscreenElement?.matches("[data-player]")));
     await page.keyboard.press("f");
