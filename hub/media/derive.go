@@ -119,12 +119,9 @@ func (w *Writer) relay(u *av.Unit, recv time.Time, shared bool) error {
 	s := w.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.ended != nil {
-		return w.ended
-	}
-	t, ok := s.set.track(u.Track)
-	if !ok {
-		return fmt.Errorf("media %s/%s: track %d: %w", s.camera, s.name, u.Track, ErrNoTrack)
+	t, err := w.track(u)
+	if err != nil {
+		return err
 	}
 	if n := s.ring.n; n > 0 { // what was made of a unit comes later than its neighbours
 		if last := s.ring.at(s.ring.end() - 1).recv; recv.Before(last) {

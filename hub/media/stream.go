@@ -347,16 +347,25 @@ func (w *Writer) Put(u *av.Unit) error {
 	return nil
 }
 
+// track that u belongs to, while the writer may write. The stream is locked.
+func (w *Writer) track(u *av.Unit) (av.Track, error) {
+	if w.ended != nil {
+		return av.Track{}, w.ended
+	}
+	t, ok := w.s.set.track(u.Track)
+	if !ok {
+		return av.Track{}, fmt.Errorf("media %s/%s: track %d: %w", w.s.camera, w.s.name, u.Track, ErrNoTrack)
+	}
+	return t, nil
+}
+
 func (w *Writer) put(u *av.Unit, now time.Time) error {
 	s := w.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.ended != nil {
-		return w.ended
-	}
-	t, ok := s.set.track(u.Track)
-	if !ok {
-		return fmt.Errorf("media %s/%s: track %d: %w", s.camera, s.name, u.Track, ErrNoTrack)
+	t, err := w.track(u)
+	if err != nil {
+		return err
 	}
 	entry := w.isEntry(t, u, now)
 	if !entry && !w.keyed {
