@@ -49,7 +49,6 @@ func arrows() []arrow {
 		{"hub/secrets", []string{"sdk/...", "config"}, "the ground floor imports no other room"},
 		{"hub/watch", nil, "it watches a folder and knows nobody"},
 		{"hub/media/pull", append(ground(), "hub/media/rtsp"), "it decides when to pull, rtsp how"},
-		{"hub/media/snapshot", append(ground(), "hub/media/convert"), "a still is a snapshot's last way"},
 		{"hub/media/rtsp/...", append(ground(), "hub/media/rtsp/..."), "one matter"},
 		{"hub/media/sound", []string{"sdk/av"}, "samples in, samples out"},
 		{"hub/media/convert/...", append(ground(), "hub/media/sound", "hub/media/convert/..."), "one matter; what Go can do of sound is done in its own room"},

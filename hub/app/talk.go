@@ -27,6 +27,10 @@ func (m *mute) Error() string { return m.why }
 func (m *mute) Code() string  { return m.code }
 func (m *mute) Hint() string  { return m.fix }
 
+func noSpeaker() error {
+	return &mute{"E-TALK-NONE", "the camera has no speaker that the hub can reach", "a camera with a speaker offers it by its plugin, or by an ONVIF back channel over RTSP"}
+}
+
 // sink is who carries speech to a camera's door.
 func (h *Hub) sink(camera string) (talk.Sink, error) {
 	d, ok := h.registry.Device(camera)
@@ -42,7 +46,7 @@ func (h *Hub) sink(camera string) (talk.Sink, error) {
 	case c.Talk == sources.TalkByRTSP:
 		return h.backChannel(camera, c)
 	}
-	return nil, &mute{"E-TALK-NONE", "the camera has no speaker that the hub can reach", "a camera with a speaker offers it by its plugin, or by an ONVIF back channel over RTSP"}
+	return nil, noSpeaker()
 }
 
 // canTalk tells why nobody can speak at a camera; nil: they can.
@@ -106,7 +110,7 @@ func (h *Hub) backChannel(camera string, c sources.Camera) (talk.Sink, error) {
 	case len(c.Streams) == 0 || !ok || !st.TalkKnown:
 		return nil, &mute{"E-TALK-UNKNOWN", "it is not known yet whether the camera can be spoken to", "wait until its picture has come once"}
 	case len(st.Talk) == 0:
-		return nil, &mute{"E-TALK-NONE", "the camera has no speaker that the hub can reach", "a camera with a speaker offers it by its plugin, or by an ONVIF back channel over RTSP"}
+		return nil, noSpeaker()
 	}
 	return rtspSink{h, camera, target(c.Streams[0]), st.Talk}, nil
 }
