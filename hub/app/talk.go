@@ -105,21 +105,26 @@ func (p pluginSink) Play(ctx context.Context, r talk.Request) error {
 
 // backChannel is a door that the hub speaks to itself, over RTSP.
 func (h *Hub) backChannel(camera string, c sources.Camera) (talk.Sink, error) {
-	st, ok := h.looker().Pulled(camera, "main")
+	unseen := &mute{"E-TALK-UNKNOWN", "it is not known yet whether the camera can be spoken to", "wait until its picture has come once"}
+	if len(c.Streams) == 0 {
+		return nil, unseen
+	}
+	best := c.Streams[0] // the one that is asked what the camera takes
+	st, ok := h.looker().Pulled(camera, best.Name)
 	switch {
-	case len(c.Streams) == 0 || !ok || !st.TalkKnown:
-		return nil, &mute{"E-TALK-UNKNOWN", "it is not known yet whether the camera can be spoken to", "wait until its picture has come once"}
+	case !ok || !st.TalkKnown:
+		return nil, unseen
 	case len(st.Talk) == 0:
 		return nil, noSpeaker()
 	}
-	return rtspSink{h, camera, target(c.Streams[0]), st.Talk}, nil
+	return rtspSink{h, camera, best.Name, target(best), st.Talk}, nil
 }
 
 type rtspSink struct {
-	h      *Hub
-	camera string
-	target rtsp.Target
-	tracks []av.Track
+	h              *Hub
+	camera, stream string
+	target         rtsp.Target
+	tracks         []av.Track
 }
 
 func (s rtspSink) Tracks() []av.Track { return s.tracks }
@@ -159,7 +164,7 @@ func (s rtspSink) Play(ctx context.Context, r talk.Request) error {
 func (s rtspSink) remembered() rtsp.Memory {
 	m := memory{s.h}.Load(s.camera, "talk")
 	if m.Version == 0 {
-		m = memory{s.h}.Load(s.camera, "main")
+		m = memory{s.h}.Load(s.camera, s.stream)
 	}
 	return m
 }
