@@ -20,7 +20,7 @@ func (h *Hub) trouble(camera string) error { return h.looker().Trouble(camera) }
 func (h *Hub) doctor(ctx context.Context, areas []string) []doctor.Finding {
 	c, _ := h.state.running()
 	return doctor.Check(ctx, doctor.Deps{File: h.state.file, Config: c, Problems: h.state.told(), DataDir: h.opts.DataDir,
-		Address: h.addr.String(), Ways: h.hindered, Plugins: h.patients, Look: h.looker().Running, Secrets: h.secrets.Known()}, areas...)
+		Address: h.addr.String(), Ways: h.hindered, Plugins: h.patients, SelfCheck: h.selfCheck, Look: h.looker().Running, Secrets: h.secrets.Known()}, areas...)
 }
 
 // hindered tells what the pages tell of the ways in; the certificate has an area of its own.
@@ -40,7 +40,7 @@ func (h *Hub) hindered() []doctor.Finding {
 func (h *Hub) patients() []doctor.Plugin {
 	var out []doctor.Plugin
 	for _, st := range h.super.Status() {
-		out = append(out, doctor.Plugin{Name: st.Name, State: string(st.State), Code: st.Code, Reason: st.Reason, Fix: st.Fix,
+		out = append(out, doctor.Plugin{Name: st.Name, ID: st.ID, State: string(st.State), Code: st.Code, Reason: st.Reason, Fix: st.Fix,
 			Optional: st.Optional, Missing: st.Missing})
 	}
 	return out

@@ -24,12 +24,13 @@ const (
 	Tools   = "tools"
 	Audio   = "audio"
 	Plugins = "plugins"
+	HomeKit = "homekit"
 	Cameras = "cameras"
 )
 
 // Areas lists them all.
 func Areas() []string {
-	return []string{Config, Storage, Network, TLS, Clock, Tools, Audio, Plugins, Cameras}
+	return []string{Config, Storage, Network, TLS, Clock, Tools, Audio, Plugins, HomeKit, Cameras}
 }
 
 // State of a finding.
@@ -68,6 +69,9 @@ type Deps struct {
 	Listen func(ctx context.Context, addr string, beyond bool) (net.Listener, error)
 	// Plugins tells how they are; nil: no hub runs.
 	Plugins func() []Plugin
+	// SelfCheck lets a running plugin examine itself; no lines where it cannot do that.
+	// nil: nobody is asked.
+	SelfCheck func(ctx context.Context, plugin string) ([]CheckLine, error)
 	// Look looks at a camera of the config; it may take long and keeps to ctx. It does
 	// not try a password again that was refused a while ago.
 	Look func(ctx context.Context, camera string) []Stream
@@ -81,8 +85,15 @@ type Deps struct {
 // Plugin is how one of them is.
 type Plugin struct {
 	Name, State, Code, Reason, Fix string
+	ID                             string // of its manifest; empty before it has started once
 	Optional                       bool
 	Missing                        []string // what it lacks on this machine
+}
+
+// CheckLine is a plugin's own word of how it is.
+type CheckLine struct {
+	State          string // ok, warn, fail
+	What, Why, Fix string
 }
 
 func (d *Deps) now() time.Time {
@@ -99,7 +110,7 @@ func (d *Deps) root(path string) string { return filepath.Join(cmp.Or(d.Root, "/
 func Check(ctx context.Context, d Deps, areas ...string) []Finding {
 	looks := map[string]func(context.Context, *Deps) []Finding{
 		Config: checkConfig, Storage: checkStorage, Network: checkNetwork, TLS: checkTLS, Clock: checkClock,
-		Tools: checkTools, Audio: checkAudio, Plugins: checkPlugins, Cameras: checkCameras,
+		Tools: checkTools, Audio: checkAudio, Plugins: checkPlugins, HomeKit: checkHomeKit, Cameras: checkCameras,
 	}
 	found := make([][]Finding, len(Areas()))
 	var all sync.WaitGroup

@@ -18,6 +18,7 @@ func areas() []map[string]Text {
 		busTexts(),
 		cameraTexts(),
 		configTexts(),
+		homekitTexts(),
 		hubTexts(),
 		mediaTexts(),
 		speakerTexts(),
