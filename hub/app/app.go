@@ -99,12 +99,15 @@ type Hub struct {
 	restream   *restream.Server
 	talk       *talk.Desk
 	notes      *registry.Notes
-	sources    *sources.Sources
-	puller     *pull.Puller
-	hooks      *hooks.Hooks
-	access     *access.Access
-	certs      *certs.Certs // nil: the pages are HTTP
-	web        *web.Server
+	// described are the devices by the word of their plugins, shown is what bridges know.
+	described *registry.Describer
+	shown     *shown
+	sources   *sources.Sources
+	puller    *pull.Puller
+	hooks     *hooks.Hooks
+	access    *access.Access
+	certs     *certs.Certs // nil: the pages are HTTP
+	web       *web.Server
 
 	// states waits for watchDevices; room for every plugin to change a few times.
 	states chan event.Event
@@ -122,7 +125,7 @@ type Hub struct {
 // before Serve; after an error nothing is left open.
 func New(ctx context.Context, o Options) (*Hub, error) {
 	h := &Hub{opts: o, log: o.Log, bundled: map[string]Bundled{},
-		states: make(chan event.Event, 256), holds: map[holdKey]func(){}}
+		states: make(chan event.Event, 256), holds: map[holdKey]func(){}, shown: newShown()}
 	for _, b := range o.Bundled {
 		h.bundled[b.Name] = b
 	}
@@ -174,9 +177,10 @@ func (h *Hub) open(ctx context.Context) error {
 	}
 	h.openMedia()
 	h.openSources()
+	h.openHouse()
 	h.openLive()
-	if h.host, err = host.New(ctx, host.Deps{Bus: h.bus, DB: h.db, Cameras: cameraList{h.registry}, Media: mediaDesk{h},
-		Secrets: houseSecrets{h}, Commander: commander{h}, Talk: talkDesk{h}, Supervisor: manners{h}, Changed: h.sources.Again, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
+	if h.host, err = host.New(ctx, host.Deps{Bus: h.bus, DB: h.db, Cameras: cameraList{h}, House: quietDesk{chimesOf{h.chimes}, h}, Media: mediaDesk{h},
+		Secrets: houseSecrets{h}, Commander: commander{h}, Talk: talkDesk{h}, Supervisor: manners{h}, Changed: h.deviceChanged, Log: h.log.With("part", "host"), Now: time.Now}); err != nil {
 		return err
 	}
 	if err := h.openSupervisor(); err != nil {
@@ -272,6 +276,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 
 	for name, serve := range map[string]func(context.Context) error{
 		"rules": h.rules.Serve, "host": h.host.Serve, "supervisor": h.super.Serve, "devices": h.watchDevices,
+		"chimes": h.chimes.Serve, "descriptions": h.described.Serve, "house": h.watchHouse,
 		"disk": h.watchDisk, "config": h.watchConfig, "web": h.serveWeb, "admin": h.web.ServeAdmin,
 		"pull": h.puller.Serve, "webrtc": h.live.Serve, "rtsp": h.restream.Serve, "ports": h.watchPorts, "sources": h.sources.Serve, "warm": h.warm, "pull states": h.watchPull, "memory": h.watchMemory,
 	} {

@@ -38,6 +38,8 @@ func (h *Hub) apply(ctx context.Context, c *config.Config) {
 	h.host.Apply(entries(c))
 	h.applyLive(c)
 	h.sources.Apply(wishes(c)) // before the plugins: what is remembered is dialled at once
+	h.described.Apply(speakers(c))
+	h.tellHouse(ctx)
 	if err := h.super.Apply(ctx, specs(c, h.bundled)); err != nil {
 		h.log.Error("plugins not applied", "err", err)
 		return

@@ -115,7 +115,10 @@ func key(device, path string) string {
 }
 
 // Configured: what it says of its cameras may be another now.
-func (p pluginSide) Configured(plugin string) { p.h.sources.Configured(plugin) }
+func (p pluginSide) Configured(plugin string) {
+	p.h.sources.Configured(plugin)
+	p.h.described.Configured(plugin)
+}
 
 // nothing is the session of a plugin whose entry went while it connected.
 type nothing struct{}
@@ -199,20 +202,23 @@ func (p player) Play(ctx context.Context, plugin string, r chimes.Play) (chimes.
 }
 
 // cameraList is the registry as the host knows it.
-type cameraList struct{ *registry.Registry }
+type cameraList struct{ h *Hub }
 
 func (l cameraList) Camera(id string) (host.Camera, bool) {
-	d, ok := l.Device(id)
+	d, ok := l.h.registry.Device(id)
 	return camera(d), ok
 }
 
 func (l cameraList) Cameras() []host.Camera {
 	var out []host.Camera
-	for _, d := range l.Devices() {
+	for _, d := range l.h.registry.Devices() {
 		out = append(out, camera(d))
 	}
 	return out
 }
+
+// Saw notes that a camera was heard of.
+func (l cameraList) Saw(id string, at time.Time) { l.h.registry.Saw(id, at) }
 
 func camera(d registry.Device) host.Camera {
 	return host.Camera{ID: d.ID, Name: d.Name, Kind: d.Kind, Plugin: d.Plugin, Online: d.Online, Talk: d.Talk, IgnoreOlderThan: d.IgnoreOlderThan}

@@ -79,8 +79,11 @@ type Chimes struct {
 
 	mu     sync.RWMutex
 	chimes map[string]*chime
-	quiet  time.Time
-	muted  map[string]bool
+	quiet  event.Quiet
+	muted  map[string]event.Quiet
+
+	setting sync.Mutex    // held while quiet or a mute is changed
+	kick    chan struct{} // 1: Serve looks again, however many changed something
 
 	plays sync.WaitGroup
 }
@@ -92,7 +95,7 @@ type chime struct {
 
 // New reads mutes and the quiet hour from hub.db.
 func New(ctx context.Context, db *store.DB, bus Publisher, player Player, log *slog.Logger, now func() time.Time) (*Chimes, error) {
-	c := &Chimes{db: db, bus: bus, player: player, log: log, now: now, browser: newBrowser(), chimes: map[string]*chime{}, muted: map[string]bool{}}
+	c := &Chimes{db: db, bus: bus, player: player, log: log, now: now, browser: newBrowser(), chimes: map[string]*chime{}, muted: map[string]event.Quiet{}, kick: make(chan struct{}, 1)}
 	if err := c.load(ctx); err != nil {
 		return nil, err
 	}
@@ -119,9 +122,10 @@ func (c *Chimes) List() []Chime {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	out := make([]Chime, 0, len(c.chimes))
+	now := c.now()
 	for id, ch := range c.chimes {
 		one := ch.Chime
-		one.Muted = c.muted[id]
+		one.Muted = lasts(c.muted[id], now)
 		out = append(out, one)
 	}
 	slices.SortFunc(out, func(a, b Chime) int { return cmp.Compare(a.ID, b.ID) })
@@ -131,16 +135,18 @@ func (c *Chimes) List() []Chime {
 // Ring sounds every chime that is not muted for a ring. It returns at once with
 // what it asked of whom; what each chime did becomes an event of its own.
 func (c *Chimes) Ring(ctx context.Context, d event.Delivery, ignoreOlderThan time.Duration) []string {
-	quiet, isQuiet := c.Quiet()
+	quiet := c.Quiet()
 	var asked []string
 	for _, ch := range c.targets() {
 		ring, _ := d.Event.Data.(event.Ring)
 		p := Play{Chime: ch.ID, Sound: ch.Sound, Volume: ch.Volume, EventID: d.Event.ID, Camera: d.Event.Camera,
 			CameraName: d.Event.CameraName, Age: d.Age, IgnoreOlderThan: ignoreOlderThan, Test: ring.Test}
 		switch {
-		case isQuiet:
-			c.tell(ctx, ch.Chime, p, Played{Reason: "quiet until " + quiet.Format("15:04")})
-		case c.isMuted(ch.ID):
+		case quiet.Active && quiet.Until.IsZero():
+			c.tell(ctx, ch.Chime, p, Played{Reason: "quiet"})
+		case quiet.Active:
+			c.tell(ctx, ch.Chime, p, Played{Reason: "quiet until " + quiet.Until.Format("15:04")})
+		case c.Muted(ch.ID).Active:
 			c.tell(ctx, ch.Chime, p, Played{Reason: "muted"})
 		default:
 			asked = append(asked, ch.ID)

@@ -18,11 +18,22 @@ import (
 type told struct {
 	mu     sync.Mutex
 	events []event.Event
+	quiets []event.Quiet    // their subject stands in Chime too
+	ended  chan event.Quiet // where it is not nil: those that are no longer active
 	more   chan struct{}
 }
 
 func (t *told) Publish(_ context.Context, e event.Event, _ func(event.Result, error)) error {
 	t.mu.Lock()
+	if q, ok := e.Data.(event.Quiet); ok {
+		q.Chime += " " + e.Subject
+		t.quiets = append(t.quiets, q)
+		if t.ended != nil && !q.Active {
+			t.ended <- q
+		}
+		t.mu.Unlock()
+		return nil
+	}
 	t.events = append(t.events, e)
 	t.mu.Unlock()
 	t.more <- struct{}{}
@@ -83,7 +94,7 @@ func TestRingAsksEveryChimeThatIsNotMuted(t *testing.T) {
 		return Played{Played: true, Sound: p.Sound, Took: time.Millisecond}, nil
 	}))
 	c.Apply([]Chime{{ID: "hall", Plugin: "speaker", Sound: "gong", Volume: 40}, {ID: "attic", Plugin: "speaker", Sound: "chirp"}})
-	if err := c.Mute(t.Context(), "attic", true); err != nil {
+	if err := c.SetQuiet(t.Context(), event.Quiet{Active: true, Chime: "attic"}); err != nil {
 		t.Fatal(err)
 	}
 	d := ring()
@@ -123,7 +134,7 @@ func TestQuietHourSilencesAllAndSurvivesARestart(t *testing.T) {
 	})
 	c, out := room(t, path, clock, silent)
 	c.Apply([]Chime{{ID: "hall", Plugin: "speaker"}})
-	if err := c.SetQuiet(t.Context(), now.Add(time.Hour)); err != nil {
+	if err := c.SetQuiet(t.Context(), event.Quiet{Active: true, Until: now.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	c.Ring(t.Context(), ring(), 0)
@@ -134,14 +145,14 @@ func TestQuietHourSilencesAllAndSurvivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, _ := room(t, path, clock, silent)
-	if until, on := again.Quiet(); !on || !until.Equal(now.Add(time.Hour)) {
-		t.Errorf("after a restart quiet is %v until %v", on, until)
+	if q := again.Quiet(); !q.Active || !q.Until.Equal(now.Add(time.Hour)) {
+		t.Errorf("after a restart quiet is %+v", q)
 	}
 	now = now.Add(time.Hour)
-	if _, on := again.Quiet(); on {
+	if again.Quiet().Active {
 		t.Error("quiet has no end")
 	}
-	if err := again.SetQuiet(t.Context(), now.Add(MaxQuiet+time.Minute)); err == nil {
+	if err := again.SetQuiet(t.Context(), event.Quiet{Active: true, Until: now.Add(MaxQuiet + time.Minute)}); err == nil {
 		t.Error("quiet for more than a day was taken")
 	}
 }
@@ -155,7 +166,7 @@ func TestAChimeThatFailsIsTold(t *testing.T) {
 	if r := out.next(t); r.Played || r.Reason != "plugin speaker is stopped" {
 		t.Errorf("result %+v", r)
 	}
-	if err := c.Mute(t.Context(), "nobody", true); !errors.Is(err, ErrUnknown) {
+	if err := c.SetQuiet(t.Context(), event.Quiet{Active: true, Chime: "nobody"}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("muting nobody: %v", err)
 	}
 	if _, err := c.Test(t.Context(), "nobody"); !errors.Is(err, ErrUnknown) {

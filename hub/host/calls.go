@@ -178,9 +178,14 @@ func (h *Host) answer(ctx context.Context, n *entry, c *pb.HubCall, reply *pb.Hu
 		return h.deviceChanged(n, m.DeviceChanged.GetDevice(), reply)
 	case *pb.HubCall_OpenTalk:
 		return h.openTalk(ctx, n, m.OpenTalk, reply)
-	case *pb.HubCall_Dial, *pb.HubCall_Discover, *pb.HubCall_HttpFetch,
-		*pb.HubCall_RegisterWebhook, *pb.HubCall_ActOnDevice, *pb.HubCall_CutClip, *pb.HubCall_AskOwner,
-		*pb.HubCall_DescribeHouse, *pb.HubCall_SetQuiet, *pb.HubCall_SetMode, *pb.HubCall_PlayChime:
+	case *pb.HubCall_DescribeHouse:
+		return h.describeHouse(n, reply)
+	case *pb.HubCall_SetQuiet:
+		return h.setQuiet(ctx, n, m.SetQuiet, reply)
+	case *pb.HubCall_ActOnDevice:
+		return h.actOnDevice(ctx, n, m.ActOnDevice.GetAct(), reply)
+	case *pb.HubCall_Dial, *pb.HubCall_Discover, *pb.HubCall_HttpFetch, *pb.HubCall_RegisterWebhook,
+		*pb.HubCall_CutClip, *pb.HubCall_AskOwner, *pb.HubCall_SetMode, *pb.HubCall_PlayChime:
 		return ErrNotYet
 	default:
 		return refusal{pb.Code_CODE_INVALID, "the call is empty, or of a newer protocol"}
@@ -326,16 +331,6 @@ func (h *Host) mayRead(n *entry, camera string) error {
 		return denied("reading the pictures of camera " + camera)
 	}
 	return nil
-}
-
-func (h *Host) listCameras(n *entry) *pb.ListCamerasReply {
-	r := &pb.ListCamerasReply{}
-	for _, c := range h.Cameras.Cameras() {
-		if h.mayRead(n, c.ID) == nil || event.MatchAny(n.granted().GetSubscribe(), "camera."+c.ID+".ring") {
-			r.Cameras = append(r.Cameras, &pb.CameraInfo{Id: c.ID, Name: c.Name, Kind: c.Kind, Online: c.Online, Talk: c.Talk})
-		}
-	}
-	return r
 }
 
 // streamName: streams are made on first use, so no other than these may be named.

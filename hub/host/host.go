@@ -36,6 +36,8 @@ type Camera struct {
 type Cameras interface {
 	Camera(id string) (Camera, bool)
 	Cameras() []Camera
+	// Detail of one that there is.
+	Detail(id string) Detail
 	// Saw notes that a camera was heard of.
 	Saw(id string, at time.Time)
 }
@@ -74,7 +76,8 @@ type Deps struct {
 	DB         *store.DB
 	Cameras    Cameras
 	Media      Media
-	Talk       Talk // nil: nobody talks
+	Talk       Talk  // nil: nobody talks
+	House      House // nil: nothing is told of it
 	Secrets    Secrets
 	Commander  Commander
 	Supervisor Supervisor

@@ -34,6 +34,15 @@ func (h house) Cameras() []Camera {
 
 func (house) Saw(string, time.Time) {}
 
+func (house) Detail(id string) Detail {
+	d := Detail{OfflineReason: "it rains", Talk: true, Snapshot: true, Status: map[string]string{"battery": "80"}}
+	if id == "yard" {
+		d.Device = &pb.DeviceDescription{Model: "Y2", Relays: []*pb.Choice{{Id: "gate"}}, Lights: []*pb.Choice{{Id: "lamp"}},
+			Presets: []*pb.Choice{{Id: "street"}}, Modes: []*pb.Choice{{Id: "night_vision", Values: []string{"auto", "on", "off"}}}}
+	}
+	return d
+}
+
 type overloads struct {
 	mu    sync.Mutex
 	names []string
@@ -335,7 +344,7 @@ func TestCallsAreHeldAgainstTheGrant(t *testing.T) {
 	}
 	for _, c := range []*pb.HubCall{
 		{C: &pb.HubCall_Dial{}}, {C: &pb.HubCall_Discover{}}, {C: &pb.HubCall_OpenTalk{}}, {C: &pb.HubCall_HttpFetch{}},
-		{C: &pb.HubCall_RegisterWebhook{}}, {C: &pb.HubCall_ActOnDevice{}}, {C: &pb.HubCall_CutClip{}}, {C: &pb.HubCall_AskOwner{}},
+		{C: &pb.HubCall_RegisterWebhook{}}, {C: &pb.HubCall_CutClip{}}, {C: &pb.HubCall_AskOwner{}},
 		{C: &pb.HubCall_DescribeHouse{}}, {C: &pb.HubCall_SetQuiet{}}, {C: &pb.HubCall_SetMode{}}, {C: &pb.HubCall_PlayChime{}},
 		{C: &pb.HubCall_Snapshot{Snapshot: &pb.SnapshotGet{Camera: "porch", Handle: "of an event"}}},
 	} {

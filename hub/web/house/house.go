@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/bus"
 	"github.com/porchlight-hub/porchlight/hub/chimes"
 	"github.com/porchlight-hub/porchlight/hub/doctor"
@@ -91,11 +92,17 @@ func (c chimesOf) Chimes() []api.Chime {
 }
 
 func (c chimesOf) Mute(ctx context.Context, id string, on bool) error {
-	return known("chime", id, c.room.Mute(ctx, id, on))
+	return known("chime", id, c.room.SetQuiet(ctx, event.Quiet{Active: on, Chime: id, By: asker(ctx)}))
 }
 
 func (c chimesOf) SetQuiet(ctx context.Context, until time.Time) error {
-	return c.room.SetQuiet(ctx, until)
+	return c.room.SetQuiet(ctx, event.Quiet{Active: !until.IsZero(), Until: until, By: asker(ctx)})
+}
+
+// asker is who is signed in.
+func asker(ctx context.Context) string {
+	who, _ := access.From(ctx)
+	return who.User
 }
 
 func (c chimesOf) Test(ctx context.Context, id string) (api.Played, error) {
@@ -104,11 +111,8 @@ func (c chimesOf) Test(ctx context.Context, id string) (api.Played, error) {
 }
 
 func (c chimesOf) Quiet() api.Quiet {
-	until, on := c.room.Quiet()
-	if !on {
-		return api.Quiet{}
-	}
-	return api.Quiet{On: true, Until: until}
+	q := c.room.Quiet()
+	return api.Quiet{On: q.Active, Until: q.Until}
 }
 
 type soundsOf struct{ chimes *chimes.Chimes }
