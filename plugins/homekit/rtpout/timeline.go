@@ -1,0 +1,91 @@
+package rtpout
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// catchUp is over how long the pictures since the key frame go out at the beginning, and
+	// catchUpAgain when they are repeated: then the way is full already.
+	catchUp      = 200 * time.Millisecond
+	catchUpAgain = 500 * time.Millisecond
+	// oldest is the most that a unit's age is believed.
+	oldest = 10 * time.Second
+	// jump is how far a stream's clock may be from ours before it counts as another's.
+	jump = 3 * time.Second
+	// joint is the same where two streams meet.
+	joint = 500 * time.Millisecond
+	// soundBack is how much sound before now goes out with the first pictures.
+	soundBack = 100 * time.Millisecond
+)
+
+// timeline puts the times of all that plays on one line, which goes as our clock does: what
+// is captured now is at now(). So picture and sound stay in step through other streams,
+// pauses, and cameras whose clock jumps. Guarded by its own lock, since reports read it.
+type timeline struct {
+	mu  sync.Mutex
+	set bool
+	// The position anchor was now at anchorAt.
+	anchor   time.Duration
+	anchorAt time.Time
+	shift    time.Duration // from the source's position to ours
+
+	// The past of what plays: from where to where, and how it goes out.
+	from, live time.Duration
+	began      time.Time
+	over       time.Duration
+}
+
+// now is the position of what is captured now.
+func (t *timeline) now(at time.Time) (time.Duration, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.anchor + at.Sub(t.anchorAt), t.set
+}
+
+// begin is called with the first unit of what plays now: its position, and when it was captured.
+func (t *timeline) begin(pos time.Duration, wall, at time.Time, over time.Duration) {
+	age := time.Duration(0)
+	if !wall.IsZero() {
+		age = min(max(at.Sub(wall), 0), oldest)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.set {
+		t.set, t.anchor, t.anchorAt = true, pos+age, at
+		t.shift = 0
+	} else {
+		want := t.anchor + at.Sub(t.anchorAt)
+		if d := want - (pos + age + t.shift); d > joint || d < -joint {
+			t.shift = want - pos - age
+		}
+	}
+	t.from = pos + t.shift
+	t.live = t.from + age
+	t.began, t.over = at, min(over, age/2)
+}
+
+// place says where on the line a unit of the source's position pos is: when it is to leave,
+// and which position it gets. Pictures of the past get times close together, right before
+// now, as they leave: with their own, a viewer would believe that now is seconds away.
+func (t *timeline) place(pos time.Duration, at time.Time) (stamp time.Duration, leave time.Time, past bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	pos += t.shift
+	if pos < t.live {
+		part := time.Duration(0)
+		if pos > t.from {
+			part = time.Duration(float64(t.over) * float64(pos-t.from) / float64(t.live-t.from))
+		}
+		return t.live - t.over + part, t.began.Add(part), true
+	}
+	late := t.anchor + at.Sub(t.anchorAt) - pos
+	if late > jump || late < -jump {
+		t.shift += late
+		return pos + late, at, false
+	}
+	// A sixteenth of what it is late, so that one late packet is not a new clock.
+	t.anchorAt = t.anchorAt.Add(late / 16)
+	return pos, at, false
+}
