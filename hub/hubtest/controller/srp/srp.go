@@ -68,15 +68,18 @@ func Prove(code string, salt, public []byte, zero bool) (*Client, error) {
 		for i, v := range hash(g.Bytes()) {
 			group[i] ^= v
 		}
-		c.Proof = hash(group, hash([]byte(user)), salt, bytes.TrimLeft(A, "\x00"), public, c.Key)
+		c.Proof = hash(group, hash([]byte(user)), salt, strip(A), strip(public), c.Key)
 		return c, nil
 	}
 }
 
 // Check holds the other's proof against ours.
 func (c *Client) Check(proof []byte) bool {
-	return bytes.Equal(proof, hash(bytes.TrimLeft(c.A, "\x00"), c.Proof, c.Key))
+	return bytes.Equal(proof, hash(strip(c.A), c.Proof, c.Key))
 }
+
+// strip: in proofs numbers stand without leading zeros.
+func strip(b []byte) []byte { return bytes.TrimLeft(b, "\x00") }
 
 func hash(parts ...[]byte) []byte {
 	h := sha512.New()
