@@ -199,11 +199,11 @@ func (s Seen) ipv6() []Answer {
 		four, six := families(i.Addresses)
 		switch {
 		case four && six:
-			out = append(out, Answer{Tone: "ok", Text: i.Name + " has addresses of both kinds; the accessories answer on both"})
+			out = append(out, Answer{Tone: "ok", Text: "On " + i.Name + " the accessories answer by IPv4 and by IPv6"})
 		case six:
-			out = append(out, Answer{Tone: "warn", Text: i.Name + " has IPv6 alone", Fix: "some controllers ask by IPv4 only: give the interface such an address too"})
+			out = append(out, Answer{Tone: "warn", Text: "On " + i.Name + " the hub has IPv6 alone", Fix: "some controllers ask by IPv4 only: give the interface such an address too"})
 		default:
-			out = append(out, Answer{Tone: "ok", Text: i.Name + " has IPv4 alone, which is enough"})
+			out = append(out, Answer{Tone: "ok", Text: "On " + i.Name + " the hub has IPv4 alone, which is enough"})
 		}
 	}
 	return out

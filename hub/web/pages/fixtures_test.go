@@ -39,6 +39,7 @@ type house struct {
 	streams []access.StreamPassword
 	rtsp    error // why nothing is handed on by RTSP
 	broken  error // what the events room answers
+	apple   *appleHome
 	did     []string
 }
 
@@ -198,8 +199,11 @@ func (r pluginRoom) Restart(_ context.Context, name string) error {
 }
 
 func (r pluginRoom) Logs(string, int) []api.LogLine { return r.h.logs }
-func (r pluginRoom) Act(context.Context, string, string, json.RawMessage) (json.RawMessage, error) {
-	return nil, nil
+func (r pluginRoom) Act(ctx context.Context, plugin, action string, in json.RawMessage) (json.RawMessage, error) {
+	if r.h.apple == nil {
+		return nil, nil
+	}
+	return r.h.apple.act(ctx, r.h, plugin, action, in)
 }
 
 func (r pluginRoom) Permissions(name string) (manifest.Permissions, bool) {

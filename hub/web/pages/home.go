@@ -8,6 +8,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/hub/access"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/homekit"
 	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 )
 
@@ -148,8 +149,17 @@ func (p *pages) steps(who access.Identity, body homeBody) []step {
 		{ID: "login", Title: "Choose a password", Text: "So that you get in from another browser too.", Done: who.HasPassword, Href: "/setup", Label: "Choose"},
 		hear,
 		{ID: "camera", Title: "Add your own camera", Text: "Save the YAML that says the same as this demo, and change it.", Done: own, Href: "/config", Label: "See the YAML"},
-		{ID: "phone", Title: "Apple Home and phone alerts", Text: "Not in this version yet; they come next."},
+		p.appleStep(),
 	}
+}
+
+// appleStep leads to the codes, where there are any.
+func (p *pages) appleStep() step {
+	s := step{ID: "phone", Title: "Ring in Apple Home", Text: "Scan the doorbell's code: iPhones, HomePods and Apple TVs ring too.", Href: "/homekit", Label: "See the code"}
+	if _, ok := homekit.Find(p.rooms.Plugins.Plugins()); !ok {
+		s.Text, s.Label = "iPhones, HomePods and Apple TVs ring too. Two lines of YAML.", "See how"
+	}
+	return s
 }
 
 // --- what the buttons do without script; with it, the API does the same ---

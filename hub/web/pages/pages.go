@@ -61,7 +61,7 @@ func New(d Deps) http.Handler {
 		p.now = time.Now
 	}
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).ParseFS(templates, "layout.html", "pieces.html", "elsewhere.html"))
-	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "tokens", "apidocs", "oops"} {
+	for _, name := range []string{"home", "camera", "health", "events", "event", "plugins", "plugin", "config", "explain", "login", "setup", "tokens", "apidocs", "homekit", "codes", "noresponse", "oops"} {
 		p.sets[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
 	}
 	return p.routes()
@@ -85,6 +85,12 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("GET /plugins", p.plugins)
 	mux.HandleFunc("GET /plugins/{name}", p.plugin)
 	mux.HandleFunc("POST /plugins/{name}/restart", p.restart)
+	mux.HandleFunc("GET /homekit", p.homekit)
+	mux.HandleFunc("GET /homekit/codes", p.homekitCodes)
+	mux.HandleFunc("GET /homekit/no-response", p.noResponse)
+	mux.HandleFunc("POST /homekit/no-response", p.lookForHome)
+	mux.HandleFunc("POST /homekit/unpair", p.unpair)
+	mux.HandleFunc("POST /homekit/reset", p.startOver)
 	mux.HandleFunc("GET /config", p.config)
 	mux.HandleFunc("GET /health", p.health)
 	mux.HandleFunc("POST /health", p.look)

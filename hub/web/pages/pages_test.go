@@ -77,7 +77,7 @@ func noRTSP(h *house) *house {
 const ringID = "/events/019ab000-0000-7000-8000-000000000001"
 
 func scenes() []scene {
-	return []scene{
+	return append(appleScenes(), []scene{
 		{name: "home", house: demoHouse(), path: "/", has: []string{"Ring the doorbell", "Quiet 1 h", "Snapshot", "First steps", "Choose a password", "11:57"}},
 		{name: "home-password", house: demoHouse(), who: withPassword(), path: "/", has: []string{"Change the password"}},
 		{name: "home-troubled", house: troubledHouse(), path: "/", has: []string{"porchlight.yaml:8:7", "Did you mean \u201cpassword\u201d?", "Quiet until 13:00", "Front door is offline", "Plugin frontgate stopped", "Last seen"}, not: []string{"First steps"}},
@@ -137,7 +137,7 @@ func scenes() []scene {
 		{name: "login", house: demoHouse(), who: &access.Identity{}, path: "/login?next=/events", has: []string{`value="/events"`, "porchlight setup-link"}, not: []string{"main.js"}},
 		{name: "login-link", house: demoHouse(), who: &access.Identity{}, path: "/login?why=setup-link", has: []string{"used already or is older than 30 minutes"}},
 		{name: "oops", house: demoHouse(), path: "/nowhere", status: 404, has: []string{"Nobody lives here", "E-WEB-NOT-FOUND"}},
-	}
+	}...)
 }
 
 // person of a scene; the zero identity stands for nobody.

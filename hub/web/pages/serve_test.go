@@ -22,7 +22,8 @@ import (
 // TestServe is no test: it serves the made-up house for people who design pages.
 // PORCHLIGHT_PAGES=127.0.0.1:8490 go test ./hub/web/pages -run TestServe -timeout 0
 // PORCHLIGHT_PAGES_HOUSE=troubled takes the house where all is wrong, many the one
-// with several cameras, button the one with a bare button, empty the one without any, and
+// with several cameras, button the one with a bare button, empty the one without any,
+// apple the one in Apple Home, fresh, down and sick that one in other states, and
 // PORCHLIGHT_PAGES_MP4 names a fragmented MP4 to play in a loop.
 func TestServe(t *testing.T) {
 	addr := os.Getenv("PORCHLIGHT_PAGES")
@@ -30,7 +31,7 @@ func TestServe(t *testing.T) {
 		return
 	}
 	h := demoHouse()
-	if other := map[string]func() *house{"troubled": troubledHouse, "many": manyHouse, "button": buttonHouse, "empty": emptyHouse}[os.Getenv("PORCHLIGHT_PAGES_HOUSE")]; other != nil {
+	if other := map[string]func() *house{"troubled": troubledHouse, "many": manyHouse, "button": buttonHouse, "empty": emptyHouse, "apple": appleHouse, "fresh": freshAppleHouse, "down": downAppleHouse, "sick": sickAppleHouse}[os.Getenv("PORCHLIGHT_PAGES_HOUSE")]; other != nil {
 		h = other()
 	}
 	ln, err := net.Listen("tcp", addr)

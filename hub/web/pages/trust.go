@@ -105,7 +105,7 @@ func (p *pages) trust(w http.ResponseWriter, r *http.Request, t Trust) {
 		}
 	}
 	if b.Device != "iphone" && b.Device != "android" && t.Clear != "" {
-		b.QR = qrCode(t.Clear)
+		b.QR = qrCode(t.Clear, "A code for your phone's camera: "+t.Clear)
 	}
 	p.show(w, r, http.StatusOK, "trust", frame{Title: "Trust this hub", Bare: true, Body: b})
 }
@@ -165,8 +165,8 @@ func profile(ca *TrustCA) []byte {
 }
 
 // qrCode draws text as one path, dark on light whatever the page's colours are, with
-// the quiet zone of four modules that readers want.
-func qrCode(text string) template.HTML {
+// the quiet zone of four modules that readers want. Label is for ears.
+func qrCode(text, label string) template.HTML {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return "" // too long for a code; the address stands beside it
@@ -185,6 +185,6 @@ func qrCode(text string) template.HTML {
 		}
 	}
 	size := code.Size + 2*quiet
-	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="0 0 %d %d" role="img" aria-label="A code for your phone's camera: %s" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%dv%dH0z"/><path fill="#000" d="%s"/></svg>`,
-		size, size, template.HTMLEscapeString(text), size, size, path.String()))
+	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="0 0 %d %d" role="img" aria-label="%s" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%dv%dH0z"/><path fill="#000" d="%s"/></svg>`,
+		size, size, template.HTMLEscapeString(label), size, size, path.String()))
 }

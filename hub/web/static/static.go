@@ -25,7 +25,7 @@ const Prefix = "/static/"
 
 // sheets in the order in which they are laid on each other.
 func sheets() []string {
-	return []string{"tokens", "base", "shell", "parts", "player", "pages", "ring", "trust"}
+	return []string{"tokens", "base", "shell", "parts", "player", "pages", "ring", "trust", "homekit"}
 }
 
 // Assets are the files by name ("app.css", "js/main.js"). Safe for concurrent use.

@@ -128,3 +128,11 @@ func TestTheFormOfAPicture(t *testing.T) {
 		}
 	}
 }
+
+func TestASentenceBeginsWithWhatItBegan(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a": "A.", "über uns": "Über uns.", "“Porch” is there": "“Porch” is there.", "1 thing!": "1 thing!"} {
+		if got := Sentence(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -90,6 +90,13 @@ export function home(parts, feed) {
       parts.draw("streams");
       toast("It is worthless now");
     },
+    unpair: async (b) => {
+      if (!(await sure(b, "It loses the accessory at once"))) return;
+      await send(`/plugins/${encodeURIComponent(b.dataset.plugin ?? "")}/actions/unpair`, { camera: b.dataset.camera, controller: b.dataset.controller });
+      parts.draw("accessories");
+      toast("It is no longer paired");
+    },
+    print: async () => window.print(),
     snapshot: (b) => snapshot(b.dataset.camera ?? "", Number(b.dataset.rotate ?? 0)),
     copy: async (b) => {
       await copy(document.getElementById(b.dataset.from ?? "")?.textContent ?? "");
@@ -169,21 +176,26 @@ async function sure(button, warning) {
   return false;
 }
 
-/** Forms whose answer is one part of the page: it takes its place there, and nothing else moves. */
+/**
+ * Forms whose answer is one part of the page: it takes its place there, and nothing else
+ * moves. With a note of its own the old answer stays until the new one is there. Some are
+ * sent at once.
+ */
 function inline() {
   document.addEventListener("submit", (e) => {
     const form = e.target instanceof HTMLFormElement && e.target.dataset.inline ? e.target : null;
     const place = form && document.getElementById(form.dataset.inline ?? "");
+    const note = document.getElementById(form?.dataset.note ?? "") ?? place;
     const button = form?.querySelector("button");
-    if (!form || !place || !button) return;
+    if (!form || !place || !note || !button) return;
     e.preventDefault();
     busy(button, async () => {
-      place.replaceChildren(h("p", { class: "looking", role: "status" }, icon("clock"), form.dataset.busy ?? ""));
+      note.replaceChildren(h("p", { class: "looking", role: "status" }, icon("clock"), form.dataset.busy ?? ""));
       const address = new URL(form.action);
       address.hash = "";
       address.searchParams.set("part", form.dataset.partName ?? "");
       const answer = await fetch(address, { method: "POST", credentials: "same-origin", headers: { Accept: "text/html" } }).catch(() => undefined);
-      place.replaceChildren();
+      note.replaceChildren();
       if (!answer) throw new Refusal("The hub does not answer.", "", 0);
       const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (!answer.ok) throw new Refusal(doc.querySelector(".oops h1 + p")?.textContent ?? `The hub answered ${answer.status}.`, doc.querySelector(".oops .code")?.textContent ?? "", answer.status);
@@ -191,6 +203,7 @@ function inline() {
       showCopies(place);
     });
   });
+  for (const form of all("form[data-at-once]")) /** @type {HTMLFormElement} */ (form).requestSubmit();
 }
 
 /**

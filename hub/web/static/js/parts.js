@@ -78,6 +78,7 @@ async function redraw(part) {
     const scrolled = log?.scrollTop ?? 0;
     const same = el.innerHTML === fresh.innerHTML;
     if (same) continue; // nothing to announce, nothing to lose
+    if (el.querySelector("input:checked, [data-armed]")) continue; // what a person has begun is not taken away
     el.replaceChildren(...[...fresh.childNodes].map((n) => document.importNode(n, true)));
     for (const d of all("details", el)) if (d.dataset.key && open.has(d.dataset.key)) d.setAttribute("open", "");
     const list = el.querySelector(".log");
