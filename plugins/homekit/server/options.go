@@ -5,14 +5,15 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/brutella/hap"
 	"github.com/brutella/hap/accessory"
 	"github.com/brutella/hap/characteristic"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 )
 
 // Options is what a server is made of.
 type Options struct {
-	Book        Book
+	Book        *store.Accessory
 	Accessories []*accessory.A
 	Category    byte   // 18 video doorbell, 17 IP camera, 2 bridge
 	Name, Model string // as announced
@@ -34,16 +35,6 @@ type Resource struct {
 	AID                   uint64
 	Kind                  string // "image"
 	Width, Height, Reason int
-}
-
-// Book is what a server keeps on disk.
-type Book interface {
-	Pairings() []hap.Pairing
-	ConfigNumber(shape []byte) (uint32, error)
-	IID(key string) (uint64, error)
-	AID(key string) (uint64, error)
-	Port() int
-	SetPort(int) error
 }
 
 // Announcement is one mDNS record of _hap._tcp.

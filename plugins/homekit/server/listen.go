@@ -1,0 +1,209 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/outbox"
+)
+
+const (
+	maxVerified = 32 // connections; HAP 6.2.3 asks for at least 8
+	maxGuests   = 8  // connections before pair-verify
+)
+
+// ErrCrowded ends a connection that makes room for a newer one.
+var ErrCrowded = errors.New("homekit server: connection: room was needed for a newer one")
+
+// listen takes the port asked for or kept, else any other, and keeps which.
+func (s *Server) listen(ctx context.Context) (net.Listener, error) {
+	want := s.o.Port
+	if want == 0 {
+		want = s.o.Book.Port()
+	}
+	lc := net.ListenConfig{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4},
+		Control:         control,
+	}
+	l, err := lc.Listen(ctx, "tcp", ":"+strconv.Itoa(want))
+	if err != nil && want != 0 {
+		s.log.Warn("the port is taken; another one is used", "port", want, "error", err)
+		l, err = lc.Listen(ctx, "tcp", ":0")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("homekit server: listen: %w", err)
+	}
+	if port := l.Addr().(*net.TCPAddr).Port; port != s.o.Book.Port() {
+		if err := s.o.Book.SetPort(port); err != nil {
+			s.log.Warn("the port will be another one after a restart", "port", port, "error", err)
+		}
+	}
+	return l, nil
+}
+
+// accept takes connections in until the listener is closed. Nothing that a peer does ends
+// it, and it goes no faster than what makes room is gone.
+func (s *Server) accept(ctx context.Context, l net.Listener, all *sync.WaitGroup) error {
+	pause := 5 * time.Millisecond
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			// Out of descriptors, or a peer that left already: it passes.
+			s.log.Warn("a connection was not accepted", "error", err)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(pause):
+			}
+			pause = min(2*pause, time.Second)
+			continue
+		}
+		pause = 5 * time.Millisecond
+		c, old := s.enter(ctx, nc)
+		if old != nil {
+			old.out.Close(ErrCrowded)
+			<-old.gone
+		}
+		all.Go(c.run)
+	}
+}
+
+// enter puts a connection on the list and says who has to go for it.
+func (s *Server) enter(ctx context.Context, nc net.Conn) (c, old *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	c = s.newConnection(ctx, nc, s.next)
+	guests := make([]*connection, 0, maxGuests+1)
+	for _, g := range s.conns {
+		if g.peer == nil && g.out.Err() == nil {
+			guests = append(guests, g)
+		}
+	}
+	s.conns[c.id] = c
+	if len(guests) < maxGuests {
+		return c, nil
+	}
+	// The oldest of whoever has most of them, so that a crowd pushes out itself.
+	from := map[netip.Prefix]int{}
+	for _, g := range guests {
+		from[neighbors(g.remote.Addr())]++
+	}
+	for _, g := range guests {
+		if old == nil {
+			old = g
+			continue
+		}
+		mine, most := from[neighbors(g.remote.Addr())], from[neighbors(old.remote.Addr())]
+		if mine > most || mine == most && g.id < old.id {
+			old = g
+		}
+	}
+	return c, old
+}
+
+// neighbors is whose addresses one host may have many of.
+func neighbors(a netip.Addr) netip.Prefix {
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.WithZone("").Prefix(bits)
+	return p
+}
+
+// admit makes c a verified connection. Beyond the limit, who has most connections loses the
+// one that was silent longest; where everybody has one, there is no room.
+func (s *Server) admit(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.out.Err() != nil {
+		return false
+	}
+	// Asked again under the lock: whoever removed the pairing meanwhile did not see c.
+	if _, ok := s.o.Book.Pairing(c.verified.Controller); !ok {
+		return false
+	}
+	of := map[string]int{c.verified.Controller: 1}
+	var verified []*connection
+	for _, o := range s.conns {
+		if o.peer != nil && o.out.Err() == nil {
+			verified = append(verified, o)
+			of[o.peer.Controller()]++
+		}
+	}
+	if len(verified) >= maxVerified {
+		var old *connection
+		for _, o := range verified {
+			mine := of[o.peer.Controller()]
+			if mine > 1 && (old == nil || mine > of[old.peer.Controller()] ||
+				mine == of[old.peer.Controller()] && o.last.Load() < old.last.Load()) {
+				old = o
+			}
+		}
+		if old == nil {
+			return false
+		}
+		old.out.Close(ErrCrowded)
+	}
+	now := s.o.Now()
+	c.last.Store(now.UnixNano())
+	c.peer = NewPeer(PeerInfo{
+		ID: c.id, Controller: c.verified.Controller, Admin: c.verified.Admin,
+		Local: c.local, Remote: c.remote, Done: c.ctx.Done(), Secret: c.verified.Secret,
+	})
+	s.sight(c.peer.Controller()).last = now
+	return true
+}
+
+// sight is what is remembered of a controller. The caller holds the lock.
+func (s *Server) sight(controller string) *sight {
+	v := s.seen[controller]
+	if v == nil {
+		v = &sight{}
+		s.seen[controller] = v
+	}
+	return v
+}
+
+// forget takes a connection off the list and remembers why it ended.
+func (s *Server) forget(c *connection, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[c.id] != c {
+		return
+	}
+	delete(s.conns, c.id)
+	clear(c.subs)
+	if c.peer == nil {
+		s.log.Debug("a connection ended before pair-verify", "remote", c.remote, "why", why)
+		return
+	}
+	s.log.Debug("a controller's connection ended", "controller", c.peer.Controller(), "remote", c.remote, "why", why)
+	if errors.Is(why, ErrUnpaired) {
+		return
+	}
+	v := s.sight(c.peer.Controller())
+	if last := time.Unix(0, c.last.Load()); last.After(v.last) {
+		v.last = last
+	}
+	if ordinary(why) {
+		return
+	}
+	v.err, v.errTime = why.Error(), s.o.Now()
+}
+
+// ordinary says whether a connection that ended so ended as connections do.
+func ordinary(why error) bool {
+	return why == nil || errors.Is(why, io.EOF) || errors.Is(why, net.ErrClosed) || errors.Is(why, ErrCrowded) || errors.Is(why, outbox.ErrClosed)
+}

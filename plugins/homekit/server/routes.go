@@ -1,0 +1,97 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
+)
+
+// method is what a path is asked with (HAP table 5-2); "" for a path that there is not.
+func method(path string) []string {
+	switch path {
+	case "/pair-setup", "/pair-verify", "/pairings", "/identify", "/resource":
+		return []string{http.MethodPost}
+	case "/accessories":
+		return []string{http.MethodGet}
+	case "/characteristics":
+		return []string{http.MethodGet, http.MethodPut}
+	case "/prepare":
+		return []string{http.MethodPut}
+	}
+	return nil
+}
+
+// known refuses paths and methods that there are not.
+func known(r *http.Request) (reply, bool) {
+	switch m := method(r.URL.Path); {
+	case m == nil:
+		return told(http.StatusNotFound, attribute.Missing), false
+	case !slices.Contains(m, r.Method):
+		return told(http.StatusMethodNotAllowed, attribute.Invalid), false
+	}
+	return reply{}, true
+}
+
+// inTheClear answers whoever is not verified; pair-verify is the connection's own.
+func (s *Server) inTheClear(conn uint64, r *http.Request, body []byte) reply {
+	if a, ok := known(r); !ok {
+		return a
+	}
+	switch r.URL.Path {
+	case "/pair-setup":
+		return tlv(s.desk.Setup(pairing.ConnID(conn), body))
+	case "/identify":
+		return s.identify()
+	}
+	return told(statusUnverified, attribute.Denied)
+}
+
+// identify is for accessories that nobody has paired (HAP 6.7.6).
+func (s *Server) identify() reply {
+	if s.Paired() {
+		return told(http.StatusBadRequest, attribute.Denied)
+	}
+	if s.o.Identify != nil {
+		s.o.Identify()
+	}
+	return empty(http.StatusNoContent)
+}
+
+// route answers a verified controller.
+func (c *connection) route(r *http.Request, body []byte) reply {
+	if a, ok := known(r); !ok {
+		return a
+	}
+	switch r.URL.Path {
+	case "/accessories":
+		return reply{status: http.StatusOK, media: mediaJSON, body: c.s.db.JSON(r)}
+	case "/characteristics":
+		if r.Method == http.MethodGet {
+			return c.get(r)
+		}
+		return c.put(r, body)
+	case "/prepare":
+		return c.prepare(body)
+	case "/resource":
+		return c.resource(r, body)
+	case "/pairings":
+		return c.pairings(body)
+	case "/pair-setup":
+		return tlv(c.s.desk.Setup(pairing.ConnID(c.id), body))
+	case "/identify":
+		return c.s.identify()
+	}
+	return told(http.StatusBadRequest, attribute.Invalid) // /pair-verify: done already
+}
+
+// pairings changes who is paired; who was removed leaves once the answer is out.
+func (c *connection) pairings(body []byte) reply {
+	answer, removed := c.s.desk.Pairings(c.verified, body)
+	a := tlv(answer)
+	if len(removed) > 0 {
+		a.after = c.s.dropUnpaired
+	}
+	return a
+}
