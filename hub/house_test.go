@@ -59,7 +59,7 @@ func arrows() []arrow {
 		{"hub/supervisor/...", append(ground(), "hub/supervisor/..."), "processes are one matter, permissions another"},
 		{"hub/doctor", []string{"hub/*", "hub/media/*", "sdk/...", "config"}, "it reads what rooms export"},
 		{"hub/app", []string{"..."}, "it knows everybody and decides nothing"},
-		{"hub/hubtest", []string{"..."}, "a whole hub for tests"},
+		{"hub/hubtest/...", []string{"..."}, "a whole hub for tests, and who stands around it"},
 		{"hub/cli", []string{"..."}, "it presents, and holds the list of what ships"},
 		{"hub/web/...", []string{"hub/*", "hub/web/...", "hub/media/*", "sdk/...", "config"}, "pages read what rooms export"},
 		{"hub/*", append(ground(), "SAME"), "rooms meet by interfaces declared where they are used"},
