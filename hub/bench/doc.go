@@ -6,6 +6,6 @@
 // It is a module of its own, so that its peers are nobody else's dependencies. Start
 // it by `make bench` (`make bench QUICK=1`: four minutes, only printed). Read main.go,
 // then a row: hop.go, chime.go, flood.go, start.go, live.go, relay.go, added.go,
-// first.go, still.go, cameras.go, build.go; who is compared with whom stands in sides.go.
+// first.go, still.go, home.go, cameras.go, build.go; who is compared with whom stands in sides.go.
 // What runs inside the measured processes is in part, plugin and peer.
 package main

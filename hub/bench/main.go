@@ -30,7 +30,7 @@ type bench struct {
 }
 
 // parts of a run, in the order of the page.
-const parts = "start, hop, chime, flood, live, relay, added, first, still, cameras, reload, build"
+const parts = "start, hop, chime, flood, live, relay, added, first, still, home, cameras, reload, build"
 
 func main() {
 	root := flag.String("root", "../..", "the repository")
@@ -77,6 +77,7 @@ func run(ctx context.Context, root, out, only, profiles string, quick bool) erro
 		run  func() error
 	}{{"start", b.start}, {"hop", b.hop}, {"chime", b.chime}, {"flood", b.flood}, {"live", b.live},
 		{"relay", b.before(b.restream)}, {"added", b.before(b.added)}, {"first", b.before(b.firstFrames)}, {"still", b.before(b.stills)},
+		{"home", b.before(b.home)},
 		{"cameras", b.before(b.launches, b.pulling, b.fanOut)}, {"reload", b.reload}, {"build", b.cold}} {
 		if only != "" && !slices.Contains(strings.Split(only, ","), row.name) {
 			continue
