@@ -42,7 +42,7 @@ func TestUsage(t *testing.T) {
 	for _, line := range []string{
 		"rnig", "--loud", "run now", "run --demo --config x.yaml", "ring one two", "ring --count", "events trace",
 		"events trace a b", "events ls --since yesterday", "plugins restart", "plugins logs", "config validate a b",
-		"config show --defaults --sources", "explain E-NO", "version now", "setup-link now", "--config",
+		"config show --defaults --sources", "explain E-NO", "version now", "setup-link now", "--config", "homekit qr a b", "homekit status x", "homekit unpair", "homekit reset a b",
 	} {
 		root := newRoot()
 		root.SetArgs(strings.Fields(line))

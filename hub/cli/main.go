@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 		explainCommand(g), setupLinkCommand(g), versionCommand(g))
 	root.AddCommand(doctorCommand(g))
 	root.AddCommand(camerasCommand(g), chimeCommand(g), tokensCommand(g), streamsCommand(g), apiCommand(g))
-	root.AddCommand(tlsCommand(g))
+	root.AddCommand(tlsCommand(g), homekitCommand(g))
 	root.AddCommand(initCommand(), secretsCommand(g), completionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root

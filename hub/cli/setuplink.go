@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,28 +40,33 @@ func setupLinkCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// printQR draws text as a QR code of half blocks, dark on light, with its quiet zone.
+// printQR draws text as a QR code of half blocks with its quiet zone: dark on light by
+// colours, or by the light of the blocks alone, as a dark terminal shows them.
 func printQR(w io.Writer, text string) {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
-		return // too long for a code; the link stands above
+		return // too long for a code; the text stands beside it
+	}
+	if p, ok := w.(plain); ok { // these commands to the terminal are our own
+		w = p.w
+	}
+	begin, end, blocks := "", "", [4]string{"█", "▄", "▀", " "}
+	if isTerminal(w) && os.Getenv("NO_COLOR") == "" {
+		begin, end, blocks = "\x1b[30;107m", "\x1b[0m", [4]string{" ", "▀", "▄", "█"}
 	}
 	const quiet = 2
 	for y := -quiet; y < code.Size+quiet; y += 2 {
-		fmt.Fprint(w, "\x1b[30;107m")
+		fmt.Fprint(w, begin)
 		for x := -quiet; x < code.Size+quiet; x++ {
-			upper, lower := code.Black(x, y), code.Black(x, y+1)
-			switch {
-			case upper && lower:
-				fmt.Fprint(w, "█")
-			case upper:
-				fmt.Fprint(w, "▀")
-			case lower:
-				fmt.Fprint(w, "▄")
-			default:
-				fmt.Fprint(w, " ")
+			dark := 0
+			if code.Black(x, y) {
+				dark++
 			}
+			if code.Black(x, y+1) {
+				dark += 2
+			}
+			fmt.Fprint(w, blocks[dark])
 		}
-		fmt.Fprint(w, "\x1b[0m\n")
+		fmt.Fprint(w, end+"\n")
 	}
 }

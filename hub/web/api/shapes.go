@@ -122,7 +122,7 @@ type CameraReport struct {
 
 // Check is one line of the doctor: what was looked at, and what to do about it.
 type Check struct {
-	Area  string `json:"area" example:"cameras"` // network, cameras, audio, storage, clock, tools, config, plugins
+	Area  string `json:"area" example:"cameras"` // network, cameras, homekit, audio, storage, clock, tools, config, plugins
 	State string `json:"state" enum:"ok,warn,fail,skip"`
 	What  string `json:"what"`
 	Why   string `json:"why,omitempty"` // why it matters

@@ -69,10 +69,10 @@ func judged(c api.Check) (topic string, a Answer) {
 	if a.Tone == "" {
 		a.Tone = "grey"
 	}
-	if c.Area == Clock {
-		return Clock, a
-	}
 	word, rest, _ := strings.Cut(c.What, ": ")
+	if c.Area == Clock { // the hub's own line, without a topic
+		word, topic = "", Clock
+	}
 	switch word {
 	case Network, MDNS, Firewall, Duplicate, IPv6, Clock, Controllers:
 		topic = word

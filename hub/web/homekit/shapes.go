@@ -2,6 +2,8 @@ package homekit
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +21,32 @@ func (s Status) All() []Accessory {
 		return s.Accessories
 	}
 	return append(s.Accessories[:len(s.Accessories):len(s.Accessories)], *s.Bridge)
+}
+
+// Controller gives the id that begins with a word, where exactly one does among those of
+// a camera, none: of all.
+func (s Status) Controller(word, camera string) (string, error) {
+	var found []string
+	for _, a := range s.All() {
+		if camera != "" && a.Camera != camera && a.ID != camera {
+			continue
+		}
+		for _, c := range a.Controllers {
+			if c.ID == word {
+				return word, nil
+			}
+			if strings.HasPrefix(strings.ToLower(c.ID), strings.ToLower(word)) && !slices.Contains(found, c.ID) {
+				found = append(found, c.ID)
+			}
+		}
+	}
+	switch n := len(found); {
+	case n == 0 || word == "":
+		return "", fmt.Errorf("homekit: no controller %q is paired; porchlight homekit status lists them", word)
+	case n == 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("homekit: the ids of several controllers begin with %q; say more of the one that is meant", word)
 }
 
 // Accessory is one entry of Apple Home: a doorbell, a camera, or the bridge.
