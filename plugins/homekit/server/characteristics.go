@@ -198,8 +198,12 @@ func (c *connection) resource(r *http.Request, body []byte) reply {
 	if c.s.o.Resource == nil || !c.s.db.Has(in.AID) {
 		return told(http.StatusNotFound, attribute.Missing)
 	}
+	reason := -1
+	if in.Reason != nil {
+		reason = whole(in.Reason)
+	}
 	jpeg, status := c.s.o.Resource(r.Context(), c.peer, Resource{
-		AID: in.AID, Kind: in.Kind, Width: whole(in.Width), Height: whole(in.Height), Reason: whole(in.Reason),
+		AID: in.AID, Kind: in.Kind, Width: whole(in.Width), Height: whole(in.Height), Reason: reason,
 	})
 	if status != attribute.OK {
 		return told(http.StatusMultiStatus, status)

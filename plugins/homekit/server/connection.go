@@ -116,7 +116,7 @@ func (c *connection) greet() (*stream, error) {
 		if r.URL.Path == "/pair-verify" && r.Method == http.MethodPost {
 			answer, done := verify.Handle(body)
 			if done == nil {
-				if err := c.answer(tlv(answer), 0, nil); err != nil {
+				if err := c.answer(pairs(answer), 0, nil); err != nil {
 					return nil, err
 				}
 				continue
@@ -164,7 +164,7 @@ func (c *connection) secure(in *stream, answer []byte, v pairing.Verified) (*str
 	if !c.s.admit(c) {
 		return nil, c.refuse(&refusal{http.StatusServiceUnavailable})
 	}
-	if err := c.answer(tlv(answer), 0, sealer); err != nil {
+	if err := c.answer(pairs(answer), 0, sealer); err != nil {
 		return nil, err
 	}
 	return newStream(frames), nil

@@ -32,9 +32,10 @@ type Options struct {
 // Resource is the body of POST /resource; the sizes are as asked, unchecked but never
 // negative.
 type Resource struct {
-	AID                   uint64
-	Kind                  string // "image"
-	Width, Height, Reason int
+	AID           uint64
+	Kind          string // "image"
+	Width, Height int
+	Reason        int // 0 periodic, 1 event, -1 not said
 }
 
 // Announcement is one mDNS record of _hap._tcp.

@@ -10,17 +10,18 @@ import (
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/outbox"
 )
 
-// Press is one ring on its way to controllers. On each connection it is either claimed and
-// then written, or, when the connection ends before its turn, neither.
+// Press is one ring on its way to controllers.
 type Press struct {
 	C     *characteristic.C
 	Value int // 0 single, 1 double, 2 long
 	// Claim is asked in a connection's writer right before the bytes are written; false
 	// means not here. Nil means always.
-	Claim func(controller string) bool
-	// Wrote is called once for each press that was claimed, after its bytes were handed to
-	// the network or with the error why they were not.
-	Wrote func(controller string, err error)
+	Claim func(p *Peer) bool
+	// Wrote is called once for each connection that the press was handed to and that did not
+	// decline it: after its bytes were handed to the network, or with the reason why this
+	// connection never wrote them. It is called by the connection's writer, or by who
+	// presses when the connection has ended already. May be nil.
+	Wrote func(p *Peer, err error)
 }
 
 // Press hands p to every subscribed connection and returns at once; subscribed is how many.
@@ -30,12 +31,19 @@ func (s *Server) Press(p Press) (subscribed int) {
 		return 0
 	}
 	message := pressMessage(at, p.Value)
+	var lost []func()
 	s.mu.RLock()
-	defer s.mu.RUnlock()
 	for _, c := range s.conns {
-		if c.press(at, p, message) {
+		if _, ok := c.subs[at]; ok {
 			subscribed++
+			if err := c.press(p, message); err != nil {
+				lost = append(lost, func() { p.tell(c.peer, err) })
+			}
 		}
+	}
+	s.mu.RUnlock()
+	for _, tell := range lost {
+		tell()
 	}
 	return subscribed
 }
@@ -47,9 +55,27 @@ func (s *Server) PressTo(p *Peer, press Press) bool {
 		return false
 	}
 	s.mu.RLock()
-	defer s.mu.RUnlock()
 	c := s.conns[p.ID()]
-	return c != nil && c.peer == p && c.press(at, press, pressMessage(at, press.Value))
+	if c == nil || c.peer != p {
+		s.mu.RUnlock()
+		return false
+	}
+	_, ok := c.subs[at]
+	var err error
+	if ok {
+		err = c.press(press, pressMessage(at, press.Value))
+	}
+	s.mu.RUnlock()
+	if err != nil {
+		press.tell(p, err)
+	}
+	return ok
+}
+
+func (p Press) tell(to *Peer, err error) {
+	if p.Wrote != nil {
+		p.Wrote(to, err)
+	}
 }
 
 func pressMessage(at *attribute.Attribute, value int) []byte {
@@ -58,18 +84,11 @@ func pressMessage(at *attribute.Attribute, value int) []byte {
 	})
 }
 
-// press puts one in for this connection. The caller holds the server's lock.
-func (c *connection) press(at *attribute.Attribute, p Press, message []byte) bool {
-	if _, ok := c.subs[at]; !ok {
-		return false
-	}
-	controller := c.peer.Controller()
-	q := outbox.Press{Message: message}
+// press puts one in for this connection; an error: nobody will be told of it.
+func (c *connection) press(p Press, message []byte) error {
+	q := outbox.Press{Message: message, Wrote: func(err error) { p.tell(c.peer, err) }}
 	if p.Claim != nil {
-		q.Claim = func() bool { return p.Claim(controller) }
-	}
-	if p.Wrote != nil {
-		q.Wrote = func(err error) { p.Wrote(controller, err) }
+		q.Claim = func() bool { return p.Claim(c.peer) }
 	}
 	return c.out.Press(q)
 }

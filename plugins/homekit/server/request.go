@@ -118,7 +118,7 @@ func told(status, hap int) reply {
 	}{hap})}
 }
 
-func tlv(body []byte) reply { return reply{status: http.StatusOK, media: mediaTLV, body: body} }
+func pairs(body []byte) reply { return reply{status: http.StatusOK, media: mediaTLV, body: body} }
 
 func (a reply) message() []byte {
 	text := http.StatusText(a.status)

@@ -41,7 +41,7 @@ func (s *Server) inTheClear(conn uint64, r *http.Request, body []byte) reply {
 	}
 	switch r.URL.Path {
 	case "/pair-setup":
-		return tlv(s.desk.Setup(pairing.ConnID(conn), body))
+		return pairs(s.desk.Setup(pairing.ConnID(conn), body))
 	case "/identify":
 		return s.identify()
 	}
@@ -79,7 +79,7 @@ func (c *connection) route(r *http.Request, body []byte) reply {
 	case "/pairings":
 		return c.pairings(body)
 	case "/pair-setup":
-		return tlv(c.s.desk.Setup(pairing.ConnID(c.id), body))
+		return pairs(c.s.desk.Setup(pairing.ConnID(c.id), body))
 	case "/identify":
 		return c.s.identify()
 	}
@@ -89,7 +89,7 @@ func (c *connection) route(r *http.Request, body []byte) reply {
 // pairings changes who is paired; who was removed leaves once the answer is out.
 func (c *connection) pairings(body []byte) reply {
 	answer, removed := c.s.desk.Pairings(c.verified, body)
-	a := tlv(answer)
+	a := pairs(answer)
 	if len(removed) > 0 {
 		a.after = c.s.dropUnpaired
 	}

@@ -33,6 +33,7 @@ type Outbox struct {
 	mu   sync.Mutex
 	q    queue
 	err  error         // why it ended; nil while it lives
+	over bool          // the writer has ended too
 	end  chan struct{} // closed with err
 	wake chan struct{} // 1: one token says that the queue is not empty
 
@@ -52,8 +53,26 @@ func New(conn net.Conn) *Outbox {
 	}
 }
 
-// Run writes until Close or the first error, which closes the socket; it returns why.
+// Run writes until Close or the first error, which closes the socket; it returns why,
+// after every press that still waited was told so.
 func (o *Outbox) Run() error {
+	err := o.run()
+	for {
+		o.mu.Lock()
+		left := o.q.presses
+		o.q.presses = nil
+		o.over = len(left) == 0
+		o.mu.Unlock()
+		if len(left) == 0 {
+			return err
+		}
+		for _, p := range left {
+			p.tell(err)
+		}
+	}
+}
+
+func (o *Outbox) run() error {
 	for {
 		select {
 		case <-o.end:
@@ -85,9 +104,7 @@ func (o *Outbox) out(p *Press, a *answer, events []byte) error {
 			return nil
 		}
 		err := o.write(p.Message)
-		if p.Wrote != nil {
-			p.Wrote(err)
-		}
+		p.tell(err)
 		return err
 	case a != nil:
 		err := o.write(a.message)
@@ -119,23 +136,24 @@ func (o *Outbox) write(message []byte) error {
 	return nil
 }
 
-// Press puts p in; false when the connection has ended or ends here because too many wait.
-// What was put in and not claimed when the connection ends was not written.
-func (o *Outbox) Press(p Press) bool {
+// Press puts p in. An error says that it was not taken, because the connection has ended or
+// ends here with too many waiting; then nobody is told but the caller. What was put in is
+// told once, unless it is not claimed.
+func (o *Outbox) Press(p Press) error {
 	o.mu.Lock()
-	if o.err != nil {
-		o.mu.Unlock()
-		return false
-	}
-	if len(o.q.presses) >= Room {
+	switch {
+	case o.over:
+		defer o.mu.Unlock()
+		return o.err
+	case o.err == nil && len(o.q.presses) >= Room:
 		o.mu.Unlock()
 		o.Close(ErrFull)
-		return false
+		return ErrFull
 	}
-	o.q.presses = append(o.q.presses, p)
+	o.q.presses = append(o.q.presses, p) // after an error too: the writer still tells
 	o.mu.Unlock()
 	o.call()
-	return true
+	return nil
 }
 
 // Change puts a new value in, in place of an older one of the same characteristic that
@@ -195,14 +213,20 @@ func (o *Outbox) Close(why error) {
 	}
 	o.mu.Lock()
 	first := o.err == nil
+	var left []Press
 	if first {
-		o.err = why
+		o.err, left = why, o.q.presses
 		o.q = queue{changes: map[ID]json.RawMessage{}}
 		close(o.end)
 	}
 	o.mu.Unlock()
 	if first {
 		o.conn.Close()
+	}
+	for _, p := range left {
+		if p.Wrote != nil {
+			p.Wrote(why)
+		}
 	}
 }
 

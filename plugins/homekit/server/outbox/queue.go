@@ -22,8 +22,15 @@ type Press struct {
 	Message []byte // whole, as EventMessage makes it; shared between peers, never written to
 	// Claim is asked right before the bytes are written; false: they are not. Nil: always.
 	Claim func() bool
-	// Wrote is called once for each claimed press. May be nil.
+	// Wrote is called by the writer: after the bytes were handed to the network, or with the
+	// reason why they were not. May be nil.
 	Wrote func(error)
+}
+
+func (p *Press) tell(err error) {
+	if p.Wrote != nil {
+		p.Wrote(err)
+	}
 }
 
 // answer is a response on its way, and what holds from the next byte on.
