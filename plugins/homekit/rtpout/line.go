@@ -35,19 +35,22 @@ const (
 var errLineClosed = errors.New("rtp: line is closed")
 
 // line is one medium's socket with one viewer: numbers and cipher of what leaves, and the
-// cipher of what comes. in is the listening goroutine's alone; what follows mu is guarded.
+// cipher of what comes. in and from are the listening goroutine's alone; what follows mu is guarded.
 type line struct {
 	kind string
 	conn *net.UDPConn
 	peer netip.AddrPort
 	ssrc uint32
 	in   *srtp.Context
+	// from are the numbers that the viewer has sent by: a cipher has a state for each.
+	from  [8]uint32
+	froms int
 
 	mu     sync.Mutex
 	out    *srtp.Context
 	head   rtp.Header // room
 	closed bool
-	begun  bool
+	begun  bool // is sent on
 	pt     uint8
 	seq    uint16
 	base   uint32 // RTP time of position 0

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,18 +61,23 @@ func (s *Session) take(l *line, b, plain []byte) []byte {
 	}
 	// RFC 5761 4: what of a packet of RTCP stands there is no type of RTP that is used.
 	if b[1] >= 192 && b[1] <= 223 {
-		out, err := l.in.DecryptRTCP(plain[:0], b, nil)
-		if err != nil || len(out) < 8 || binary.BigEndian.Uint32(out[4:]) == l.ssrc {
-			s.count.refused.Add(1) // forged, twice, or our own come back
+		if len(b) < 8 || !l.may(binary.BigEndian.Uint32(b[4:])) {
+			s.count.refused.Add(1)
 			return plain
 		}
+		out, err := l.in.DecryptRTCP(plain[:0], b, nil)
+		if err != nil || len(out) < 8 {
+			s.count.refused.Add(1) // forged, or twice
+			return plain
+		}
+		l.met(binary.BigEndian.Uint32(out[4:]))
 		s.hear(now)
 		s.told(l, out, now)
 		return out
 	}
 	var h rtp.Header
 	size, err := h.Unmarshal(b)
-	if err != nil || h.SSRC == l.ssrc {
+	if err != nil || !l.may(h.SSRC) {
 		s.count.refused.Add(1)
 		return plain
 	}
@@ -80,6 +86,7 @@ func (s *Session) take(l *line, b, plain []byte) []byte {
 		s.count.refused.Add(1)
 		return plain
 	}
+	l.met(h.SSRC)
 	s.hear(now)
 	if l == s.audio {
 		payload := out[size:]
@@ -97,6 +104,20 @@ func (s *Session) take(l *line, b, plain []byte) []byte {
 		s.talk.take(&h, payload, now)
 	}
 	return out
+}
+
+// may reports whether packets of that number are looked at: not our own that come back, and
+// not of more numbers than a viewer has.
+func (l *line) may(ssrc uint32) bool {
+	return ssrc != l.ssrc && (l.froms < len(l.from) || slices.Contains(l.from[:l.froms], ssrc))
+}
+
+// met notes a number under which something authentic has come.
+func (l *line) met(ssrc uint32) {
+	if l.froms < len(l.from) && !slices.Contains(l.from[:l.froms], ssrc) {
+		l.from[l.froms] = ssrc
+		l.froms++
+	}
 }
 
 // hear notes that the viewer is there.

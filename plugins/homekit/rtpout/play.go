@@ -16,16 +16,11 @@ const (
 
 // player sends units. It is one goroutine's.
 type player struct {
-	s      *Session
-	ctx    context.Context
-	units  Units // that the fields below are of
-	begun  bool  // the first key frame was sent
-	gen    uint32
-	genSet bool
-	video  av.Track
-	sound  av.Track
-	sps    []byte
-	nals   [][]byte // room
+	s     *Session
+	ctx   context.Context
+	units Units    // that the fields below are of
+	begun bool     // the first key frame was sent
+	nals  [][]byte // room
 
 	rounds   int // of units
 	lastTS   uint32
@@ -47,7 +42,7 @@ func (s *Session) play() {
 			return
 		}
 		if units != p.units {
-			p.units, p.begun, p.genSet = units, false, false
+			p.units, p.begun = units, false
 			p.bundle.drop()
 			s.count.how(units.Rendition())
 		}
@@ -64,9 +59,6 @@ func (s *Session) play() {
 
 // unit sends one unit.
 func (p *player) unit(u *av.Unit) {
-	if !p.genSet || u.Generation != p.gen {
-		p.generation(u)
-	}
 	t, ok := p.units.Track(u.Track)
 	if !ok {
 		return
@@ -77,11 +69,6 @@ func (p *player) unit(u *av.Unit) {
 	case t.Kind == av.Sound && t.Codec == av.Opus:
 		p.say(t, u)
 	}
-}
-
-func (p *player) generation(u *av.Unit) {
-	p.gen, p.genSet = u.Generation, true
-	p.sps = nil
 }
 
 // picture sends a picture when its time has come.
@@ -101,7 +88,7 @@ func (p *player) picture(t av.Track, u *av.Unit) {
 		p.begun = true
 		p.s.feed.came()
 	}
-	stamp, leave, past := p.s.clock.place(pos, now)
+	stamp, leave, past := p.s.clock.place(pos, now, true)
 	if past {
 		if d := leave.Sub(now); d > 0 && !sleep(p.ctx, d) {
 			return
@@ -168,13 +155,8 @@ func (p *player) pace(n int) bool {
 // those of the track, and no others.
 func (p *player) gather(t av.Track, u *av.Unit) {
 	p.nals = p.nals[:0]
-	if u.Key {
-		if p.sps == nil {
-			p.sps = p.parameters(t)
-		}
-		if len(p.sps) > 0 && len(t.PPS) > 0 {
-			p.nals = append(p.nals, p.sps, t.PPS)
-		}
+	if u.Key && len(t.SPS) > 0 && len(t.PPS) > 0 {
+		p.nals = append(p.nals, p.parameters(t), t.PPS)
 	}
 	u.NALs(func(nal []byte) bool {
 		if len(nal) < 2 {

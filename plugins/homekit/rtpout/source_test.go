@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"os/exec"
 	"slices"
@@ -200,3 +201,5 @@ func (r *reel) Close() error {
 }
 
 var errAway = errors.New("the camera is away")
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

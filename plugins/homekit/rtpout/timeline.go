@@ -16,8 +16,6 @@ const (
 	jump = 3 * time.Second
 	// joint is the same where two streams meet.
 	joint = 500 * time.Millisecond
-	// soundBack is how much sound before now goes out with the first pictures.
-	soundBack = 100 * time.Millisecond
 )
 
 // timeline puts the times of all that plays on one line, which goes as our clock does: what
@@ -68,8 +66,9 @@ func (t *timeline) begin(pos time.Duration, wall, at time.Time, over time.Durati
 
 // place says where on the line a unit of the source's position pos is: when it is to leave,
 // and which position it gets. Pictures of the past get times close together, right before
-// now, as they leave: with their own, a viewer would believe that now is seconds away.
-func (t *timeline) place(pos time.Duration, at time.Time) (stamp time.Duration, leave time.Time, past bool) {
+// now, as they leave: with their own, a viewer would believe that now is seconds away. One
+// medium leads: the line follows its clock.
+func (t *timeline) place(pos time.Duration, at time.Time, leads bool) (stamp time.Duration, leave time.Time, past bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	pos += t.shift
@@ -79,6 +78,9 @@ func (t *timeline) place(pos time.Duration, at time.Time) (stamp time.Duration, 
 			part = time.Duration(float64(t.over) * float64(pos-t.from) / float64(t.live-t.from))
 		}
 		return t.live - t.over + part, t.began.Add(part), true
+	}
+	if !leads {
+		return pos, at, false
 	}
 	late := t.anchor + at.Sub(t.anchorAt) - pos
 	if late > jump || late < -jump {
