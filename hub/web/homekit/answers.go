@@ -13,7 +13,6 @@ import (
 )
 
 // Topics of "No Response", by which what is known stands beside the step that it answers.
-// Lines of the plugin's self-check begin with one: "mdns: Front door is heard on eth0".
 const (
 	Running     = "running"
 	Network     = "network"
@@ -24,6 +23,7 @@ const (
 	IPv6        = "ipv6"
 	Clock       = "clock"
 	Controllers = "controller"
+	Pictures    = "pictures"
 	Rest        = ""
 )
 
@@ -55,41 +55,82 @@ func (s Seen) Answers() map[string][]Answer {
 		out[Controllers] = s.controllers()
 	}
 	for _, c := range s.Checks {
-		topic, a := judged(c)
-		if !slices.Contains(out[topic], a) {
-			out[topic] = append(out[topic], a)
+		topic, a := s.judged(c)
+		// What the plugin's status says already.
+		known := topic == Controllers || topic == Pictures || a.Tone == "ok" && (topic == Network || topic == Running)
+		if s.Status != nil && known || slices.Contains(out[topic], a) {
+			continue
 		}
+		out[topic] = append(out[topic], a)
 	}
 	return out
 }
 
+// topicOf a word with which a line of the plugin's self-check begins, or which stands
+// behind the accessory that the line is of: "front_door: mDNS".
+func topicOf(word string) (topic string, ok bool) {
+	switch word {
+	case "network":
+		return Network, true
+	case "mdns":
+		return MDNS, true
+	case "port", "firewall":
+		return Firewall, true
+	case "name", "duplicate":
+		return Duplicate, true
+	case "ipv6":
+		return IPv6, true
+	case "clock":
+		return Clock, true
+	case "controller":
+		return Controllers, true
+	case "camera", "store":
+		return Running, true
+	case "picture", "stream":
+		return Pictures, true
+	}
+	return Rest, false
+}
+
 // judged is a line of a check as an answer, and the topic that it is of.
-func judged(c api.Check) (topic string, a Answer) {
-	a = Answer{Tone: map[string]string{"ok": "ok", "warn": "warn", "fail": "bad"}[c.State], Text: c.What, Fix: c.Fix, Code: c.Code}
+func (s Seen) judged(c api.Check) (topic string, a Answer) {
+	a = Answer{Tone: map[string]string{"ok": "ok", "warn": "warn", "fail": "bad"}[c.State], Fix: c.Fix, Code: c.Code}
 	if a.Tone == "" {
 		a.Tone = "grey"
 	}
-	word, rest, _ := strings.Cut(c.What, ": ")
+	told := []string{c.What}
+	before, after, _ := strings.Cut(c.What, ": ")
 	if c.Area == Clock { // the hub's own line, without a topic
-		word, topic = "", Clock
+		topic = Clock
+	} else if t, ok := topicOf(first(before)); ok {
+		topic, told = t, []string{after}
+	} else if t, ok := topicOf(first(after)); ok {
+		_, rest, _ := strings.Cut(after, " ")
+		topic, told = t, []string{s.label(before), rest}
+	} else if name := s.label(c.What); name != c.What { // an accessory as a whole
+		topic, told = Running, []string{name}
 	}
-	switch word {
-	case Network, MDNS, Firewall, Duplicate, IPv6, Clock, Controllers:
-		topic = word
-	case "port":
-		topic = Firewall
-	case "store":
-		topic = Running
-	case "stream":
-		topic = Rest
-	default:
-		rest = c.What
-	}
-	a.Text = rest
-	if c.Why != "" {
-		a.Text += ": " + c.Why
-	}
+	told = append(told, c.Why)
+	a.Text = strings.Join(slices.DeleteFunc(told, func(t string) bool { return t == "" }), ": ")
 	return topic, a
+}
+
+func first(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	return strings.ToLower(word)
+}
+
+// label gives a camera's name for its id; what is none stays.
+func (s Seen) label(id string) string {
+	if s.Status == nil || id == "" {
+		return id
+	}
+	for _, a := range s.Status.All() {
+		if a.Key() == id {
+			return a.Label()
+		}
+	}
+	return id
 }
 
 func (s Seen) running() []Answer {

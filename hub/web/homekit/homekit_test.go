@@ -86,7 +86,7 @@ func TestTheControllerThatIsMeant(t *testing.T) {
 		{Camera: "b", ID: "b1", Controllers: []Controller{{ID: "C4B1-1"}, {ID: "C4B1-1-more"}}},
 	}}
 	for _, c := range []struct{ word, camera, want string }{
-		{"c4b2", "", "C4B2-2"}, {"C4B1-1", "", "C4B1-1"}, {"c4b1", "a", "C4B1-1"}, {"C4B1-1-", "b1", "C4B1-1-more"},
+		{"c4b2", "", "C4B2-2"}, {"C4B1-1", "", "C4B1-1"}, {"c4b1", "a", "C4B1-1"}, {"C4B1-1-", "b", "C4B1-1-more"},
 		{"C4B", "", ""}, {"", "a", ""}, {"D", "", ""}, {"C4B2-2", "b", ""},
 	} {
 		if got, err := s.Controller(c.word, c.camera); got != c.want || (err == nil) != (c.want != "") {
@@ -114,6 +114,12 @@ func TestAnswers(t *testing.T) {
 		{Seen{Status: &Status{Interfaces: []Interface{{Name: "e", Used: true, Addresses: []string{"fe80::1%e/64", "what"}}}}}, IPv6, "warn", "On e the hub has IPv6 alone"},
 		{Seen{Checks: []api.Check{{State: "fail", What: "store: porch: keypair does not parse"}}}, Running, "bad", "porch: keypair does not parse"},
 		{Seen{Checks: []api.Check{{State: "odd", What: "no topic at all"}}}, Rest, "grey", "no topic at all"},
+		{Seen{Checks: []api.Check{{State: "warn", What: "duplicate: two of one name"}}}, Duplicate, "warn", "two of one name"},
+		{Seen{Checks: []api.Check{{State: "fail", What: "porch: mDNS", Why: "it is not heard"}}}, MDNS, "bad", "porch: it is not heard"},
+		{Seen{Status: &Status{Accessories: []Accessory{a}}, Checks: []api.Check{{State: "ok", What: "porch: port", Why: "5000 answers"}}}, Firewall, "ok", "Porch: 5000 answers"},
+		{Seen{Status: &Status{Accessories: []Accessory{a}}, Checks: []api.Check{{State: "fail", What: "porch", Why: "its store is damaged"}}}, Running, "bad", "Porch: its store is damaged"},
+		{Seen{Checks: []api.Check{{State: "warn", What: "porch: controller C4B1", Why: "it closed"}}}, Controllers, "warn", "porch: C4B1: it closed"},
+		{Seen{Status: &Status{}, Checks: []api.Check{{State: "fail", What: "network interfaces", Why: "none"}}}, Network, "bad", "none"},
 		{Seen{Checks: []api.Check{{Area: "clock", State: "warn", What: "3 s off", Why: "it jumps"}}}, Clock, "warn", "3 s off: it jumps"},
 	} {
 		c.seen.Now = now

@@ -28,7 +28,7 @@ func (s Status) All() []Accessory {
 func (s Status) Controller(word, camera string) (string, error) {
 	var found []string
 	for _, a := range s.All() {
-		if camera != "" && a.Camera != camera && a.ID != camera {
+		if camera != "" && a.Key() != camera {
 			continue
 		}
 		for _, c := range a.Controllers {
@@ -71,6 +71,9 @@ type Accessory struct {
 
 // Label names the accessory for people.
 func (a Accessory) Label() string { return cmp.Or(a.Name, a.Camera, "Bridge") }
+
+// Key is the word by which the actions know the accessory.
+func (a Accessory) Key() string { return cmp.Or(a.Camera, "bridge") }
 
 // Controller is a home's, a person's or a home hub's identity that is paired.
 type Controller struct {

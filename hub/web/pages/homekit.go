@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -33,7 +32,6 @@ type homekitBody struct {
 
 type accessoryView struct {
 	homekit.Accessory
-	Key         string // what the actions know it by
 	Title, What string
 	Icon        string
 	Tone, Word  string // how it is
@@ -103,7 +101,7 @@ func (p *pages) homekit(w http.ResponseWriter, r *http.Request) {
 		body.Interfaces = status.Interfaces
 		for _, a := range status.All() {
 			v := accessory(a)
-			i := slices.IndexFunc(codes, func(c codeView) bool { return c.Camera == a.Camera })
+			i := slices.IndexFunc(codes, func(c codeView) bool { return c.Camera == a.Key() })
 			if i >= 0 && !a.Paired {
 				v.Code = &codes[i]
 			}
@@ -129,7 +127,7 @@ func (p *pages) codes(r *http.Request, body homekitBody) ([]codeView, error) {
 }
 
 func accessory(a homekit.Accessory) accessoryView {
-	v := accessoryView{Accessory: a, Key: cmp.Or(a.Camera, a.ID), Title: a.Label()}
+	v := accessoryView{Accessory: a, Title: a.Label()}
 	v.What, v.Icon = kindOf(a.Kind)
 	connected := 0
 	for _, c := range a.Controllers {

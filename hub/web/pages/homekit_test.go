@@ -79,16 +79,17 @@ func appleHouse() *house {
 	s.Accessories[0].Choices = []string{"main, as the camera sends it: 1280 × 720 High 3.1 fits in what was asked for", "converted: it asked for 320 × 240 and the camera has no small stream"}
 	s.Accessories[1].Paired, s.Accessories[1].Active = true, false
 	s.Accessories[1].Controllers = []homekit.Controller{{ID: ipad, Admin: true, LastSeen: now.Add(-26 * time.Hour)}}
-	s.Bridge = &homekit.Accessory{ID: "bridge", Name: "Porchlight", Kind: "bridge", Category: 2, Port: 51828, Announced: "Porchlight", Active: true}
+	s.Bridge = &homekit.Accessory{ID: "_bridge", Name: "Mute chimes", Kind: "bridge", Category: 2, Port: 51828, Announced: "Mute chimes", Active: true}
 	h.apple.codes[0].Paired, h.apple.codes[1].Paired = true, true
-	h.apple.codes = append(h.apple.codes, homekit.Code{Name: "Porchlight", Kind: "bridge", Code: "161-80-339", URI: "X-HM://0023ISYWYBRDG"})
+	h.apple.codes = append(h.apple.codes, homekit.Code{Camera: "bridge", Name: "Mute chimes", Kind: "bridge", Code: "161-80-339", URI: "X-HM://0023ISYWYBRDG"})
 	h.checks = []api.Check{
-		{Area: "homekit", State: "ok", What: "mdns: Demo porch is heard on eth0"},
-		{Area: "homekit", State: "fail", What: "mdns: Drive was not heard back on eth0", Why: "phones do not find it", Fix: "let UDP port 5353 through: `ufw allow 5353/udp`"},
-		{Area: "homekit", State: "warn", What: "duplicate: “Demo porch” is announced by 192.168.1.77 too", Fix: "stop the other one"},
-		{Area: "homekit", State: "ok", What: "port: 51826 takes connections"},
-		{Area: "homekit", State: "ok", What: "stream: the last one went out as the camera sends it"},
-		{Area: "homekit", State: "skip", What: "something: that the page has no step for"},
+		{Area: "homekit", State: "ok", What: "network interfaces", Why: "found on eth0"},
+		{Area: "homekit", State: "ok", What: "demo_porch: mDNS", Why: "its record is heard back on eth0"},
+		{Area: "homekit", State: "fail", What: "drive: mDNS", Why: "its record is not heard back: phones do not find it", Fix: "let UDP port 5353 through: `ufw allow 5353/udp`"},
+		{Area: "homekit", State: "warn", What: "demo_porch: name", Why: "another device calls itself “Demo porch”", Fix: "switch the other one off"},
+		{Area: "homekit", State: "ok", What: "demo_porch: port", Why: "TCP port 51826 answers"},
+		{Area: "homekit", State: "ok", What: "demo_porch: picture", Why: "the page has it from the status"},
+		{Area: "homekit", State: "skip", What: "something", Why: "that the page has no step for"},
 		{Area: "clock", State: "ok", What: "the clock is kept by the system, 2 ms off"},
 	}
 	return h
@@ -200,11 +201,11 @@ func TestLookingForHome(t *testing.T) {
 	lawful(t, body)
 	steps := strings.Split(body, `<li class="card">`)
 	for step, want := range map[int][]string{
-		3:  {"Demo porch is heard on eth0.", "Drive was not heard back on eth0: phones do not find it.", "<span>Let UDP port 5353 through"},
-		4:  {"51826 takes connections."},
-		6:  {"announced by 192.168.1.77 too."},
+		3:  {"Demo porch: its record is heard back on eth0.", "Drive: its record is not heard back: phones do not find it.", "<span>Let UDP port 5353 through"},
+		4:  {"Demo porch: TCP port 51826 answers."},
+		6:  {"Demo porch: another device calls itself “Demo porch”."},
 		8:  {"2 ms off."},
-		10: {"Something: that the page has no step for.", "The last one went out as the camera sends it."},
+		10: {"Something: that the page has no step for."},
 	} {
 		for _, text := range want {
 			if !strings.Contains(steps[step], text) {
