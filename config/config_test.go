@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // their settings.
 func testOptions() Options {
 	return Options{
-		Builtins: []string{"demo", "rtsp", "speaker", "webhook"},
+		Builtins: []string{"demo", "homekit", "rtsp", "speaker", "webhook"},
 		Schemas: map[string]PluginSchema{
 			"rtsp": {Offers: []string{"camera"}, Device: json.RawMessage(`{"type": "object", "additionalProperties": false, "properties": {
 				"url": {"type": "string", "pattern": "^(rtsp|rtsps|http|https)://"}, "preset": {"enum": ["hikvision", "reolink"]}, "address": {"type": "string"},

@@ -7,6 +7,7 @@ version: 1
 
 plugins:
   speaker: {builtin: speaker, optional: true} # no sound card: a warning, not a failure
+  homekit: {builtin: homekit} # the porch in Apple Home: porchlight homekit qr
 
 cameras:
   demo_porch: {name: Demo porch, kind: doorbell, plugin: demo}
@@ -22,7 +23,7 @@ func DemoYAML() string { return demoYAML }
 // Demo is the configuration of DemoYAML. Where its data lies is the caller's
 // choice: Hub.DataDir is empty.
 func Demo() *Config {
-	c, problems := Parse("demo", []byte(demoYAML), Options{Builtins: []string{"demo", "speaker"}})
+	c, problems := Parse("demo", []byte(demoYAML), Options{Builtins: []string{"demo", "homekit", "speaker"}})
 	if c == nil {
 		panic("config: demo.yaml: " + Text(problems, "")) // cannot happen: a test parses it
 	}

@@ -24,7 +24,7 @@ func laterWords() []laterWord {
 }
 
 // laterPlugins are bundled plugins that will come.
-func laterPlugins() []string { return []string{"homekit", "mqtt", "neighborhood", "onvif"} }
+func laterPlugins() []string { return []string{"mqtt", "neighborhood", "onvif"} }
 
 // warnLater notes each later word that the file uses.
 func (l *loader) warnLater() {

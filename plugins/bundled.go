@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"github.com/porchlight-hub/porchlight/plugins/demo"
+	"github.com/porchlight-hub/porchlight/plugins/homekit"
 	"github.com/porchlight-hub/porchlight/plugins/rtsp"
 	"github.com/porchlight-hub/porchlight/plugins/speaker/about"
 	"github.com/porchlight-hub/porchlight/plugins/webhook"
@@ -25,6 +26,7 @@ type Entry struct {
 func Bundled() []Entry {
 	return []Entry{
 		{Name: "demo", New: demo.New, Manifest: func() manifest.Manifest { return demo.New().Manifest() }},
+		{Name: "homekit", New: homekit.New, Manifest: func() manifest.Manifest { return homekit.New().Manifest() }},
 		{Name: "rtsp", New: rtsp.New, Manifest: func() manifest.Manifest { return rtsp.New().Manifest() }},
 		{Name: "speaker", Binary: "porchlight-speaker", Manifest: about.Manifest},
 		{Name: "webhook", New: webhook.New, Manifest: func() manifest.Manifest { return webhook.New().Manifest() }},

@@ -145,7 +145,7 @@ func (o *Outbox) Press(p Press) error {
 	case o.over:
 		defer o.mu.Unlock()
 		return o.err
-	case o.err == nil && len(o.q.presses) >= Room:
+	case len(o.q.presses) >= Room:
 		o.mu.Unlock()
 		o.Close(ErrFull)
 		return ErrFull
@@ -213,20 +213,13 @@ func (o *Outbox) Close(why error) {
 	}
 	o.mu.Lock()
 	first := o.err == nil
-	var left []Press
 	if first {
-		o.err, left = why, o.q.presses
-		o.q = queue{changes: map[ID]json.RawMessage{}}
+		o.err = why
 		close(o.end)
 	}
 	o.mu.Unlock()
 	if first {
-		o.conn.Close()
-	}
-	for _, p := range left {
-		if p.Wrote != nil {
-			p.Wrote(why)
-		}
+		o.conn.Close() // ends a write that is under way; the writer tells of what waits
 	}
 }
 

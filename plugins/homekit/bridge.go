@@ -1,0 +1,129 @@
+package homekit
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/brutella/hap/accessory"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
+	"github.com/porchlight-hub/porchlight/sdk"
+)
+
+// bridge shows what of the house has no picture: the switch that silences the chimes.
+type bridge struct {
+	keep *store.Accessory
+	srv  *server.Server
+	mute *accessory.Switch
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	mu    sync.Mutex
+	fault error
+}
+
+// communicationFailed is HAP's status for what did not answer (HAP table 6-11).
+const communicationFailed = -70402
+
+// followChimes opens the bridge where the owner wants it, and closes it where not.
+func (h *house) followChimes(ctx context.Context, s settings) error {
+	h.mu.Lock()
+	b := h.bridge
+	h.mu.Unlock()
+	switch {
+	case b == nil && s.ChimeMuteSwitch:
+		b, err := h.openBridge(ctx)
+		h.mu.Lock()
+		h.bridge, h.fault = b, err
+		h.mu.Unlock()
+		return err
+	case b != nil && !s.ChimeMuteSwitch:
+		h.mu.Lock()
+		h.bridge = nil
+		h.mu.Unlock()
+		b.close()
+	}
+	return nil
+}
+
+func (h *house) openBridge(ctx context.Context) (*bridge, error) {
+	keep, err := h.store.Accessory(bridgeID)
+	if err != nil {
+		return nil, err
+	}
+	name := h.hub.Name()
+	b := &bridge{keep: keep}
+	top := accessory.NewBridge(accessory.Info{Name: name, Manufacturer: "Porchlight", Model: "Hub", SerialNumber: keep.Identity().Device, Firmware: "1.0.0"})
+	b.mute = accessory.NewSwitch(accessory.Info{Name: "Mute chimes", Manufacturer: "Porchlight", Model: "Chimes", SerialNumber: keep.Identity().Device + "-mute", Firmware: "1.0.0"})
+	asking, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	now, err := h.hub.House(asking)
+	if err != nil {
+		return nil, err
+	}
+	b.mute.Switch.On.SetValue(now.Quiet.Active)
+	b.mute.Switch.On.SetValueRequestFunc = func(v any, r *http.Request) (any, int) {
+		on, ok := v.(bool)
+		if !ok {
+			return nil, -70410
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
+		defer cancel()
+		if err := h.hub.SetQuiet(ctx, "", on, 0); err != nil {
+			h.log.Warn("the chimes could not be silenced", "error", err)
+			return nil, communicationFailed
+		}
+		return nil, 0
+	}
+	if b.srv, err = server.New(server.Options{
+		Book: keep, Accessories: []*accessory.A{top.A, b.mute.A}, Category: accessory.TypeBridge, Name: name, Model: "Porchlight",
+		Announcer: h.announcer, Identify: func() {}, Log: h.log.With("accessory", "bridge"), Now: h.now,
+	}); err != nil {
+		return nil, err
+	}
+	ctx, b.stop = context.WithCancel(ctx)
+	b.work.Go(func() { b.run(ctx) })
+	return b, nil
+}
+
+func (b *bridge) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := b.srv.Run(ctx)
+		b.setFault(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+			b.setFault(nil)
+		}
+	}
+}
+
+func (b *bridge) setFault(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fault = err
+}
+
+func (b *bridge) problem() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fault
+}
+
+func (b *bridge) close() {
+	b.stop()
+	b.work.Wait()
+}
+
+// quiet moves the switch when the house is silenced, or rings again.
+func (h *house) quiet(q sdk.Quiet) {
+	h.mu.Lock()
+	b := h.bridge
+	h.mu.Unlock()
+	if b != nil && q.Chime == "" {
+		b.mute.Switch.On.SetValue(q.Active)
+	}
+}

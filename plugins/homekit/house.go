@@ -1,0 +1,356 @@
+package homekit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/announce"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/ledger"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/setup"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
+	"github.com/porchlight-hub/porchlight/sdk"
+)
+
+const (
+	// look is how often the cameras are looked at without being told to.
+	look = 30 * time.Second
+	// worth is how old a ring may be told where its camera names no limit.
+	worth = 15 * time.Second
+	// askWithin bounds a question to the hub.
+	askWithin = 8 * time.Second
+)
+
+// house is all accessories. They follow what the hub tells of its cameras and what
+// the owner wrote; ring and motion find their door by the camera's id.
+type house struct {
+	hub       *sdk.Hub
+	log       *slog.Logger
+	now       func() time.Time
+	store     *store.House
+	ledger    *ledger.Ledger
+	announcer mdns
+	wake      chan struct{} // 1: a look that is due already is enough
+
+	mu       sync.Mutex
+	settings settings
+	doors    map[string]*door // by the camera's id
+	refused  map[string]error // cameras whose accessory could not be made
+	bridge   *bridge
+	fault    error // of the bridge, or of the last look
+	work     sync.WaitGroup
+}
+
+func newHouse(hub *sdk.Hub, s settings, now func() time.Time) (*house, error) {
+	h := &house{
+		hub: hub, log: hub.Log(), now: now, settings: s, wake: make(chan struct{}, 1),
+		doors: map[string]*door{}, refused: map[string]error{},
+	}
+	var err error
+	if h.store, err = store.Open(filepath.Join(hub.DataDir(), "accessories")); err != nil {
+		return nil, err
+	}
+	if h.ledger, err = ledger.Open(filepath.Join(hub.DataDir(), "rings"), now); err != nil {
+		return nil, err
+	}
+	a, err := announce.New(announce.Options{Interfaces: s.Interfaces, Log: hub.Log()})
+	if err != nil {
+		h.ledger.Close()
+		return nil, err
+	}
+	h.announcer = newMDNS(a)
+	return h, nil
+}
+
+// run keeps the accessories what the house is, until ctx ends.
+func (h *house) run(ctx context.Context) {
+	h.work.Go(func() {
+		if err := h.announcer.Run(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("mDNS ended; Apple Home does not find the accessories", "error", err)
+		}
+	})
+	every := time.NewTicker(look)
+	defer every.Stop()
+	for ctx.Err() == nil {
+		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
+			h.log.Warn("the cameras could not be looked at; tried again", "error", err, "after", again)
+			h.later(ctx)
+		}
+		select {
+		case <-ctx.Done():
+		case <-every.C:
+		case <-h.wake:
+		}
+	}
+	h.mu.Lock()
+	doors := slices.Collect(maps.Values(h.doors))
+	b := h.bridge
+	h.mu.Unlock()
+	for _, d := range doors {
+		d.close()
+	}
+	if b != nil {
+		b.close()
+	}
+	h.work.Wait()
+	h.ledger.Close()
+}
+
+// later looks again before the next tick.
+func (h *house) later(ctx context.Context) {
+	h.work.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+			h.lookAgain()
+		}
+	})
+}
+
+func (h *house) lookAgain() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// apply takes other settings.
+func (h *house) apply(s settings) {
+	h.mu.Lock()
+	h.settings = s
+	h.mu.Unlock()
+	h.lookAgain()
+}
+
+// follow opens, changes and closes accessories.
+func (h *house) follow(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	cameras, err := h.hub.Cameras(asking)
+	if err != nil {
+		return err
+	}
+	s := h.configured()
+	want := map[string]sdk.CameraInfo{}
+	for _, c := range cameras {
+		if c.Hub == "" && s.exposes(c.ID) {
+			want[c.ID] = c
+		}
+	}
+	h.closeOthers(want, s)
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(want)) {
+		m, err := h.hub.DescribeMedia(asking, id)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("camera %s: %w", id, err))
+			continue
+		}
+		if err := h.fit(ctx, want[id], s, m); err != nil {
+			errs = append(errs, fmt.Errorf("camera %s: %w", id, err))
+		}
+	}
+	return errors.Join(append(errs, h.followChimes(ctx, s))...)
+}
+
+// closeOthers ends the accessories whose camera is gone, or is told to be another one.
+func (h *house) closeOthers(want map[string]sdk.CameraInfo, s settings) {
+	for _, d := range h.all() {
+		if _, there := want[d.camera]; there && d.id == s.id(d.camera) {
+			continue
+		}
+		h.mu.Lock()
+		delete(h.doors, d.camera)
+		h.mu.Unlock()
+		h.log.Info("accessory taken away", "camera", d.camera)
+		d.close()
+	}
+	h.mu.Lock()
+	maps.DeleteFunc(h.refused, func(id string, _ error) bool { _, there := want[id]; return !there })
+	h.mu.Unlock()
+}
+
+// fit makes a camera's accessory what the camera is now; one that is so already is left alone.
+func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.MediaDescription) error {
+	h.mu.Lock()
+	d := h.doors[c.ID]
+	h.mu.Unlock()
+	seen := shapeOf(c, m)
+	if d != nil {
+		d.setOnline(c.Online, h.now())
+		next := d.shape.with(seen, d.settled(h.now()))
+		if d.settings == s.Accessories[c.ID] && next == d.shape && (s.Accessories[c.ID].Name != "" || c.Name == d.name) {
+			return nil
+		}
+		h.mu.Lock()
+		delete(h.doors, c.ID)
+		h.mu.Unlock()
+		d.close()
+		seen = next
+	} else {
+		seen = h.kept(s.id(c.ID)).with(seen, false)
+	}
+	d, err := h.openDoor(ctx, c, s, seen, m)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil {
+		h.refused[c.ID] = err
+		return err
+	}
+	if err := d.keep.SetValue(shapeKey, seen); err != nil {
+		h.log.Warn("what the accessory is could not be kept", "camera", c.ID, "error", err)
+	}
+	delete(h.refused, c.ID)
+	h.doors[c.ID] = d
+	h.log.Info("accessory ready", "camera", c.ID, "port", d.srv.Port())
+	return nil
+}
+
+// shapeKey is where an accessory's shape is kept.
+const shapeKey = "shape"
+
+// kept is the shape of an accessory's last life; empty where it had none.
+func (h *house) kept(id string) (s shape) {
+	ids, err := h.store.IDs()
+	if err != nil || !slices.Contains(ids, id) {
+		return s
+	}
+	if a, err := h.store.Accessory(id); err == nil {
+		a.Value(shapeKey, &s)
+	}
+	return s
+}
+
+// setCode gives the accessory the owner's own setup code.
+func (h *house) setCode(ctx context.Context, keep *store.Accessory, from string) error {
+	if from == "" {
+		return nil
+	}
+	if m := secretRef.FindStringSubmatch(from); m != nil {
+		ctx, cancel := context.WithTimeout(ctx, askWithin)
+		defer cancel()
+		v, err := h.hub.Secret(ctx, m[1])
+		if err != nil {
+			return err
+		}
+		from = v.Reveal()
+	}
+	code, err := setup.ParseCode(from)
+	if err != nil || code == keep.Identity().Code {
+		return err
+	}
+	return keep.SetCode(code)
+}
+
+// all doors, by the camera's id.
+func (h *house) all() []*door {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []*door
+	for _, id := range slices.Sorted(maps.Keys(h.doors)) {
+		out = append(out, h.doors[id])
+	}
+	return out
+}
+
+func (h *house) door(camera string) *door {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.doors[camera]
+}
+
+// handle is one event of the house.
+func (h *house) handle(ctx context.Context, d sdk.Delivery) error {
+	e := d.Event
+	if e.Hub != "" {
+		return nil
+	}
+	switch data := e.Data.(type) {
+	case sdk.Ring:
+		h.ring(ctx, d, data)
+	case sdk.Motion:
+		h.moved(d, data.Active)
+	case sdk.Detection:
+		h.moved(d, data.Active)
+	case sdk.Online:
+		if door := h.door(e.Camera); door != nil {
+			door.setOnline(data.Online, h.now())
+		}
+		h.lookAgain()
+	case sdk.DeviceStatus:
+		if door := h.door(data.Device); door != nil {
+			for mode, value := range modesOf(data.Values) {
+				door.cam.SetMode(mode, value)
+			}
+		}
+	case sdk.Quiet:
+		h.quiet(data)
+	case sdk.System:
+		if data.Kind == "cameras" || data.Kind == "house" {
+			h.lookAgain()
+		}
+	}
+	return nil
+}
+
+// moved passes motion on. What is told late is told as it ended: nobody is called for it.
+func (h *house) moved(d sdk.Delivery, active bool) {
+	door := h.door(d.Event.Camera)
+	if door == nil || !moves(d.Event.Type) || active && d.Replay {
+		return
+	}
+	door.move(d.Event.Type, active)
+}
+
+// ring tells every listener at once. One that is known already was told, or will be
+// when its listeners are back.
+func (h *house) ring(ctx context.Context, d sdk.Delivery, data sdk.Ring) {
+	limit := d.Event.TTL
+	if limit == 0 {
+		limit = worth
+	}
+	door := h.door(d.Event.Camera)
+	now := h.now()
+	r := ledger.Ring{ID: d.Event.ID, Camera: d.Event.Camera, At: now.Add(-d.Age), Until: now.Add(limit - d.Age)}
+	switch {
+	case data.Long:
+		r.Value = 2 // HAP 9.75
+	case data.Double:
+		r.Value = 1
+	}
+	if d.Age >= limit || !h.ledger.Take(r) || door == nil {
+		return
+	}
+	door.bell.ring(door.srv, r, &door.work)
+	door.cam.Pressed(ctx)
+}
+
+// told writes into the ring's trace how many controllers heard of it.
+func (h *house) told(r ledger.Ring, told, of int, took time.Duration) {
+	hop := sdk.Hop{EventID: r.ID, Outcome: "ok", Took: took, Detail: fmt.Sprintf("told %d of %d controllers", told, of)}
+	switch {
+	case of == 0:
+		hop.Outcome, hop.Detail = "skipped", "no controller of Apple Home listens"
+	case told < of:
+		hop.Outcome = "failed"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	defer cancel()
+	_, err := h.hub.Publish(ctx, sdk.Event{Type: sdk.TypeHop, Subject: "plugin." + h.hub.Entry() + ".hop", Correlation: r.ID, Data: hop})
+	if err != nil && !strings.Contains(err.Error(), "draining") {
+		h.log.Debug("the ring's trace was not told", "error", err)
+	}
+}
+
+// configured are the settings as they are now.
+func (h *house) configured() settings {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.settings
+}
