@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/brutella/hap"
 
@@ -313,4 +314,4 @@ func (d *Desk) introduce(c *course) ([]byte, error) {
 // maxName is the longest identifier of a controller. Apple's are UUIDs of 36 bytes.
 const maxName = 64
 
-func validName(b []byte) bool { return len(b) > 0 && len(b) <= maxName }
+func validName(b []byte) bool { return len(b) > 0 && len(b) <= maxName && utf8.Valid(b) }

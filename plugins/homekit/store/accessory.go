@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/brutella/hap"
 
@@ -360,6 +361,9 @@ const maxName = 64
 func checkPairing(p hap.Pairing) error {
 	if len(p.Name) == 0 || len(p.Name) > maxName {
 		return fmt.Errorf("the identifier has %d bytes, not 1 to %d", len(p.Name), maxName)
+	}
+	if !utf8.ValidString(p.Name) { // JSON would keep another name than this one
+		return errors.New("the identifier is no UTF-8")
 	}
 	if len(p.PublicKey) != 32 {
 		return errors.New("the public key has a wrong length")
