@@ -54,6 +54,7 @@ type Desk struct {
 
 	mu      sync.Mutex
 	current *course // of pair-setup, nil when there is none
+	missed  int     // wrong proofs that the book could not count
 }
 
 // course is one pair-setup in progress.
@@ -152,7 +153,7 @@ func (d *Desk) start(conn ConnID, items tlv.Items) ([]byte, failure) {
 		d.drop(conn)
 		return nil, unavailable
 	}
-	if d.book.Tries() >= MaxTries {
+	if d.tries() >= MaxTries {
 		d.drop(conn)
 		return nil, maxTries
 	}
@@ -211,16 +212,16 @@ func (d *Desk) prove(conn ConnID, items tlv.Items) ([]byte, failure) {
 	if len(public) == 0 || len(proof) == 0 {
 		return nil, unknown
 	}
-	if d.book.Tries() >= MaxTries { // counted while this one was under way
+	if d.tries() >= MaxTries { // counted while this one was under way
 		return nil, maxTries
 	}
 	secret, ours, err := c.srp.prove(public, proof)
 	if err != nil {
-		n, cerr := d.book.Try()
-		if cerr != nil {
-			d.log.Error("a wrong setup code could not be counted", "err", cerr)
+		if _, err := d.book.Try(); err != nil {
+			d.missed++
+			d.log.Error("a wrong setup code could not be counted on disk", "err", err)
 		}
-		d.log.Warn("somebody tried to pair with a wrong setup code", "tries", n, "most", MaxTries)
+		d.log.Warn("somebody tried to pair with a wrong setup code", "tries", d.tries(), "most", MaxTries)
 		return nil, authentication
 	}
 	key, err := derive(secret, "Pair-Setup-Encrypt-Salt", "Pair-Setup-Encrypt-Info")
@@ -233,6 +234,9 @@ func (d *Desk) prove(conn ConnID, items tlv.Items) ([]byte, failure) {
 	var w tlv.Writer
 	return w.Byte(itemState, 4).Bytes(itemProof, ours).Out(), 0
 }
+
+// tries are all wrong proofs: a disk that is full is no way around the limit.
+func (d *Desk) tries() int { return d.book.Tries() + d.missed }
 
 // exchange answers M5, who the controller is, with who the accessory is, and keeps the
 // controller as an administrator before it says so.
@@ -269,6 +273,7 @@ func (d *Desk) exchange(conn ConnID, items tlv.Items) ([]byte, failure) {
 		d.log.Error("a pairing could not be kept", "err", err)
 		return nil, unknown
 	}
+	d.missed = 0
 	if err := d.book.ClearTries(); err != nil {
 		d.log.Error("the count of wrong setup codes could not be cleared", "err", err)
 	}

@@ -25,9 +25,11 @@ type exchange struct {
 	prime        *big.Int
 }
 
-// newExchange begins one for a password. Salt and keys are new each time.
-func newExchange(password string) (*exchange, error) {
-	s, err := srp.NewSRP(srpGroup, sha512.New, keyed([]byte(srpUser)))
+// newExchange begins one for a setup code. Salt and keys are new each time.
+func newExchange(code string) (*exchange, error) { return newExchangeFor(srpUser, code) }
+
+func newExchangeFor(user, password string) (*exchange, error) {
+	s, err := srp.NewSRP(srpGroup, sha512.New, keyed([]byte(user)))
 	if err != nil {
 		return nil, fmt.Errorf("srp: begin: %w", err)
 	}
@@ -40,7 +42,7 @@ func newExchange(password string) (*exchange, error) {
 	// A public key whose first byte is zero is written by some with it and by some
 	// without, and then the proofs differ: one is drawn that has none.
 	for len(x.public) != srpSize {
-		x.session = s.NewServerSession([]byte(srpUser), salt, verifier)
+		x.session = s.NewServerSession([]byte(user), salt, verifier)
 		x.public = x.session.GetB()
 	}
 	return x, nil
