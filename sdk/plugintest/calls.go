@@ -10,8 +10,7 @@ import (
 // Their signatures are final; the kit's hub answers them in the same way.
 func NotYet() []string {
 	return []string{
-		"dial", "discover", "http_fetch", "register_webhook", "act_on_device", "cut_clip", "ask_owner",
-		"describe_house", "set_quiet", "set_mode", "play_chime",
+		"dial", "discover", "http_fetch", "register_webhook", "cut_clip", "ask_owner", "set_mode", "play_chime",
 	}
 }
 
@@ -50,6 +49,9 @@ func okay() *pb.HubReply { return &pb.HubReply{R: &pb.HubReply_Done{Done: &pb.Do
 
 // answerCall is called with the lock held.
 func (h *Hub) answerCall(c *pb.HubCall) *pb.HubReply {
+	if r := h.answerHouse(c); r != nil {
+		return r
+	}
 	switch c := c.GetC().(type) {
 	case *pb.HubCall_KvGet:
 		v, ok := h.kv[c.KvGet.GetKey()]
@@ -93,14 +95,6 @@ func (h *Hub) answerCall(c *pb.HubCall) *pb.HubReply {
 		return &pb.HubReply{R: &pb.HubReply_HoldPrebuffer{HoldPrebuffer: &pb.HoldPrebufferReply{Seconds: min(c.HoldPrebuffer.GetSeconds(), held)}}}
 	case *pb.HubCall_Unsubscribe, *pb.HubCall_CloseRepair, *pb.HubCall_RequestKeyFrame, *pb.HubCall_DeviceChanged:
 		return okay()
-	case *pb.HubCall_ListCameras:
-		out := &pb.ListCamerasReply{}
-		for _, d := range h.o.Devices {
-			if d.Kind != "chime" {
-				out.Cameras = append(out.Cameras, &pb.CameraInfo{Id: d.ID, Name: d.Name, Kind: d.Kind, Online: true})
-			}
-		}
-		return &pb.HubReply{R: &pb.HubReply_ListCameras{ListCameras: out}}
 	case *pb.HubCall_DescribeMedia:
 		return &pb.HubReply{R: &pb.HubReply_DescribeMedia{DescribeMedia: &pb.DescribeMediaReply{}}}
 	case *pb.HubCall_Snapshot:

@@ -65,6 +65,9 @@ type Hub struct {
 	replies   map[string]*pb.Reply
 	calls     []string // names of the hub calls made
 	kv        map[string][]byte
+	cameras   []sdk.CameraInfo // nil: those of the plugin's own devices
+	house     sdk.House
+	acts      []Acted
 	subs      uint32
 	lastID    uint64
 	lastSeq   uint64
@@ -113,6 +116,7 @@ func (h *Hub) describe(ctx context.Context) error {
 			h.o.Devices = append(h.o.Devices, sdk.Device{ID: "hallway", Name: "Hallway", Kind: "chime"})
 		}
 	}
+	h.note(h.furnish)
 	return nil
 }
 
@@ -226,6 +230,9 @@ func (h *Hub) fromLink(l *link[*pb.FromHub], m *pb.FromPlugin) {
 		r := h.hubCall(m.Call)
 		r.Id = m.Call.GetId()
 		_ = l.put(&pb.FromHub{M: &pb.FromHub_Reply{Reply: r}})
+		if q := m.Call.GetSetQuiet(); q != nil && r.GetError() == nil {
+			h.quieted(q)
+		}
 	case *pb.FromPlugin_Log:
 		h.note(func() { h.logs = append(h.logs, m.Log) })
 	case *pb.FromPlugin_Repair:

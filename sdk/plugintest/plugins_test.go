@@ -57,7 +57,7 @@ func (*good) Manifest() manifest.Manifest {
 		Capabilities: []manifest.Capability{manifest.Camera, manifest.Chime, manifest.Bridge, manifest.Notifier},
 		ConfigSchema: json.RawMessage(`{"type":"object","properties":{"level":{"title":"Level","type":"integer"}},"additionalProperties":false}`),
 		Permissions: manifest.Permissions{
-			Publish: []string{"camera.*.ring", "camera.*.motion", "camera.*.hop"}, Subscribe: []string{"camera.**"},
+			Publish: []string{"camera.*.ring", "camera.*.motion", "camera.*.hop"}, Subscribe: []string{"camera.**", "system.*"}, Commands: []string{"chime.quiet", "device.act"},
 			Media: manifest.Media{Publish: true},
 		},
 		Actions: []manifest.Action{{Name: "echo", Title: "Say it again", Role: "view", ReadOnly: true}},

@@ -18,11 +18,12 @@ const (
 )
 
 // dayTypes is what a list of events shows unless asked for more: what happened at the
-// door. What followed from it is in the trace.
+// door. What followed from it is in the trace, and what the hub tells of itself is for
+// bridges.
 func dayTypes() []event.Type {
 	return []event.Type{
 		event.TypeRing, event.TypeMotion, event.TypePerson, event.TypeParcel, event.TypeAudio,
-		event.TypeOnline, event.TypeTalk, event.TypeAlert, event.TypeSystem,
+		event.TypeOnline, event.TypeTalk, event.TypeAlert,
 	}
 }
 

@@ -257,7 +257,7 @@ func (l *live) delivery(d event.Delivery, sub Subscription) error {
 		return err
 	}
 	switch d.Event.Type {
-	case event.TypeOnline, event.TypeStatus, event.TypePlugin, event.TypeSystem:
+	case event.TypeOnline, event.TypeStatus, event.TypePlugin, event.TypeSystem, event.TypeQuiet:
 		return l.lists()
 	}
 	return nil

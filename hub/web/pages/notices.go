@@ -45,7 +45,11 @@ func (p *pages) notices() []notice {
 		}
 	}
 	if q := p.rooms.Chimes.Quiet(); q.On {
-		out = append(out, notice{Tone: "calm", Icon: "quiet", Title: "Quiet until " + q.Until.In(p.zone).Format("15:04"),
+		title := "Quiet"
+		if !q.Until.IsZero() {
+			title += " until " + q.Until.In(p.zone).Format("15:04")
+		}
+		out = append(out, notice{Tone: "calm", Icon: "quiet", Title: title,
 			Text: "Rings are shown, no chime sounds.", Href: "/#quiet", Label: "Change"})
 	}
 	rank := func(n notice) int { return slices.Index([]string{"bad", "calm", "warn"}, n.Tone) }
