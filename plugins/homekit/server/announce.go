@@ -26,7 +26,7 @@ func (s *Server) announce(ctx context.Context, port int) {
 	}
 	var record Announced
 	defer func() {
-		s.setAnnounced("")
+		s.setRecord(nil)
 		if record != nil {
 			record.Close()
 		}
@@ -46,7 +46,7 @@ func (s *Server) announce(ctx context.Context, port int) {
 			s.log.Warn("the accessory is not announced as it is; tried again soon", "name", s.o.Name, "error", err)
 			retry = time.After(again)
 		default:
-			s.setAnnounced(record.Name())
+			s.setRecord(record)
 		}
 		select {
 		case <-ctx.Done():
@@ -57,10 +57,10 @@ func (s *Server) announce(ctx context.Context, port int) {
 	}
 }
 
-func (s *Server) setAnnounced(name string) {
+func (s *Server) setRecord(r Announced) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.announced = name
+	s.record = r
 }
 
 // txt is what the record says (HAP table 6-7).

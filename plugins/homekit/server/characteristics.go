@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -94,8 +95,24 @@ type write struct {
 	AID      uint64          `json:"aid"`
 	IID      uint64          `json:"iid"`
 	Value    json.RawMessage `json:"value"`
-	Events   *bool           `json:"ev"`
-	Response bool            `json:"r"`
+	Events   *flag           `json:"ev"`
+	Response flag            `json:"r"`
+}
+
+// flag is a boolean, which HAP allows to be written as a number.
+type flag bool
+
+// UnmarshalJSON reads it.
+func (f *flag) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true", "1":
+		*f = true
+	case "false", "0", "null":
+		*f = false
+	default:
+		return errors.New("neither true nor false")
+	}
+	return nil
 }
 
 // put answers PUT /characteristics: writes and subscriptions (HAP 6.7.2).
@@ -153,14 +170,14 @@ func (c *connection) write(r *http.Request, at *attribute.Attribute, w write) (r
 		if !at.C.IsObservable() {
 			return nil, attribute.NoEvents, false
 		}
-		on = c.s.subscribe(c, at, *w.Events)
+		on = c.s.subscribe(c, at, bool(*w.Events))
 	}
 	if w.Value == nil {
 		return nil, attribute.OK, on
 	}
 	response, status = at.Write(w.Value, r)
 	switch {
-	case status != attribute.OK || !w.Response:
+	case status != attribute.OK || !bool(w.Response):
 		return nil, status, on
 	case response == nil && at.C.IsReadable():
 		response, status = at.Read(r)

@@ -82,11 +82,14 @@ func (c *connection) run() {
 	stop := context.AfterFunc(c.ctx, func() { c.out.Close(outbox.ErrClosed) })
 	defer stop()
 
-	in, err := c.greet()
-	if err == nil {
-		err = c.converse(in)
-	}
-	c.end(err)
+	err := errors.New("homekit server: connection: went wrong")
+	defer func() { c.end(err) }()
+	c.guard("connection", func() {
+		var in *stream
+		if in, err = c.greet(); err == nil {
+			err = c.converse(in)
+		}
+	})
 }
 
 // end closes and forgets, for the first reason that there was.
@@ -223,7 +226,7 @@ func (c *connection) serve(asked <-chan request) {
 			continue
 		}
 		if a.after != nil {
-			c.guard(q.r, a.after)
+			c.guard(q.r.URL.Path, a.after)
 		}
 		if q.r.Close {
 			c.out.Close(io.EOF)
@@ -234,15 +237,15 @@ func (c *connection) serve(asked <-chan request) {
 // safely answers for a callback that panics.
 func (c *connection) safely(r *http.Request, body []byte) reply {
 	a := told(http.StatusInternalServerError, attribute.Unreachable)
-	c.guard(r, func() { a = c.route(r, body) })
+	c.guard(r.URL.Path, func() { a = c.route(r, body) })
 	return a
 }
 
-// guard keeps a callback's panic to the request that it is of.
-func (c *connection) guard(r *http.Request, f func()) {
+// guard keeps a panic to what it happened in.
+func (c *connection) guard(what string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.s.log.Error("a request went wrong", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			c.s.log.Error("a request went wrong", "of", what, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	f()

@@ -70,15 +70,14 @@ func (s *Server) accept(ctx context.Context, l net.Listener, all *sync.WaitGroup
 		}
 		pause = 5 * time.Millisecond
 		c, old := s.enter(ctx, nc)
+		all.Go(c.run)
 		if old != nil {
-			old.out.Close(ErrCrowded)
 			<-old.gone
 		}
-		all.Go(c.run)
 	}
 }
 
-// enter puts a connection on the list and says who has to go for it.
+// enter puts a connection on the list and says whom it ended for it.
 func (s *Server) enter(ctx context.Context, nc net.Conn) (c, old *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,6 +108,7 @@ func (s *Server) enter(ctx context.Context, nc net.Conn) (c, old *connection) {
 			old = g
 		}
 	}
+	old.out.Close(ErrCrowded) // under the lock: it cannot be verified meanwhile
 	return c, old
 }
 

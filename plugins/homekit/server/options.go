@@ -53,6 +53,6 @@ type Announcer interface {
 // Announced is a record that stands until it is closed.
 type Announced interface {
 	Update(txt map[string]string) error
-	Name() string // may have got a number
+	Name() string // now: it may get a number; "" while it is not heard of yet
 	Close()
 }

@@ -341,3 +341,8 @@ func same(t testing.TB, m message, want string) {
 		t.Fatalf("got  %s\nwant %s", m.body, want)
 	}
 }
+
+// resource is an Options.Resource that needs nothing of what is asked.
+func resource(f func() ([]byte, int)) func(context.Context, *Peer, Resource) ([]byte, int) {
+	return func(context.Context, *Peer, Resource) ([]byte, int) { return f() }
+}

@@ -25,12 +25,12 @@ type Server struct {
 	config uint32
 	kick   chan struct{} // 1: one token says that the announced record is out of date
 
-	mu        sync.RWMutex
-	port      int
-	announced string
-	next      uint64                 // the newest connection's number
-	conns     map[uint64]*connection // all that are open
-	seen      map[string]*sight      // of controllers, by name
+	mu     sync.RWMutex
+	port   int
+	record Announced              // nil: none stands
+	next   uint64                 // the newest connection's number
+	conns  map[uint64]*connection // all that are open
+	seen   map[string]*sight      // of controllers, by name
 }
 
 // sight is what is remembered of a controller while it is paired.

@@ -34,7 +34,10 @@ func (s *Server) Status() Status {
 	pairings := s.o.Book.Pairings()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Status{Port: s.port, Paired: len(pairings) > 0, Announced: s.announced, ConfigNumber: s.config}
+	st := Status{Port: s.port, Paired: len(pairings) > 0, ConfigNumber: s.config}
+	if s.record != nil {
+		st.Announced = s.record.Name()
+	}
 	for _, p := range pairings {
 		cs := ControllerStatus{ID: p.Name, Admin: p.Permission&hap.PermissionAdmin != 0}
 		if v := s.seen[p.Name]; v != nil {

@@ -232,8 +232,8 @@ func (at *Attribute) Write(raw json.RawMessage, r *http.Request) (response json.
 			response = at.JSON(answer)
 		}
 	}
-	if c.Format == characteristic.FormatUInt64 || !c.IsReadable() {
-		return response, OK // nothing to hold; of uint64, hap v0.0.35 cannot
+	if c.Format == characteristic.FormatUInt64 {
+		return response, OK // hap v0.0.35 panics when it is to hold one
 	}
 	_, status = c.SetValueRequest(v, r.WithContext(context.WithValue(r.Context(), storing{}, true)))
 	return response, status
