@@ -20,15 +20,15 @@ type reception struct {
 	jitter         float64
 	lastReport     uint32 // middle of the NTP time of the viewer's last report
 	lastReportAt   time.Time
-	spokenSSRC     uint32
 }
 
-// received counts a packet.
-func (l *line) received(h *rtp.Header, now time.Time) {
+// received counts a packet, the first of its sender or another.
+func (l *line) received(h *rtp.Header, now time.Time) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.reception
 	if r == nil || r.ssrc != h.SSRC {
+		first = true
 		r = &reception{ssrc: h.SSRC, clock: l.clock, base: uint32(h.SequenceNumber), newest: uint32(h.SequenceNumber)}
 		l.reception = r
 	}
@@ -42,6 +42,7 @@ func (l *line) received(h *rtp.Header, now time.Time) {
 		r.jitter += (float64(max(d, -d)) - r.jitter) / 16
 	}
 	r.transit, r.transitSet = transit, true
+	return first
 }
 
 // spoken notes the viewer's own report, which ours answers.

@@ -23,6 +23,7 @@ type spoken struct {
 	ts      uint32
 	payload []byte
 	gap     bool // packets before it are missing
+	came    time.Time
 }
 
 // reorder puts a viewer's packets in order: one that is missing is waited for 60 ms, and one
@@ -33,7 +34,6 @@ type reorder struct {
 	begun bool
 	next  uint16   // number of the next packet to go
 	wait  []spoken // behind a gap, rising
-	since time.Time
 
 	// Of the packet that went last: its time, what it says it lasts, and our time.
 	timed  bool
@@ -60,12 +60,9 @@ func (r *reorder) push(h *rtp.Header, payload []byte, now time.Time) {
 	if i > 0 && r.wait[i-1].seq == h.SequenceNumber {
 		return
 	}
-	if len(r.wait) == 0 {
-		r.since = now
-	}
 	r.wait = append(r.wait, spoken{})
 	copy(r.wait[i+1:], r.wait[i:])
-	r.wait[i] = spoken{seq: h.SequenceNumber, ts: h.Timestamp, payload: append([]byte(nil), payload...)}
+	r.wait[i] = spoken{seq: h.SequenceNumber, ts: h.Timestamp, came: now, payload: append([]byte(nil), payload...)}
 }
 
 // pop is the next packet whose turn it is.
@@ -75,7 +72,7 @@ func (r *reorder) pop(now time.Time) (spoken, bool) {
 	}
 	p := r.wait[0]
 	if p.seq != r.next {
-		if now.Sub(r.since) < reorderFor && len(r.wait) < reorderMost {
+		if now.Sub(p.came) < reorderFor && len(r.wait) < reorderMost {
 			return spoken{}, false
 		}
 		p.gap = true
@@ -84,7 +81,6 @@ func (r *reorder) pop(now time.Time) (spoken, bool) {
 	copy(r.wait, r.wait[1:])
 	r.wait[len(r.wait)-1] = spoken{}
 	r.wait = r.wait[:len(r.wait)-1]
-	r.since = now
 	return p, true
 }
 
@@ -93,7 +89,7 @@ func (r *reorder) left(now time.Time) time.Duration {
 	if len(r.wait) == 0 {
 		return 0
 	}
-	return max(reorderFor-now.Sub(r.since), time.Millisecond)
+	return max(reorderFor-now.Sub(r.wait[0].came), time.Millisecond)
 }
 
 // pts is the time of p on the clock of the media socket. HomeKit's RTP clock is the rate that

@@ -61,7 +61,9 @@ func (t *talker) take(h *rtp.Header, payload []byte, now time.Time) {
 		return // silence, or nothing that was agreed
 	}
 	t.s.count.heard.Add(1)
-	t.s.audio.received(h, now)
+	if t.s.audio.received(h, now) {
+		t.s.nudge() // who speaks is told how it is heard
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {

@@ -30,6 +30,7 @@ type timeline struct {
 	shift    time.Duration // from the source's position to ours
 
 	// The past of what plays: from where to where, and how it goes out.
+	behind     bool // what leads has not come to now yet
 	from, live time.Duration
 	began      time.Time
 	over       time.Duration
@@ -61,7 +62,7 @@ func (t *timeline) begin(pos time.Duration, wall, at time.Time, over time.Durati
 	}
 	t.from = pos + t.shift
 	t.live = t.from + age
-	t.began, t.over = at, min(over, age/2)
+	t.began, t.over, t.behind = at, min(over, age/2), age > 0
 }
 
 // place says where on the line a unit of the source's position pos is: when it is to leave,
@@ -72,16 +73,14 @@ func (t *timeline) place(pos time.Duration, at time.Time, leads bool) (stamp tim
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	pos += t.shift
-	if pos < t.live {
-		part := time.Duration(0)
-		if pos > t.from {
-			part = time.Duration(float64(t.over) * float64(pos-t.from) / float64(t.live-t.from))
-		}
+	if t.behind && pos >= t.from && pos < t.live {
+		part := time.Duration(float64(t.over) * float64(pos-t.from) / float64(t.live-t.from))
 		return t.live - t.over + part, t.began.Add(part), true
 	}
 	if !leads {
-		return pos, at, false
+		return pos, at, t.behind && pos < t.live
 	}
+	t.behind = false
 	late := t.anchor + at.Sub(t.anchorAt) - pos
 	if late > jump || late < -jump {
 		t.shift += late

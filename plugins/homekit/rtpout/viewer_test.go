@@ -121,6 +121,10 @@ func (e *ear) take(b []byte) {
 				if p[0]&0x1f > 0 {
 					e.blocks = append(e.blocks, p[28:n])
 				}
+			case 201:
+				if p[0]&0x1f > 0 {
+					e.blocks = append(e.blocks, p[8:n])
+				}
 			case 203:
 				e.bye = true
 			}
