@@ -22,7 +22,7 @@ const (
 )
 
 // homeKitID is the bundled plugin whose area is HomeKit.
-const homeKitID = "org.porchlight.homekit"
+const homeKitID = "dev.porchlight.homekit"
 
 func isHomeKit(p Plugin) bool {
 	return p.ID == homeKitID || p.ID == "" && p.Name == "homekit"

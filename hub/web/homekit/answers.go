@@ -24,6 +24,7 @@ const (
 	Clock       = "clock"
 	Controllers = "controller"
 	Pictures    = "pictures"
+	Names       = "names"
 	Rest        = ""
 )
 
@@ -51,13 +52,14 @@ func (s Seen) Answers() map[string][]Answer {
 		out[Network] = s.networks()
 		out[MDNS] = s.announced()
 		out[HomeHub] = s.connected()
+		out[Duplicate] = s.named()
 		out[IPv6] = s.ipv6()
 		out[Controllers] = s.controllers()
 	}
 	for _, c := range s.Checks {
 		topic, a := s.judged(c)
 		// What the plugin's status says already.
-		known := topic == Controllers || topic == Pictures || a.Tone == "ok" && (topic == Network || topic == Running)
+		known := topic == Controllers || topic == Pictures || topic == Names || a.Tone == "ok" && (topic == Network || topic == Running)
 		if s.Status != nil && known || slices.Contains(out[topic], a) {
 			continue
 		}
@@ -76,7 +78,7 @@ func topicOf(word string) (topic string, ok bool) {
 		return MDNS, true
 	case "port", "firewall":
 		return Firewall, true
-	case "name", "duplicate":
+	case "duplicate":
 		return Duplicate, true
 	case "ipv6":
 		return IPv6, true
@@ -88,6 +90,8 @@ func topicOf(word string) (topic string, ok bool) {
 		return Running, true
 	case "picture", "stream":
 		return Pictures, true
+	case "name":
+		return Names, true
 	}
 	return Rest, false
 }
@@ -198,6 +202,26 @@ func (s Seen) announced() []Answer {
 		case !s.Looked:
 			out = append(out, Answer{Tone: "grey", Text: fmt.Sprintf("%s is announced as “%s”, port %d", x.Label(), x.Announced, x.Port)})
 		}
+	}
+	return out
+}
+
+// named tells whose name somebody else has too.
+func (s Seen) named() []Answer {
+	var out []Answer
+	announced := 0
+	for _, x := range s.Status.All() {
+		if x.Announced == "" {
+			continue
+		}
+		announced++
+		if x.Announced != x.Label() {
+			out = append(out, Answer{Tone: "warn", Text: fmt.Sprintf("%s is announced as “%s”: another device has that name", x.Label(), x.Announced),
+				Fix: "if it is of this house, from another hub or an older one, switch the other one off"})
+		}
+	}
+	if out == nil && announced > 0 {
+		out = []Answer{{Tone: "ok", Text: "No other device was heard with a name of this house"}}
 	}
 	return out
 }

@@ -11,7 +11,7 @@ import (
 
 // The plugin that is asked: by its id, or before it has told that by its usual entry.
 const (
-	PluginID = "org.porchlight.homekit"
+	PluginID = "dev.porchlight.homekit"
 	Entry    = "homekit"
 )
 

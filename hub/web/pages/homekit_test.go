@@ -201,9 +201,9 @@ func TestLookingForHome(t *testing.T) {
 	lawful(t, body)
 	steps := strings.Split(body, `<li class="card">`)
 	for step, want := range map[int][]string{
-		3:  {"Demo porch: its record is heard back on eth0.", "Drive: its record is not heard back: phones do not find it.", "<span>Let UDP port 5353 through"},
+		3:  {"Demo porch: its record is heard back on eth0.", "Drive: its record is not heard back: phones do not find it.", "<span>let UDP port 5353 through"},
 		4:  {"Demo porch: TCP port 51826 answers."},
-		6:  {"Demo porch: another device calls itself “Demo porch”."},
+		6:  {"Demo porch is announced as “Demo porch (2)”: another device has that name.", "the other one off"},
 		8:  {"2 ms off."},
 		10: {"Something: that the page has no step for."},
 	} {

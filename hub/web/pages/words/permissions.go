@@ -33,6 +33,14 @@ func Grants(p manifest.Permissions) []string {
 	if p.Talk {
 		out = append(out, "It may speak at a door.")
 	}
+	for _, c := range []struct{ command, says string }{
+		{"device.act", "It may switch what cameras have, as night vision."}, {"chime.play", "It may sound chimes."},
+		{"chime.quiet", "It may keep chimes quiet."}, {"house.mode", "It may change the mode of the house."},
+	} {
+		if slices.Contains(p.Commands, c.command) {
+			out = append(out, c.says)
+		}
+	}
 	if p.Secrets != "" {
 		out = append(out, "It reads the secrets that its own config names.")
 	}
@@ -79,7 +87,8 @@ func network(rules []manifest.Network) []string {
 // subjects names what filters let through, for people.
 func subjects(filters []string) string {
 	names := map[string]string{"ring": "rings", "motion": "motion", "person": "persons", "parcel": "parcels", "audio": "sounds", "online": "cameras that come and go",
-		"offline": "", "status": "the state of devices", "played": "what chimes did", "failed": "", "talk": "talk", "started": "", "ended": "", "state": "the state of plugins", "fired": "rules", "time": "the time"}
+		"offline": "", "status": "the state of devices", "played": "what chimes did", "failed": "", "talk": "talk", "started": "", "ended": "", "state": "the state of plugins", "fired": "rules", "time": "the time",
+		"vehicle": "vehicles", "animal": "animals", "hop": "what became of a ring", "quiet": "quiet times", "cameras": "which cameras there are", "house": "the house's state"}
 	var out []string
 	for _, f := range filters {
 		tokens := strings.Split(f, ".")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
 func TestWordsForTimes(t *testing.T) {
@@ -134,5 +135,16 @@ func TestASentenceBeginsWithWhatItBegan(t *testing.T) {
 		if got := Sentence(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestWhatABridgeMay(t *testing.T) {
+	got := strings.Join(Grants(manifest.Permissions{
+		Subscribe: []string{"camera.*.ring", "camera.*.vehicle", "system.quiet", "system.cameras"}, Publish: []string{"plugin.*.hop"},
+		Commands: []string{"chime.quiet", "device.act", "device.describe"},
+	}), " ")
+	want := "It has no network. It tells of what became of a ring. It is told of rings, vehicles, quiet times and which cameras there are. It may switch what cameras have, as night vision. It may keep chimes quiet."
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
