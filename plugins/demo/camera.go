@@ -41,13 +41,14 @@ type publisher interface {
 
 // camera is one running demo camera.
 type camera struct {
-	id, name string
-	settings deviceSettings
-	film     *film
-	pictures *pictures
-	talk     talkMeter
-	shift    time.Duration
-	zone     *time.Location
+	id, name, kind string
+	settings       deviceSettings
+	film           *film
+	pictures       *pictures
+	talk           talkMeter
+	modes          modes
+	shift          time.Duration
+	zone           *time.Location
 
 	mu     sync.Mutex
 	health sdk.Part
@@ -62,7 +63,7 @@ func newCamera(d sdk.Device, s deviceSettings, p *pictures, index int, zone *tim
 		name = d.ID
 	}
 	return &camera{
-		id: d.ID, name: name, settings: s, film: p.film, pictures: p, zone: zone,
+		id: d.ID, name: name, kind: d.Kind, settings: s, film: p.film, pictures: p, zone: zone,
 		shift:  time.Duration(index) * apart % loopLength,
 		health: sdk.Part{Name: "camera " + d.ID, State: sdk.PartDegraded, Reason: notYet, Since: time.Now()},
 		start:  time.Now(), moved: make(chan struct{}, 1),
@@ -151,7 +152,8 @@ func (c *camera) scene(now time.Time) scene {
 	if caption == "" {
 		caption = c.name
 	}
-	return scene{at: c.position(now) % loopLength, caption: caption, time: now.In(c.zone), note: c.talk.note(now)}
+	return scene{at: c.position(now) % loopLength, caption: caption, time: now.In(c.zone), notes: []string{c.talk.note(now), c.modes.note()},
+		grey: c.modes.value(nightVision) == "on", lit: c.modes.value(indicator) == "on"}
 }
 
 func (c *camera) wall() time.Time {

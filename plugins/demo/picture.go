@@ -30,7 +30,9 @@ type scene struct {
 	at      time.Duration // place in the film
 	caption string
 	time    time.Time
-	note    string // a second line; empty: none
+	notes   []string // more lines; empty ones are none
+	grey    bool     // night vision sees no colour
+	lit     bool     // the indicator light, a dot in the corner
 }
 
 // pictures draws JPEGs: the film's own stills with a clock on them. There is no
@@ -66,8 +68,16 @@ func (p *pictures) draw(s scene, width, height int) (sdk.Image, error) {
 		return sdk.Image{}, err
 	}
 	lines := []string{s.caption + "   " + s.time.Format("2006-01-02 15:04:05")}
-	if s.note != "" {
-		lines = append(lines, s.note)
+	for _, n := range s.notes {
+		if n != "" {
+			lines = append(lines, n)
+		}
+	}
+	if s.grey {
+		fade(img)
+	}
+	if s.lit {
+		draw.Draw(img, image.Rect(img.Rect.Dx()-20, 8, img.Rect.Dx()-8, 20), image.NewUniform(color.RGBA{0x20, 0x90, 0xff, 0xff}), image.Point{}, draw.Src)
 	}
 	for i, line := range lines {
 		p.text(img, line, img.Rect.Dy()-14-24*i)
@@ -99,6 +109,14 @@ func (p *pictures) canvas(at time.Duration) (*image.RGBA, error) {
 	out := image.NewRGBA(p.ground.Rect)
 	copy(out.Pix, p.ground.Pix)
 	return out, nil
+}
+
+// fade takes the colour out, by the weights of ITU-R BT.601.
+func fade(img *image.RGBA) {
+	for i := 0; i+3 < len(img.Pix); i += 4 {
+		y := uint8((299*int(img.Pix[i]) + 587*int(img.Pix[i+1]) + 114*int(img.Pix[i+2])) / 1000)
+		img.Pix[i], img.Pix[i+1], img.Pix[i+2] = y, y, y
+	}
 }
 
 // text writes a line on a dark band that grows with it.

@@ -66,7 +66,7 @@ func TestTheClockIsDrawnIn(t *testing.T) {
 	if n := different(a, b, image.Rect(0, 0, 640, 320)); n != 0 {
 		t.Errorf("and %d points elsewhere", n)
 	}
-	s.note = "heard 2.0 s, level -18 dB"
+	s.notes = []string{"heard 2.0 s, level -18 dB"}
 	third, err := p.draw(s, 0, 0)
 	if err != nil {
 		t.Fatal(err)

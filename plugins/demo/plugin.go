@@ -15,6 +15,7 @@ import (
 )
 
 const (
+	version = "1.0.0"
 	// motionDefault and motionLongest bound motion on request.
 	motionDefault = 5 * time.Second
 	motionLongest = 10 * time.Minute
@@ -88,11 +89,11 @@ func input(more string) json.RawMessage {
 func (p *plugin) Manifest() manifest.Manifest {
 	published := json.RawMessage(`{"type":"object","title":"Published","properties":{"event":{"type":"string","title":"Id of the event"},"outcome":{"type":"string","title":"Outcome"}}}`)
 	return manifest.Manifest{
-		ID: "dev.porchlight.demo", Name: "Demo doorbell", Version: "1.0.0", License: "Apache-2.0",
+		ID: "dev.porchlight.demo", Name: "Demo doorbell", Version: version, License: "Apache-2.0",
 		Capabilities: []manifest.Capability{manifest.Camera},
 		ConfigSchema: json.RawMessage(configSchema), DeviceSchema: json.RawMessage(deviceSchema),
 		Permissions: manifest.Permissions{
-			Publish: []string{"camera.*.ring", "camera.*.motion", "camera.*.parcel", "camera.*.talk.started", "camera.*.talk.ended"},
+			Publish: []string{"camera.*.ring", "camera.*.motion", "camera.*.parcel", "camera.*.talk.started", "camera.*.talk.ended", "device.*.status"},
 			Media:   manifest.Media{Publish: true},
 			Talk:    true,
 		},
@@ -204,6 +205,7 @@ func (p *plugin) start(d sdk.Device, ds deviceSettings, s settings) {
 	p.running[d.ID] = &run{camera: c, stop: stop, follow: s.Motion, index: index}
 	hub := p.hub
 	warn := func(err error) { hub.Log().Warn("demo camera", "camera", c.id, "error", err.Error()) }
+	p.work.Go(func() { c.restoreModes(ctx, hub, warn) })
 	p.work.Go(func() { c.stream(ctx, hub, warn) })
 	p.work.Go(func() { c.motionEvents(ctx, hub, s.Motion, warn) })
 }
