@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,6 +237,12 @@ func kindOf(s shape) string {
 	return "camera"
 }
 
+// isCalled says whether a question means this accessory: by its camera, by its
+// identity, or because it means all.
+func (d *door) isCalled(which string) bool { return which == "" || which == d.camera || which == d.id }
+
+func isBridge(which string) bool { return which == "" || which == bridgeName || which == bridgeID }
+
 // accessoryCode is one accessory in the answer of the action qr.
 type accessoryCode struct {
 	Camera string `json:"camera"`
@@ -249,8 +256,8 @@ type accessoryCode struct {
 // codes tells what a phone scans. Whoever has it can pair while nobody is paired.
 func (h *house) codes(which string) (any, error) {
 	out := []accessoryCode{}
-	add := func(camera, name, kind string, category byte, keep *store.Accessory) {
-		if which != "" && which != camera {
+	add := func(camera, accessory, name, kind string, category byte, keep *store.Accessory) {
+		if !slices.Contains([]string{"", camera, accessory}, which) {
 			return
 		}
 		id := keep.Identity()
@@ -258,10 +265,10 @@ func (h *house) codes(which string) (any, error) {
 			Code: string(id.Code), URI: setup.URI(id.Code, category, id.SetupID)})
 	}
 	for _, d := range h.all() {
-		add(d.camera, d.name, kindOf(d.shape), d.cam.Category(), d.keep)
+		add(d.camera, d.id, d.name, kindOf(d.shape), d.cam.Category(), d.keep)
 	}
 	if b := h.bridgeNow(); b != nil {
-		add(bridgeName, "Mute chimes", "bridge", 2, b.keep)
+		add(bridgeName, bridgeID, "Mute chimes", "bridge", 2, b.keep)
 	}
 	if which != "" && len(out) == 0 {
 		return nil, h.unknown(which)
@@ -294,13 +301,13 @@ func (h *house) unpair(which, controller string) (any, error) {
 		return srv.Unpair(controller)
 	}
 	for _, d := range h.all() {
-		if which == "" || which == d.camera {
+		if d.isCalled(which) {
 			if err := remove(d.srv, d.keep); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if b := h.bridgeNow(); b != nil && (which == "" || which == bridgeName) {
+	if b := h.bridgeNow(); b != nil && isBridge(which) {
 		if err := remove(b.srv, b.keep); err != nil {
 			return nil, err
 		}
@@ -315,7 +322,7 @@ func (h *house) unpair(which, controller string) (any, error) {
 func (h *house) reset(which string) (any, error) {
 	done := []string{}
 	for _, d := range h.all() {
-		if which != "" && which != d.camera {
+		if !d.isCalled(which) {
 			continue
 		}
 		h.mu.Lock()
@@ -329,7 +336,7 @@ func (h *house) reset(which string) (any, error) {
 	}
 	h.mu.Lock()
 	b := h.bridge
-	if b != nil && (which == "" || which == bridgeName) {
+	if b != nil && isBridge(which) {
 		h.bridge = nil
 	} else {
 		b = nil
