@@ -444,17 +444,23 @@ func (h *Host) keyFrame(ctx context.Context, n *entry, m *pb.RequestKeyFrame, re
 	if err := h.mayRead(n, m.GetCamera()); err != nil {
 		return err
 	}
-	c, _ := h.Cameras.Camera(m.GetCamera())
-	if c.Plugin == "" {
-		return ErrNotYet
-	}
-	r, err := h.Commander.Command(ctx, c.Plugin, &pb.Command{C: &pb.Command_CameraKeyFrame{
-		CameraKeyFrame: &pb.CameraKeyFrame{Camera: m.GetCamera(), Stream: m.GetStream()}}})
+	stream, err := streamName(m.GetStream())
 	if err != nil {
 		return err
 	}
-	if e := r.GetError(); e != nil {
-		return refusal{e.GetCode(), e.GetMessage()}
+	c, _ := h.Cameras.Camera(m.GetCamera())
+	if c.Plugin == "" {
+		return refusal{pb.Code_CODE_UNSUPPORTED, "camera " + c.ID + " has no plugin that could be asked"}
+	}
+	// Also where the hub pulls: an RTSP camera that ignores a wish for a key frame looks
+	// like one that grants it, and who waits for that shows nothing for a whole interval.
+	r, err := h.Commander.Command(ctx, c.Plugin, &pb.Command{C: &pb.Command_CameraKeyFrame{
+		CameraKeyFrame: &pb.CameraKeyFrame{Camera: c.ID, Stream: stream}}})
+	if err != nil {
+		return err
+	}
+	if e := r.GetError(); e.GetCode() != pb.Code_CODE_OK {
+		return refusal{e.GetCode(), clip(e.GetMessage(), 300)}
 	}
 	reply.R = done()
 	return nil

@@ -113,12 +113,13 @@ func TestSetQuietIsHeldAgainstTheGrant(t *testing.T) {
 type doer struct {
 	plugin string
 	got    *pb.DeviceAct
+	key    *pb.CameraKeyFrame
 	reply  *pb.Reply
 	err    error
 }
 
 func (d *doer) Command(_ context.Context, plugin string, c *pb.Command) (*pb.Reply, error) {
-	d.plugin, d.got = plugin, c.GetDeviceAct()
+	d.plugin, d.got, d.key = plugin, c.GetDeviceAct(), c.GetCameraKeyFrame()
 	return d.reply, d.err
 }
 
@@ -220,5 +221,34 @@ func TestCamerasAreToldAsFarAsThePluginMayKnow(t *testing.T) {
 		if y := list(p)["yard"]; y.GetStatus()["battery"] != "80" {
 			t.Errorf("with %s: %v", name, y)
 		}
+	}
+}
+
+func TestKeyFrames(t *testing.T) {
+	f := newHost(t)
+	d := &doer{reply: &pb.Reply{R: &pb.Reply_Done{Done: &pb.Done{}}}}
+	f.Commander = d
+	f.Cameras.(house)["button"] = Camera{ID: "button"}
+	ask := func(camera, stream string) pb.Code {
+		d.key = nil
+		return f.call(t, "bell", &pb.HubCall{C: &pb.HubCall_RequestKeyFrame{RequestKeyFrame: &pb.RequestKeyFrame{Camera: camera, Stream: stream}}}).GetError().GetCode()
+	}
+	f.grant(t, "bell", manifest.Permissions{Subscribe: []string{"**"}})
+	if c := ask("yard", ""); c != pb.Code_CODE_DENIED || d.key != nil {
+		t.Errorf("another's camera: %v", c)
+	}
+	f.grant(t, "bell", manifest.Permissions{Media: manifest.Media{Read: true}})
+	if c := ask("yard", ""); c != pb.Code_CODE_OK || d.plugin != "other" || d.key.GetStream() != "main" {
+		t.Errorf("it was asked: %v, %s %v", c, d.plugin, d.key)
+	}
+	if c := ask("yard", "attic"); c != pb.Code_CODE_INVALID || d.key != nil {
+		t.Errorf("a stream that there is not: %v", c)
+	}
+	if c := ask("button", ""); c != pb.Code_CODE_UNSUPPORTED {
+		t.Errorf("a camera without a plugin: %v", c)
+	}
+	d.reply = &pb.Reply{Error: &pb.Error{Code: pb.Code_CODE_UNSUPPORTED, Message: "this plugin does not answer it"}}
+	if c := ask("yard", "sub"); c != pb.Code_CODE_UNSUPPORTED || d.key.GetStream() != "sub" {
+		t.Errorf("one that cannot: %v", c)
 	}
 }

@@ -273,12 +273,6 @@ func (p *plugin) Snapshot(ctx context.Context, r sdk.SnapshotRequest) (sdk.Image
 	return c.pictures.draw(c.scene(time.Now()), r.Width, r.Height)
 }
 
-// RequestKeyFrame has nothing to do: the film has a key frame each 2 s.
-func (p *plugin) RequestKeyFrame(ctx context.Context, camera, _ string) error {
-	_, _, err := p.camera(ctx, camera)
-	return err
-}
-
 // Health tells of each camera.
 func (p *plugin) Health(context.Context) []sdk.Part {
 	p.mu.Lock()
