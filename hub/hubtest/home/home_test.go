@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/hubtest"
 	"github.com/porchlight-hub/porchlight/hub/hubtest/controller"
@@ -32,6 +33,11 @@ var (
 	garden6 = netip.MustParsePrefix("fd78::2/64")
 )
 
+// head of the configs. On a network of its own all ports are free.
+const head = `version: 1
+hub: {name: Elm, listen: "127.0.0.1:8480", data_dir: ./data, webrtc: {port: 0}, rtsp: {port: 8554}}
+`
+
 // site is a house with a hub, a garden, and the cable between.
 type site struct {
 	*hubtest.Hub
@@ -45,8 +51,29 @@ type site struct {
 func newSite(t *testing.T, rest string) *site {
 	t.Helper()
 	s := newLand(t)
-	s.Hub = hubtest.Start(t, s.bin, hubtest.Dir(t, hubtest.Config(rest)))
+	s.start(hubtest.Dir(t, head+rest))
 	return s
+}
+
+// start runs a hub on the config in dir; its plugin's log is told with a failure.
+func (s *site) start(dir string) {
+	s.t.Helper()
+	s.Hub = hubtest.Start(s.t, s.bin, dir)
+	h, t := s.Hub, s.t
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), hubtest.Within)
+		defer cancel()
+		lines, err := h.Client.Logs(ctx, "homekit", 60)
+		for _, l := range lines {
+			t.Logf("homekit: %+v", l)
+		}
+		if err != nil {
+			t.Log(err)
+		}
+	})
 }
 
 // newLand is a site without a hub yet.
@@ -148,6 +175,22 @@ func (s *site) ready(camera string) accessory {
 	return a
 }
 
+// settled waits until an accessory that is new is what its camera is: in its first
+// moments the hub does not know yet what the camera can.
+func (s *site) settled(camera string) {
+	s.t.Helper()
+	var last accessory
+	var since time.Time
+	hubtest.Eventually(s.t, camera+" is looked at", func() bool {
+		c, err := s.Client.Camera(s.t.Context(), camera)
+		a := s.accessory(camera)
+		if err != nil || !c.Online || len(c.Streams) == 0 || a.Announced == "" || a.Port != last.Port || a.ConfigNumber != last.ConfigNumber {
+			last, since = a, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
+	})
+}
+
 // code of an accessory, as its page shows it.
 func (s *site) code(camera string) (code, uri string) {
 	s.t.Helper()
@@ -168,8 +211,10 @@ func at(a accessory) string { return netip.AddrPortFrom(house4.Addr(), uint16(a.
 // pair makes a phone the first admin of a camera's accessory.
 func (s *site) pair(c *controller.Controller, camera string) controller.Accessory {
 	s.t.Helper()
+	s.settled(camera)
+	address := at(s.ready(camera))
 	code, _ := s.code(camera)
-	a, err := c.Pair(s.t.Context(), at(s.ready(camera)), code)
+	a, err := c.Pair(s.t.Context(), address, code)
 	if err != nil {
 		s.t.Fatalf("pair %s with %s: %v", c.Name, camera, err)
 	}
