@@ -323,6 +323,20 @@ chimes:
 	}
 }
 
+// A house in Apple Home, before anybody has scanned a code.
+func TestHomeKit(t *testing.T) {
+	h := start(t, `version: 1
+cameras:
+  front_door: {name: Front door, kind: doorbell, plugin: demo}
+  drive: {name: Drive, plugin: demo}
+chimes:
+  browser: {builtin: browser, sound: ding_dong}
+plugins:
+  homekit: {builtin: homekit}
+`)
+	h.see(t, "homekit")
+}
+
 // Three tabs cost the demo no more than one: it sends each access unit once.
 func TestThreeTabsCostTheCameraNothing(t *testing.T) {
 	if runtime.GOOS != "linux" {

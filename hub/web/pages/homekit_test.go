@@ -136,7 +136,7 @@ func appleScenes() []scene {
 	return []scene{
 		{name: "homekit", house: appleHouse(), path: "/homekit", has: []string{"Demo porch", "in the network as “Demo porch (2)”", "2 viewers", "1280 × 720", "as the camera sends it", "Converted, because it asked for 320 × 240", "talking", "C4B1F2A0", "It did not take an event within 5 s.", "told 2 controllers", "Switched off in Home", "161-80-339", "Make a new code", "/homekit/codes"},
 			not: []string{"314-15-926", "271-82-818"}},
-		{name: "homekit-fresh", house: freshAppleHouse(), path: "/homekit", has: []string{"Waits to be added", "314-15-926", "271-82-818", `class="qr"`}, not: []string{"X-HM", "Make a new code"}},
+		{name: "homekit-fresh", house: freshAppleHouse(), path: "/homekit", has: []string{"Waits to be added", "314-15-926", "271-82-818", `class="qr"`, "the code of now is worthless"}, not: []string{"X-HM", "out of every home"}},
 		{name: "homekit-member", house: freshAppleHouse(), who: member(), path: "/homekit", has: []string{"The owner of the house sees its code"}, not: append(codes, "/homekit/codes", "Make a new code")},
 		{name: "homekit-none", house: demoHouse(), path: "/homekit", has: []string{"homekit: {builtin: homekit}", "Ring in Apple Home too"}, not: []string{"/homekit/no-response"}},
 		{name: "homekit-nothing", house: nothingInAppleHouse(), path: "/homekit", has: []string{"Nothing to add yet"}},

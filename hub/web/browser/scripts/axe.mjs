@@ -22,7 +22,7 @@ for (const colorScheme of ["light", "dark"]) {
       await check(page, "ring overlay");
       await page.keyboard.press("Escape");
       const { events } = await api(page, "/events?kind=ring&limit=1");
-      for (const path of ["/events", "/events?camera=none", `/events/${events[0].id}`, "/plugins", "/plugins/demo", "/config", "/health", "/cameras/demo_porch", "/setup", "/explain/E-CFG-NOT-YET", "/nowhere"]) {
+      for (const path of ["/homekit", "/homekit/no-response", "/events", "/events?camera=none", `/events/${events[0].id}`, "/plugins", "/plugins/demo", "/config", "/health", "/cameras/demo_porch", "/setup", "/explain/E-CFG-NOT-YET", "/nowhere"]) {
         await page.goto(new URL(path, page.url()).href);
         await check(page, path);
         await sideways(page, path);
