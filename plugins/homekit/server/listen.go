@@ -77,39 +77,54 @@ func (s *Server) accept(ctx context.Context, l net.Listener, all *sync.WaitGroup
 	}
 }
 
-// enter puts a connection on the list and says whom it ended for it.
+// enter puts a connection on the list and says whose end is to be waited for: of the one
+// that it ended to make room, or of one of many that are ending by themselves.
 func (s *Server) enter(ctx context.Context, nc net.Conn) (c, old *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next++
 	c = s.newConnection(ctx, nc, s.next)
 	guests := make([]*connection, 0, maxGuests+1)
+	ending := 0
 	for _, g := range s.conns {
-		if g.peer == nil && g.out.Err() == nil {
+		switch {
+		case g.peer != nil:
+		case g.out.Err() == nil:
 			guests = append(guests, g)
+		default:
+			ending++
+			old = g
 		}
 	}
 	s.conns[c.id] = c
 	if len(guests) < maxGuests {
-		return c, nil
+		if ending <= maxGuests {
+			old = nil
+		}
+		return c, old
 	}
-	// The oldest of whoever has most of them, so that a crowd pushes out itself.
+	old = foremost(guests)
+	old.out.Close(ErrCrowded) // under the lock: it cannot be verified meanwhile
+	return c, old
+}
+
+// foremost is the oldest of whoever has most of them, so that a crowd pushes out itself.
+func foremost(guests []*connection) (first *connection) {
 	from := map[netip.Prefix]int{}
 	for _, g := range guests {
 		from[neighbors(g.remote.Addr())]++
 	}
 	for _, g := range guests {
-		if old == nil {
-			old = g
+		if first == nil {
+			first = g
 			continue
 		}
-		mine, most := from[neighbors(g.remote.Addr())], from[neighbors(old.remote.Addr())]
-		if mine > most || mine == most && g.id < old.id {
-			old = g
+		mine, most := from[neighbors(g.remote.Addr())], from[neighbors(first.remote.Addr())]
+		if mine > most || mine == most && g.id < first.id {
+			first = g
 		}
 	}
-	old.out.Close(ErrCrowded) // under the lock: it cannot be verified meanwhile
-	return c, old
+	return first
 }
 
 // neighbors is whose addresses one host may have many of.

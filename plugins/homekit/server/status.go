@@ -60,7 +60,7 @@ func (s *Server) Status() Status {
 		st.Controllers = append(st.Controllers, cs)
 	}
 	for _, c := range s.conns {
-		if c.peer == nil {
+		if c.peer == nil && c.out.Err() == nil {
 			st.Unverified++
 		}
 	}
