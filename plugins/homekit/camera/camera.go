@@ -209,7 +209,7 @@ const (
 	statusMissing    = -70409
 )
 
-// Reasons of a request for a picture.
+// Reasons of a request for a picture; one that gives none is taken for both.
 const (
 	reasonPeriodic = 0
 	reasonEvent    = 1
@@ -222,7 +222,7 @@ func (c *Camera) Resource(ctx context.Context, _ *server.Peer, r server.Resource
 		return nil, statusMissing
 	case c.closed.Load():
 		return nil, statusUnreached
-	case !c.mayLook(), r.Reason == reasonPeriodic && !c.regular.on(), r.Reason == reasonEvent && !c.event.on():
+	case !c.mayLook(), r.Reason != reasonEvent && !c.regular.on(), r.Reason != reasonPeriodic && !c.event.on():
 		return nil, statusNotAllowed
 	}
 	jpeg, err := c.shelf.Get(ctx, r.Width, r.Height, r.Reason == reasonEvent)

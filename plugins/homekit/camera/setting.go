@@ -2,6 +2,7 @@ package camera
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -128,16 +129,31 @@ func (c *Camera) mode(ch *characteristic.C, name string) *setting {
 	s.set = func(ctx context.Context, on bool) error {
 		ctx, cancel := context.WithTimeout(ctx, actLimit)
 		defer cancel()
-		value := "off"
-		if on {
-			value = "on"
+		if s.on() == on {
+			return nil // what is on by itself stays so
 		}
-		err := c.o.Hub.Act(ctx, c.o.Camera, sdk.ModeSet{Mode: name, Value: value})
+		err := c.act(ctx, name, on)
 		if err != nil {
-			c.log.Warn("the device does not do what Home asks", "mode", name, "value", value, "err", err)
+			c.log.Warn("the device does not do what Home asks", "mode", name, "on", on, "err", err)
 		}
 		return err
 	}
 	c.modes[name] = s
 	return s
+}
+
+// act sets a mode. Night vision that Home switches on is the camera's to decide by the light,
+// where it can.
+func (c *Camera) act(ctx context.Context, mode string, on bool) error {
+	value := "off"
+	if on {
+		value = "on"
+	}
+	if on && mode == modeNightVision {
+		err := c.o.Hub.Act(ctx, c.o.Camera, sdk.ModeSet{Mode: mode, Value: "auto"})
+		if err == nil || !errors.Is(err, sdk.ErrInvalid) && !errors.Is(err, sdk.ErrUnsupported) && !errors.Is(err, sdk.ErrNotFound) {
+			return err
+		}
+	}
+	return c.o.Hub.Act(ctx, c.o.Camera, sdk.ModeSet{Mode: mode, Value: value})
 }

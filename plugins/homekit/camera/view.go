@@ -29,6 +29,7 @@ type view struct {
 	text    string // of 117, guarded by the stream
 
 	mu      sync.Mutex
+	media   sdk.MediaDescription // of when choice was made
 	video   message.Video
 	audio   *message.Audio
 	choice  choose.Choice
@@ -145,12 +146,19 @@ func (v *view) reconfigure(to message.Video) error {
 	}
 	to.PT, to.SSRC, to.MTU = was.PT, was.SSRC, was.MTU
 	v.video = to
+	stays := ask(was) == ask(to) || v.fits(to)
 	v.mu.Unlock()
-	var open func(context.Context) (rtpout.Units, error)
-	if ask(was) != ask(to) {
-		open = v.openMedia
+	if stays {
+		return v.session.Reconfigure(params(to), nil)
 	}
-	return v.session.Reconfigure(params(to), open)
+	return v.session.Reconfigure(params(to), v.openMedia)
+}
+
+// fits says whether what plays is a copy that would be chosen for to as well: opening it
+// again would show its last seconds twice. mu is held.
+func (v *view) fits(to message.Video) bool {
+	c := choose.Of(v.media, ask(to))
+	return v.how == copied && c.Copy && c.Stream == v.choice.Stream
 }
 
 func ask(v message.Video) choose.Ask {
@@ -165,29 +173,32 @@ const (
 )
 
 // openMedia is asked by the session for picture and sound.
-func (v *view) openMedia(ctx context.Context) (rtpout.Units, error) {
-	ctx, cancel := context.WithTimeout(ctx, openLimit)
+func (v *view) openMedia(session context.Context) (rtpout.Units, error) {
+	ctx, cancel := context.WithTimeout(session, openLimit)
 	defer cancel()
 	v.mu.Lock()
 	a, audio := ask(v.video), v.audio
 	v.mu.Unlock()
-	choice := choose.Of(v.cam.describe(ctx), a)
+	media := v.cam.describe(ctx)
+	choice := choose.Of(media, a)
 	r, err := v.openChoice(ctx, choice, audio)
 	if err != nil && choice.Stream != "main" && ctx.Err() == nil {
 		choice = choice.Instead(a, err)
 		r, err = v.openChoice(ctx, choice, audio)
 	}
 	if err != nil {
-		v.cam.log.Warn("a viewer of Home gets no picture", "stream", choice.Stream, "err", err)
-		v.cam.choices.add(v.cam.o.Now(), v.peer.Controller(), choice, "", err)
+		if session.Err() == nil && v.cam.choices.add(v.cam.o.Now(), v.peer.Controller(), choice, "", err) {
+			v.cam.log.Warn("a viewer of Home gets no picture", "stream", choice.Stream, "err", err)
+		}
 		return nil, err
 	}
 	how := r.Rendition()
-	v.cam.choices.add(v.cam.o.Now(), v.peer.Controller(), choice, how, nil)
-	v.cam.log.Info("a viewer of Home watches", "controller", v.peer.Controller(), "stream", choice.Stream, "how", how)
+	if v.cam.choices.add(v.cam.o.Now(), v.peer.Controller(), choice, how, nil) {
+		v.cam.log.Info("a viewer of Home watches", "controller", v.peer.Controller(), "stream", choice.Stream, "how", how)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.choice, v.how, v.picture = choice, how, av.Track{}
+	v.media, v.choice, v.how, v.picture = media, choice, how, av.Track{}
 	return &units{Reader: r, v: v}, nil
 }
 

@@ -94,17 +94,27 @@ type choices struct {
 	all []Choice
 }
 
-func (c *choices) add(at time.Time, controller string, ch choose.Choice, how string, err error) {
+// add says whether it is another than the one before: a stream that ends is opened again.
+func (c *choices) add(at time.Time, controller string, ch choose.Choice, how string, err error) bool {
 	out := Choice{At: at, Controller: controller, Stream: ch.Stream, How: how, Why: slices.Clone(ch.Why)}
 	if err != nil {
 		out.Problem = err.Error()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := len(c.all); n > 0 && c.all[n-1].same(out) {
+		c.all[n-1] = out
+		return false
+	}
 	c.all = append(c.all, out)
 	if n := len(c.all) - keptChoices; n > 0 {
 		c.all = slices.Delete(c.all, 0, n)
 	}
+	return true
+}
+
+func (c Choice) same(o Choice) bool {
+	return c.Controller == o.Controller && c.Stream == o.Stream && c.How == o.How && c.Problem == o.Problem && slices.Equal(c.Why, o.Why)
 }
 
 // LastChoice are the last ones, the newest first: why a picture is converted.

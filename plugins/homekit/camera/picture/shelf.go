@@ -234,8 +234,8 @@ func check(img sdk.Image) error {
 	return nil
 }
 
-// old is the last picture of that size, else the newest of any; where it was taken before
-// since, with its age drawn in. s is locked.
+// old is the last picture of that size, else the newest of any; where it is neither of the
+// time that was asked nor younger than MaxAge, with its age drawn in. s is locked.
 func (s *Shelf) old(z size, since time.Time) ([]byte, error) {
 	e := s.kept[z]
 	if e == nil || e.jpeg == nil {
@@ -248,8 +248,8 @@ func (s *Shelf) old(z size, since time.Time) ([]byte, error) {
 	if e == nil || e.jpeg == nil {
 		return nil, ErrNone
 	}
-	if e.good(since) {
-		return e.jpeg, nil
+	if e.good(since) || s.o.Now().Sub(e.taken) <= MaxAge {
+		return e.jpeg, nil // of before the event, maybe, but not old
 	}
 	text := "Last picture, " + ago(s.o.Now().Sub(e.taken))
 	if e.dated.text == text {
