@@ -238,7 +238,7 @@ type SnapshotRequest struct {
 	Camera        string
 	Width, Height int
 	MaxAge        time.Duration // an older picture will not do; zero: taken now
-	Reason        string        // periodic, event, owner
+	Reason        string        // periodic, event (of this moment, whatever it costs), owner
 	Handle        string        // towards the hub: an event's Snapshot; empty: as of now
 }
 

@@ -97,8 +97,8 @@ func (m mediaDesk) ReadToken(plugin string, r host.MediaRead) (host.MediaGrant, 
 	return host.MediaGrant{Token: token, Rendition: preview.How, Tracks: preview.Tracks}, nil
 }
 
-func (m mediaDesk) SnapshotToken(ctx context.Context, plugin, camera string, width, height int, maxAge time.Duration) (host.Snapshot, error) {
-	p, err := m.h.pictures.Get(ctx, camera, snapshot.Want{Width: width, Height: height, MaxAge: maxAge})
+func (m mediaDesk) SnapshotToken(ctx context.Context, plugin, camera string, width, height int, maxAge time.Duration, now bool) (host.Snapshot, error) {
+	p, err := m.h.pictures.Get(ctx, camera, snapshot.Want{Width: width, Height: height, MaxAge: maxAge, Now: now})
 	if err != nil {
 		return host.Snapshot{}, err
 	}

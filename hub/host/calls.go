@@ -22,8 +22,9 @@ import (
 type Media interface {
 	PublishToken(plugin, camera, stream string, tracks []av.Track) (string, error)
 	ReadToken(plugin string, r MediaRead) (MediaGrant, error)
-	// SnapshotToken fetches a JPEG and gives a token under which it is read once.
-	SnapshotToken(ctx context.Context, plugin, camera string, width, height int, maxAge time.Duration) (Snapshot, error)
+	// SnapshotToken fetches a JPEG and gives a token under which it is read once. Now: it is
+	// to be of this moment, whatever that costs.
+	SnapshotToken(ctx context.Context, plugin, camera string, width, height int, maxAge time.Duration, now bool) (Snapshot, error)
 	Describe(camera string) []Stream
 	// Hold keeps seconds of the past in the ring for the plugin; 0 releases. It answers what is held.
 	Hold(plugin, camera, stream string, d time.Duration) (time.Duration, error)
@@ -78,6 +79,8 @@ const (
 	callTimeout = 10 * time.Second // where the plugin names no deadline, and at most
 	kvQuota     = 5 << 20          // bytes of all values of one plugin
 	maxJPEGSide = 4096
+	// forEvent is the reason of a picture that shows who is at the door now.
+	forEvent = "event"
 )
 
 // cursorName of a subscription; empty: it has no cursor of its own.
@@ -415,7 +418,7 @@ func (h *Host) snapshot(ctx context.Context, n *entry, m *pb.SnapshotGet, reply 
 	if m.GetWidth() > maxJPEGSide || m.GetHeight() > maxJPEGSide {
 		return refusal{pb.Code_CODE_INVALID, fmt.Sprintf("snapshot: at most %d pixels a side", maxJPEGSide)}
 	}
-	s, err := h.Media.SnapshotToken(ctx, n.Name, m.GetCamera(), int(m.GetWidth()), int(m.GetHeight()), m.GetMaxAge().AsDuration())
+	s, err := h.Media.SnapshotToken(ctx, n.Name, m.GetCamera(), int(m.GetWidth()), int(m.GetHeight()), m.GetMaxAge().AsDuration(), m.GetReason() == forEvent)
 	if err != nil {
 		return err
 	}

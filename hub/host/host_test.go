@@ -65,7 +65,7 @@ func (noMedia) ReadToken(plugin string, r MediaRead) (MediaGrant, error) {
 	return MediaGrant{Token: "read " + plugin + " " + r.Camera, Rendition: "copy"}, nil
 }
 
-func (noMedia) SnapshotToken(_ context.Context, plugin, camera string, _, _ int, _ time.Duration) (Snapshot, error) {
+func (noMedia) SnapshotToken(_ context.Context, plugin, camera string, _, _ int, _ time.Duration, _ bool) (Snapshot, error) {
 	return Snapshot{Token: "jpeg " + plugin + " " + camera}, nil
 }
 func (noMedia) Describe(string) []Stream { return []Stream{{Name: "main", Live: true}} }

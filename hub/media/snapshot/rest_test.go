@@ -45,6 +45,10 @@ func (d *oneDecoder) Still(_ context.Context, u *av.Unit, _ av.Track, _, _ int) 
 	return d.good, nil
 }
 
+func (d *oneDecoder) Newest(ctx context.Context, units []*av.Unit, t av.Track, w, h int) ([]byte, error) {
+	return d.Still(ctx, units[len(units)-1], t, w, h)
+}
+
 // sender gives key frames to a stream, a second from each other.
 type sender struct {
 	t   *testing.T

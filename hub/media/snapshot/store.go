@@ -33,6 +33,9 @@ type Want struct {
 	Width, Height int
 	// MaxAge: an older one is asked for anew; 0: 1 s. What cannot be had newer is still answered.
 	MaxAge time.Duration
+	// Now: it is to be of this moment, whatever it costs. Where a stream's key frame would
+	// be from before, what follows it is decoded too.
+	Now bool
 }
 
 // Way that a picture came.
@@ -45,6 +48,7 @@ const (
 	Pushed     Way = "pushed" // by the camera's plugin, unasked
 	FromFrame  Way = "frame"  // of a stream of JPEGs
 	FromKey    Way = "key"    // a key frame, made into a JPEG
+	FromNewest Way = "newest" // the newest picture of a stream, made into one
 	FromDisk   Way = "disk"   // from before the hub's start; it never counts as new
 )
 
@@ -70,6 +74,8 @@ type Source func(ctx context.Context, camera string, width, height int) (media.P
 // not bind. Available says why it never can.
 type Stills interface {
 	Still(ctx context.Context, u *av.Unit, t av.Track, width, height int) ([]byte, error)
+	// Newest is that of the last of units, which go on from a key frame.
+	Newest(ctx context.Context, units []*av.Unit, t av.Track, width, height int) ([]byte, error)
 	Available() error
 }
 
@@ -243,7 +249,7 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 	if r.MaxAge <= 0 {
 		r.MaxAge = DefaultMaxAge
 	}
-	if img, ok := s.Latest(name); ok && img.fresh(r.MaxAge) {
+	if img, ok := s.Latest(name); ok && !r.Now && img.fresh(r.MaxAge) {
 		return s.fit(ctx, name, img, r)
 	}
 	err := s.refresh(ctx, name, r)
@@ -259,7 +265,11 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 
 // refresh gets a new picture, once for all who ask for one at the same time.
 func (s *Store) refresh(ctx context.Context, name string, r Want) error {
-	done := s.flight.DoChan(name, func() (any, error) {
+	of := name
+	if r.Now {
+		of += "/now" // what others wait for may be older
+	}
+	done := s.flight.DoChan(of, func() (any, error) {
 		ctx, landed := s.fly(ctx)
 		defer landed()
 		return nil, s.fetch(ctx, name, r)

@@ -33,6 +33,9 @@ func (s *Store) fetch(ctx context.Context, name string, r Want) error {
 	if w.plugin = s.ask(ctx, name, r); w.plugin == nil {
 		return nil
 	}
+	if r.Now && s.ofNow(ctx, name) == nil {
+		return nil
+	}
 	if w.stream = s.fromStream(ctx, name); w.stream == nil {
 		return nil
 	}

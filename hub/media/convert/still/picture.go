@@ -49,7 +49,7 @@ func dress(u *av.Unit, t av.Track) (*picture, error) {
 		return nil, fmt.Errorf("it is %s", t.Codec)
 	}
 	if len(u.Data) > av.MaxUnit {
-		return nil, fmt.Errorf("it has %d bytes", len(u.Data))
+		return nil, fmt.Errorf("it has %d bytes", len(u.Data)) // before room is made
 	}
 	p.annexB = make([]byte, 0, len(u.Data)+len(t.VPS)+len(t.SPS)+len(t.PPS)+64)
 	for _, set := range sets {
@@ -59,6 +59,20 @@ func dress(u *av.Unit, t av.Track) (*picture, error) {
 		if _, err := p.add(set); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.take(u); err != nil {
+		return nil, err
+	}
+	if p.width == 0 {
+		return nil, errors.New("its parameter sets are missing")
+	}
+	return p, nil
+}
+
+// take adds what belongs to the picture of one more unit.
+func (p *picture) take(u *av.Unit) error {
+	if len(u.Data) > av.MaxUnit {
+		return fmt.Errorf("it has %d bytes", len(u.Data))
 	}
 	slices, n := 0, 0
 	var err error
@@ -72,15 +86,10 @@ func dress(u *av.Unit, t av.Track) (*picture, error) {
 		}
 		return err == nil
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case slices == 0:
-		return nil, errNoSlice
-	case p.width == 0:
-		return nil, errors.New("its parameter sets are missing")
+	if err == nil && slices == 0 {
+		err = errNoSlice
 	}
-	return p, nil
+	return err
 }
 
 // add appends what a decoder needs of a picture and leaves the rest out: delimiters, ends

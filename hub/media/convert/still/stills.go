@@ -46,6 +46,7 @@ type Stills struct {
 	idle    *time.Timer
 	stats   Stats
 	process *child.Process // the one that runs or is starting; who has the turn sets it
+	single  *child.Process // of Newest; nil: none runs
 
 	// What follows belongs to who has the turn.
 	worker *worker
@@ -53,6 +54,9 @@ type Stills struct {
 	failed int  // starts in a row
 	until  time.Time
 	why    error // of the last start
+
+	// singles is the turn of Newest: room for one.
+	singles chan struct{}
 }
 
 // Stats count.
@@ -79,7 +83,7 @@ func New(o Options) *Stills {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Stills{opts: o, log: o.Log.With("part", "convert")}
+	return &Stills{opts: o, log: o.Log.With("part", "convert"), singles: make(chan struct{}, 1)}
 }
 
 // Available is nil if there is an ffmpeg; whether it works shows when it is needed.
@@ -311,6 +315,9 @@ func (s *Stills) Close() {
 	}
 	if s.process != nil {
 		s.process.Kill() // who has the turn sees it at once
+	}
+	if s.single != nil {
+		s.single.Kill()
 	}
 	s.mu.Unlock()
 	s.work.Wait()

@@ -36,21 +36,34 @@ type worker struct {
 	frame   []byte // of the picture read last
 }
 
+// planar is the filter that makes of any picture what encode takes.
+const planar = "scale=out_range=pc,format=yuv420p"
+
 // arguments of ffmpeg. Each frame is put out as it is, in its own size, when it is there.
 func arguments(c av.Codec, old bool) []string {
-	format, passthrough := "h264", []string{"-fps_mode", "passthrough"}
-	if c == av.H265 {
-		format = "hevc"
-	}
+	passthrough := []string{"-fps_mode", "passthrough"}
 	if old { // before 5.1
 		passthrough = []string{"-vsync", "0"}
 	}
-	return slices.Concat([]string{"-nostdin", "-hide_banner", "-loglevel", "error",
+	return slices.Concat(input(c), []string{"-autoscale", "0"}, passthrough, []string{"-vf", planar}, output())
+}
+
+// input is what ffmpeg is told of what it reads, and how.
+func input(c av.Codec) []string {
+	format := "h264"
+	if c == av.H265 {
+		format = "hevc"
+	}
+	return []string{"-nostdin", "-hide_banner", "-loglevel", "error",
 		"-protocol_whitelist", "pipe", "-max_alloc", "268435456",
 		"-probesize", "32", "-analyzeduration", "0",
 		"-threads", "1", "-max_pixels", fmt.Sprint(maxPixels), "-f", format, "-i", "pipe:0",
-		"-map", "0:v:0", "-autoscale", "0"}, passthrough,
-		[]string{"-vf", "scale=out_range=pc,format=yuv420p", "-c:v", "rawvideo", "-flush_packets", "1", "-f", "mpjpeg", "pipe:1"})
+		"-map", "0:v:0"}
+}
+
+// output is what it is told of what it writes.
+func output() []string {
+	return []string{"-c:v", "rawvideo", "-flush_packets", "1", "-f", "mpjpeg", "pipe:1"}
 }
 
 // start runs ffmpeg, tells began of it and waits until it works.
