@@ -129,8 +129,8 @@ func (at *Attribute) parse(raw json.RawMessage) (any, bool) {
 		v, err := strconv.ParseUint(string(raw), 10, 64)
 		return v, err == nil
 	case characteristic.FormatFloat:
-		v, err := strconv.ParseFloat(string(raw), 64)
-		return v, err == nil && within(v, c)
+		v, ok := parseFloat(raw)
+		return v, ok && within(v, c)
 	case characteristic.FormatString:
 		var v string
 		err := json.Unmarshal(raw, &v)
@@ -158,8 +158,8 @@ func (at *Attribute) parseInt(raw json.RawMessage, lowest, highest int64) (any, 
 	case "false":
 		raw = json.RawMessage("0")
 	}
-	f, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || f != math.Trunc(f) || f < float64(lowest) || f > float64(highest) {
+	f, ok := parseFloat(raw)
+	if !ok || f != math.Trunc(f) || f < float64(lowest) || f > float64(highest) {
 		return nil, false
 	}
 	v := int(f)
@@ -170,6 +170,13 @@ func (at *Attribute) parseInt(raw json.RawMessage, lowest, highest int64) (any, 
 		return nil, false
 	}
 	return v, true
+}
+
+// parseFloat reads a number as JSON has them: no NaN, no underscores.
+func parseFloat(raw json.RawMessage) (float64, bool) {
+	var f float64
+	err := json.Unmarshal(raw, &f)
+	return f, err == nil && raw[0] != 'n'
 }
 
 func within(v float64, c *characteristic.C) bool {

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/brutella/hap/accessory"
+	"github.com/brutella/hap/service"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
+)
+
+// FuzzRequests: whatever comes out of the stream is whole and within its limits.
+func FuzzRequests(f *testing.F) {
+	for _, s := range []string{
+		"GET /accessories HTTP/1.1\r\n\r\n", "POST /pair-setup HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",
+		"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n\r\n", "GET", "CONNECT a:1 HTTP/1.1\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET http://%zz/ HTTP/1.1\r\n\r\n", strings.Repeat("x", maxHead+10),
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		in := newStream(bytes.NewReader(wire))
+		for total := 0; ; {
+			r, body, err := in.next()
+			if err != nil {
+				return
+			}
+			if len(body) > maxBody || r.URL == nil {
+				t.Fatalf("%d bytes of body", len(body))
+			}
+			if total += len(body); total > len(wire) {
+				t.Fatal("more came out than went in")
+			}
+		}
+	})
+}
+
+// shut is a server that does not listen, with one connection that nobody has.
+func shut(f *testing.F) *connection {
+	f.Helper()
+	house, err := store.Open(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	book, err := house.Accessory("front_door")
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := accessory.New(accessory.Info{Name: "x"}, accessory.TypeVideoDoorbell)
+	bell := service.NewDoorbell()
+	a.AddS(bell.S)
+	a.AddS(service.NewCameraRTPStreamManagement().S)
+	a.AddS(service.NewLightbulb().S)
+	s, err := New(Options{
+		Book: book, Accessories: []*accessory.A{a}, Category: 18,
+		Resource: func(_ context.Context, _ *Peer, r Resource) ([]byte, int) {
+			if r.Width < 0 || r.Height < 0 || r.Reason < -1 {
+				panic("negative")
+			}
+			return []byte("JPEG"), 0
+		},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	f.Cleanup(func() { ours.Close(); theirs.Close() })
+	c := s.newConnection(f.Context(), ours, 1)
+	c.verified = pairing.Verified{Controller: "phone", Admin: true}
+	c.peer = NewPeer(PeerInfo{ID: 1, Controller: "phone", Done: c.ctx.Done()})
+	s.conns[1] = c
+	return c
+}
+
+// FuzzRoutes: every request is answered, with something that a controller can read.
+func FuzzRoutes(f *testing.F) {
+	c := shut(f)
+	for _, s := range [][3]string{
+		{"GET", "/characteristics?id=1.9,1.10&meta=1&ev=1&perms=1&type=1", ""},
+		{"PUT", "/characteristics", `{"characteristics":[{"aid":1,"iid":9,"ev":true},{"aid":1,"iid":12,"value":"AQEB","r":true}],"pid":7}`},
+		{"PUT", "/characteristics", `{"characteristics":[{"aid":1,"iid":22,"value":1}]}`},
+		{"PUT", "/prepare", `{"ttl":1000,"pid":7}`},
+		{"POST", "/resource", `{"aid":1,"resource-type":"image","image-width":640,"image-height":480,"reason":1}`},
+		{"POST", "/pairings", "\x06\x01\x01\x00\x01\x05"},
+		{"POST", "/pair-setup", "\x06\x01\x01\x00\x01\x00"},
+		{"POST", "/identify", ""}, {"GET", "/accessories", ""},
+	} {
+		f.Add(s[0], s[1], []byte(s[2]))
+	}
+	f.Fuzz(func(t *testing.T, method, target string, body []byte) {
+		r, err := http.NewRequestWithContext(WithPeer(t.Context(), c.peer), method, "/", nil)
+		if err != nil {
+			return
+		}
+		if u, err := r.URL.Parse(target); err == nil {
+			r.URL = u
+		}
+		for _, a := range []reply{c.route(r, body), c.s.inTheClear(2, r, body)} {
+			m := a.message()
+			if a.status < 200 || a.status > 599 || !bytes.HasPrefix(m, []byte("HTTP/1.1 ")) || !bytes.HasSuffix(m, a.body) {
+				t.Fatalf("%q", m)
+			}
+			if a.media == mediaJSON && bytes.Equal(a.body, attribute.Marshal[any](nil)) {
+				t.Fatal("an answer has no form")
+			}
+		}
+	})
+}
+
+// FuzzConnection: whole connections of noise, in the clear, end with the peer's end.
+func FuzzConnection(f *testing.F) {
+	c := shut(f)
+	f.Add([]byte("GET /accessories HTTP/1.1\r\n\r\n"))
+	f.Add([]byte("POST /pair-verify HTTP/1.1\r\nContent-Length: 3\r\n\r\n\x06\x01\x01"))
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		ours, theirs := net.Pipe()
+		g := c.s.newConnection(t.Context(), ours, 5)
+		go g.run()
+		go io.Copy(io.Discard, theirs)
+		theirs.Write(wire)
+		theirs.Close()
+		<-g.gone
+	})
+}
