@@ -48,6 +48,8 @@ type house struct {
 	how      string
 	keys     int
 	talks    []string
+	talkErr  error
+	takes    av.Codec // empty: what is offered
 	heard    int
 	readers  int
 	snapshot func(sdk.SnapshotRequest) (sdk.Image, error)
@@ -197,6 +199,10 @@ func (h *house) RequestKeyFrame(context.Context, string, string) error {
 
 func (h *house) OpenTalk(ctx context.Context, camera, talker string, track av.Track) (*av.Publisher, av.Track, error) {
 	h.mu.Lock()
+	if h.talkErr != nil {
+		defer h.mu.Unlock()
+		return nil, av.Track{}, h.talkErr
+	}
 	h.talks = append(h.talks, talker)
 	token := h.token(func(c net.Conn) {
 		if av.WriteAnswer(c, av.StatusOK, av.Answer{Direction: av.Publish}) != nil {
@@ -214,6 +220,9 @@ func (h *house) OpenTalk(ctx context.Context, camera, talker string, track av.Tr
 		}
 	})
 	h.mu.Unlock()
+	if h.takes != "" {
+		track.Codec = h.takes
+	}
 	p, err := av.NewPublisher(ctx, h.path, token, track)
 	return p, track, err
 }

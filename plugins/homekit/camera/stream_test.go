@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/brutella/hap/characteristic"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/message"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
 	"github.com/porchlight-hub/porchlight/sdk"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -285,6 +287,69 @@ func TestAnswersGoWithTheirConnections(t *testing.T) {
 	defer s.mu.Unlock()
 	if n := len(s.answers); n > 2 {
 		t.Errorf("%d answers are kept", n)
+	}
+}
+
+func TestWhatTheSessionAsks(t *testing.T) {
+	h := newHouse(t)
+	c := door(t, h, nil)
+	p := newPhone(t, 1, nil)
+	p.watch(c.streams[0], full())
+	v := c.streams[0].view
+	if err := v.keyFrame(t.Context()); err != nil || h.keys != 1 {
+		t.Errorf("a key frame: %v, asked %d times", err, h.keys)
+	}
+	v.how = "converted: so"
+	if err := v.keyFrame(t.Context()); !errors.Is(err, errConverted) || h.keys != 1 {
+		t.Errorf("a converted picture's key frame: %v, asked %d times", err, h.keys)
+	}
+	speech, err := v.talk(t.Context(), av.OpusTrack(1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := speech.Write(t.Context(), &av.Unit{Track: 1, Data: []byte{0xfc}}); err != nil {
+		t.Error(err)
+	}
+	await(t, "the door hears it", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.heard == 1 })
+	if err := speech.Close(); err != nil || h.talks[0] != talker {
+		t.Errorf("%v, talkers %v", err, h.talks)
+	}
+	if mic, speaker := v.muted(); mic || speaker {
+		t.Error("muted at first")
+	}
+	p.write(c.speaker.c, true)
+	if mic, speaker := v.muted(); mic || !speaker {
+		t.Error("the speaker's switch mutes something else")
+	}
+	h.talkErr = sdk.ErrBusy
+	if speech, err := v.talk(t.Context(), av.OpusTrack(1, 1)); speech != nil || !errors.Is(err, sdk.ErrBusy) {
+		t.Errorf("somebody talks already: %v %v", speech, err)
+	}
+	h.talkErr, h.takes = nil, av.PCMU
+	if speech, err := v.talk(t.Context(), av.OpusTrack(1, 1)); speech != nil || err == nil {
+		t.Errorf("a door that takes something else: %v %v", speech, err)
+	}
+}
+
+// TestAddresses: ours is the connection's, or of the way to where the stream is to go.
+func TestAddresses(t *testing.T) {
+	lan := netip.MustParseAddrPort("192.0.2.7:5000")
+	p := server.NewPeer(server.PeerInfo{Local: lan})
+	mapped := server.NewPeer(server.PeerInfo{Local: netip.MustParseAddrPort("[::ffff:192.0.2.7]:5000")})
+	for _, peer := range []*server.Peer{p, mapped} {
+		if a, err := ourAddress(peer, netip.MustParseAddr("192.0.2.9")); err != nil || a != lan.Addr() {
+			t.Errorf("%v %v", a, err)
+		}
+	}
+	if a, err := ourAddress(p, netip.MustParseAddr("127.0.0.1")); err == nil {
+		t.Errorf("packets to ourselves, from %v", a)
+	}
+	six := server.NewPeer(server.PeerInfo{Local: netip.MustParseAddrPort("[::1]:5000")})
+	if a, err := ourAddress(six, netip.MustParseAddr("127.0.0.1")); err != nil || a.String() != "127.0.0.1" {
+		t.Errorf("%v %v", a, err)
+	}
+	if a, err := ourAddress(p, netip.MustParseAddr("fe80::1%nowhere0")); err == nil {
+		t.Errorf("a link that there is not, from %v", a)
 	}
 }
 

@@ -2,11 +2,13 @@ package picture
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/jpeg"
+	"io"
 	"time"
 
 	"golang.org/x/image/font"
@@ -25,7 +27,7 @@ func withText(b []byte, text string) []byte {
 	if err != nil || cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPixels/cfg.Height {
 		return b
 	}
-	src, err := jpeg.Decode(bytes.NewReader(b))
+	src, err := jpeg.Decode(&patience{bytes.NewReader(b), time.Now().Add(decodeTime)})
 	if err != nil {
 		return b
 	}
@@ -39,6 +41,25 @@ func withText(b []byte, text string) []byte {
 		return b
 	}
 	return out.Bytes()
+}
+
+// decodeTime is what a picture gets to be taken apart: a progressive one of a few MB can hold
+// so many scans that a decoder is busy for hours.
+const decodeTime = time.Second
+
+// patience ends a decoder at the time by which it is to be through.
+type patience struct {
+	r  io.Reader
+	by time.Time
+}
+
+var errPatience = errors.New("a picture takes too long")
+
+func (p *patience) Read(b []byte) (int, error) {
+	if time.Now().After(p.by) {
+		return 0, errPatience
+	}
+	return p.r.Read(b[:min(len(b), 512)])
 }
 
 // write puts text on a dark bar, a fourteenth of the picture high.

@@ -59,7 +59,9 @@ type Shelf struct {
 	closed  bool
 	waiting int
 	event   time.Time // of the last one
-	kept    map[size]*entry
+	// eventSize is what was asked last for an event, else what was asked first.
+	eventSize size
+	kept      map[size]*entry
 }
 
 // size as asked, in pixels.
@@ -115,18 +117,16 @@ func (s *Shelf) Close() {
 }
 
 // Event says that something happened now of which people will want a picture: it is fetched
-// at once, in the sizes that were asked for last.
+// at once, in the size that was asked for the last one. Other sizes the hub makes of that.
 func (s *Shelf) Event() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.event = s.o.Now()
-	sizes := slices.SortedFunc(maps.Keys(s.kept), func(a, b size) int { return s.kept[b].used.Compare(s.kept[a].used) })
-	if len(sizes) == 0 {
-		sizes = []size{s.clamp(1280, 720)}
+	z := s.eventSize
+	if z == (size{}) {
+		z = s.clamp(1280, 720)
 	}
-	for _, z := range sizes[:min(len(sizes), 2)] {
-		s.fetch(z, s.entry(z), s.event, true)
-	}
+	s.fetch(z, s.entry(z), s.event, true)
 }
 
 // Get is a picture no bigger than asked or than the camera's. One for an event was taken
@@ -139,6 +139,9 @@ func (s *Shelf) Get(ctx context.Context, width, height int, event bool) ([]byte,
 	defer s.mu.Unlock()
 	z, now := s.clamp(width, height), s.o.Now()
 	since := now.Add(-MaxAge)
+	if event || s.eventSize == (size{}) {
+		s.eventSize = z
+	}
 	event = event && now.Sub(s.event) < eventTime
 	if event {
 		since = s.event
