@@ -69,7 +69,7 @@ func TestAskersAlone(t *testing.T) {
 	n := newLAN(t)
 	a, _ := run(t, Options{})
 	announced(t, a, record("Front door", 4711))
-	n.phone.wait("both announcements", tellings2())
+	n.phone.wait("both announcements", both())
 	n.phone.forget()
 	// A resolver that knows nothing of multicast asks from any port, and by IPv6 as well.
 	for _, to := range []string{"224.0.0.251:5353", "[ff02::fb%wlan0]:5353"} {
@@ -118,8 +118,9 @@ func TestAskersAlone(t *testing.T) {
 	}
 }
 
-// tellings2 fits the second announcement.
-func tellings2() func(said) bool {
+// both fits the second announcement by IPv4; IPv6 may still be looking whether its
+// addresses are taken.
+func both() func(said) bool {
 	n := 0
 	return func(m said) bool {
 		if _, ok := find[*dns.SRV](m.Msg, ""); ok && m.from.IP.To4() != nil {
@@ -133,13 +134,17 @@ func TestWhatIsKnownIsNotSaid(t *testing.T) {
 	n := newLAN(t)
 	a, _ := run(t, Options{})
 	announced(t, a, record("Front door", 4711))
-	n.phone.wait("both announcements", tellings2())
+	n.phone.wait("both announcements", both())
 	n.phone.forget()
 	q := question(kind, dns.TypePTR)
 	q.Answer = []dns.RR{&dns.PTR{Hdr: dns.RR_Header{Name: kind, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: ttlOther}, Ptr: `Front\ door.` + kind}}
 	n.phone.cast(q)
-	n.phone.cast(question(metaName, dns.TypePTR)) // the mark after which nothing more is to come
-	m := n.phone.wait("the mark", func(m said) bool { return m.Response })
+	n.phone.cast(question(metaName, dns.TypePTR)) // is answered together with it
+	m := n.phone.wait("the answer", func(m said) bool {
+		_, meta := find[*dns.PTR](&dns.Msg{MsgHdr: m.MsgHdr, Answer: m.Answer}, metaName)
+		_, announcement := find[*dns.SRV](&dns.Msg{MsgHdr: m.MsgHdr, Answer: m.Answer}, "")
+		return meta && !announcement
+	})
 	if ptr, ok := find[*dns.PTR](m.Msg, kind); ok {
 		t.Errorf("told %v", ptr)
 	}
@@ -256,7 +261,7 @@ func TestAnotherAddress(t *testing.T) {
 	n := newLAN(t)
 	a, _ := run(t, Options{})
 	announced(t, a, record("Front door", 4711))
-	n.phone.wait("both announcements", tellings2())
+	n.phone.wait("both announcements", both())
 	n.A.Replace(netip.MustParsePrefix(houseAddr+"/24"), netip.MustParsePrefix("10.77.0.9/24"))
 	m := n.phone.wait("the other address", func(m said) bool { return m.Response && slices.Contains(addresses(m.Msg), "10.77.0.9") })
 	if got := addresses(m.Msg); slices.Contains(got, houseAddr) {
@@ -268,7 +273,7 @@ func TestPlugPulled(t *testing.T) {
 	n := newLAN(t)
 	a, _ := run(t, Options{})
 	s := announced(t, a, record("Front door", 4711))
-	n.phone.wait("both announcements", tellings2())
+	n.phone.wait("both announcements", both())
 	n.A.Pull()
 	await(t, "the interface is gone", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return len(a.links) == 0 })
 	n.phone.forget()
@@ -441,7 +446,7 @@ func TestFlood(t *testing.T) {
 	n := newLAN(t)
 	a, _ := run(t, Options{})
 	announced(t, a, record("Front door", 4711))
-	n.phone.wait("both announcements", tellings2())
+	n.phone.wait("both announcements", both())
 	n.phone.forget()
 	q := question(kind, dns.TypePTR)
 	for range 2000 {

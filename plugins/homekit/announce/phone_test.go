@@ -107,14 +107,13 @@ func (p *phone) listen(c *net.UDPConn) {
 		if m.Unpack(buf[:n]) != nil {
 			continue
 		}
-		p.mu.Lock()
-		answer := p.answer
-		p.mu.Unlock()
-		if answer != nil {
-			if reply := answer(&m); reply != nil {
+		p.mu.Lock() // both families' readers come here
+		if p.answer != nil {
+			if reply := p.answer(&m); reply != nil {
 				p.cast(reply)
 			}
 		}
+		p.mu.Unlock()
 		if !m.Response {
 			continue // its own questions come back too
 		}
