@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout/line"
 )
 
 // Flow is what one medium has carried.
@@ -44,7 +46,6 @@ type counts struct {
 
 	pictures, keys, firstAt         atomic.Int64
 	keyAsked, rewound, odd, refused atomic.Uint64
-	heard                           atomic.Uint64
 }
 
 func (c *counts) how(rendition string) {
@@ -83,11 +84,13 @@ func (s *Session) Stats() Stats {
 	if at := s.heard.Load(); at != 0 {
 		out.LastHeard = time.Unix(0, at)
 	}
-	out.Heard = c.heard.Load()
-	out.Missed, out.Talking = s.talk.stats()
+	talk := s.talk.Stats()
+	out.Heard, out.Missed, out.Talking = talk.Heard, talk.Missed, talk.Talking
+	out.Odd += talk.Odd
 	return out
 }
 
-func (f *Flow) sent(l *line) {
-	f.Packets, f.Bytes, f.Calls, f.Errors = l.total.packets.Load(), l.total.bytes.Load(), l.total.calls.Load(), l.total.errors.Load()
+func (f *Flow) sent(l *line.Line) {
+	n := l.Counts()
+	f.Packets, f.Bytes, f.Calls, f.Errors = n.Packets, n.Bytes, n.Calls, n.Errors
 }

@@ -2,19 +2,12 @@ package rtpout
 
 import (
 	"context"
-	"encoding/binary"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pion/rtp"
-
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
-
-func header(seq uint16, ts uint32) rtp.Header {
-	return rtp.Header{Version: 2, PayloadType: 110, SequenceNumber: seq, Timestamp: ts, SSRC: 1002}
-}
 
 // FuzzDatagram: whatever comes to the ports, with and without the right key, nothing panics,
 // nothing is sent in anger, and what does not authenticate is refused.
@@ -80,38 +73,6 @@ func FuzzTold(f *testing.F) {
 	})
 }
 
-// FuzzSpeech: any packets in any order: the line stays bounded, and its times do not go back.
-func FuzzSpeech(f *testing.F) {
-	f.Add([]byte{0, 1, 1, 2, 2, 3, 9, 4, 3, 5})
-	f.Add([]byte{255, 1, 0, 2, 7, 7, 7, 7, 128, 128})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		line := reorder{rate: 24000}
-		now := time.Unix(1, 0)
-		last := int64(-1)
-		for len(b) >= 4 {
-			h := header(binary.BigEndian.Uint16(b), uint32(b[2])*480)
-			h.SSRC = uint32(b[3] & 1)
-			line.push(&h, b[:4], now)
-			now = now.Add(time.Duration(b[3]) * time.Millisecond)
-			b = b[4:]
-			if len(line.wait) > reorderMost+1 {
-				t.Fatalf("%d wait", len(line.wait))
-			}
-			for {
-				p, ok := line.pop(now)
-				if !ok {
-					break
-				}
-				at := line.pts(p, 20*time.Millisecond)
-				if at < last {
-					t.Fatalf("%d after %d", at, last)
-				}
-				last = at
-			}
-		}
-	})
-}
-
 // FuzzPicture: whatever a camera has sent, datagrams are bounded and nothing panics.
 func FuzzPicture(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, 0x65, 1}, true, uint16(0))
@@ -119,15 +80,15 @@ func FuzzPicture(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1}, true, uint16(1))
 	v, _ := sink(f, "127.0.0.1")
 	s := open(f, v, "127.0.0.1")
-	s.video.begin(99, av.ClockVideo, time.Hour)
+	s.video.Begin(99, av.ClockVideo, time.Hour)
 	var ts atomic.Uint32
 	f.Fuzz(func(t *testing.T, data []byte, key bool, mtu uint16) {
-		s.video.limit(int(mtu))
-		before := s.video.total.bytes.Load()
+		s.video.Limit(int(mtu))
+		before := s.video.Counts().Bytes
 		p := &player{s: s, ctx: t.Context()}
 		p.send(av.Track{Kind: av.Video, Codec: av.H264, SPS: data[:min(len(data), 5)], PPS: []byte{0x68}}, &av.Unit{Key: key, Data: data}, ts.Add(1))
-		n := s.video.total.bytes.Load() - before
-		if s.video.total.errors.Load() == 0 && n > uint64(3*len(data)+200) {
+		n := s.video.Counts().Bytes - before
+		if s.video.Counts().Errors == 0 && n > uint64(3*len(data)+200) {
 			t.Errorf("%d bytes of %d", n, len(data))
 		}
 	})

@@ -2,15 +2,15 @@ package rtpout
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout/line"
 )
 
 const (
@@ -32,11 +32,11 @@ const (
 )
 
 // listen takes what comes on one line until it is closed. It is a goroutine.
-func (s *Session) listen(ctx context.Context, l *line) {
+func (s *Session) listen(ctx context.Context, l *line.Line) {
 	buf := make([]byte, readSize)
 	var plain []byte
 	for {
-		n, _, err := l.conn.ReadFromUDPAddrPort(buf)
+		n, err := l.Read(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
 			return
@@ -51,80 +51,37 @@ func (s *Session) listen(ctx context.Context, l *line) {
 	}
 }
 
-// take is one datagram; plain is room. Who has sent it is known by the key and not by the
-// address: a viewer with several addresses answers from any of them.
-func (s *Session) take(l *line, b, plain []byte) []byte {
+// take is one datagram; plain is room.
+func (s *Session) take(l *line.Line, b, plain []byte) []byte {
 	now := s.now()
-	if len(b) < 2 {
-		s.count.refused.Add(1)
-		return plain
-	}
-	// RFC 5761 4: what of a packet of RTCP stands there is no type of RTP that is used.
-	if b[1] >= 192 && b[1] <= 223 {
-		if len(b) < 8 || !l.may(binary.BigEndian.Uint32(b[4:])) {
+	if line.Control(b) {
+		out, err := l.Reports(b, plain)
+		if err != nil {
 			s.count.refused.Add(1)
 			return plain
 		}
-		out, err := l.in.DecryptRTCP(plain[:0], b, nil)
-		if err != nil || len(out) < 8 {
-			s.count.refused.Add(1) // forged, or twice
-			return plain
-		}
-		l.met(binary.BigEndian.Uint32(out[4:]))
 		s.hear(now)
 		s.told(l, out, now)
 		return out
 	}
 	var h rtp.Header
-	size, err := h.Unmarshal(b)
-	if err != nil || !l.may(h.SSRC) {
+	payload, out, err := l.Packet(b, plain, &h)
+	if err != nil {
 		s.count.refused.Add(1)
 		return plain
 	}
-	out, err := l.in.DecryptRTP(plain[:0], b, &h)
-	if err != nil || size > len(out) {
-		s.count.refused.Add(1)
-		return plain
-	}
-	l.met(h.SSRC)
 	s.hear(now)
 	if l == s.audio {
-		payload := out[size:]
-		if h.Padding {
-			pad := 0
-			if len(payload) > 0 {
-				pad = int(payload[len(payload)-1])
-			}
-			if pad == 0 || pad > len(payload) {
-				s.count.refused.Add(1)
-				return out
-			}
-			payload = payload[:len(payload)-pad]
-		}
-		s.talk.take(&h, payload, now)
+		s.talk.Take(&h, payload, now)
 	}
 	return out
-}
-
-// may reports whether packets of that number are looked at: not our own that come back, and
-// not of more numbers than a viewer has.
-func (l *line) may(ssrc uint32) bool {
-	return ssrc != l.ssrc && (l.froms < len(l.from) || slices.Contains(l.from[:l.froms], ssrc))
-}
-
-// met notes a number under which something authentic has come.
-func (l *line) met(ssrc uint32) {
-	if l.froms < len(l.from) && !slices.Contains(l.from[:l.froms], ssrc) {
-		l.from[l.froms] = ssrc
-		l.froms++
-	}
 }
 
 // hear notes that the viewer is there.
 func (s *Session) hear(now time.Time) { s.heard.Store(now.UnixNano()) }
 
 // told is what a viewer's report says.
-func (s *Session) told(l *line, b []byte, now time.Time) {
+func (s *Session) told(l *line.Line, b []byte, now time.Time) {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		s.count.odd.Add(1)
@@ -139,7 +96,7 @@ func (s *Session) told(l *line, b []byte, now time.Time) {
 			}
 		case *rtcp.SenderReport:
 			s.reported(l, p.Reports, now)
-			l.spoken(p, now)
+			l.Spoken(p, now)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 			if l == s.video {
 				s.wantKey(now)
@@ -153,9 +110,9 @@ func (s *Session) told(l *line, b []byte, now time.Time) {
 }
 
 // reported notes how well the viewer receives.
-func (s *Session) reported(l *line, reports []rtcp.ReceptionReport, now time.Time) {
+func (s *Session) reported(l *line.Line, reports []rtcp.ReceptionReport, now time.Time) {
 	for _, r := range reports {
-		if r.SSRC != l.ssrc {
+		if r.SSRC != l.SSRC() {
 			continue
 		}
 		i := 0
@@ -166,12 +123,12 @@ func (s *Session) reported(l *line, reports []rtcp.ReceptionReport, now time.Tim
 		c.mu.Lock()
 		f := &c.reports[i]
 		f.Lost, f.Fraction = r.TotalLost, float64(r.FractionLost)/256
-		if l.clock > 0 {
-			f.Jitter = time.Duration(uint64(r.Jitter) * uint64(time.Second) / uint64(l.clock))
+		if clock := l.Clock(); clock > 0 {
+			f.Jitter = time.Duration(uint64(r.Jitter) * uint64(time.Second) / uint64(clock))
 		}
 		if r.LastSenderReport != 0 {
 			// RFC 3550 6.4.1, in 1/65536 s.
-			if d := uint32(ntp(now)>>16) - r.LastSenderReport - r.Delay; d < 60<<16 {
+			if d := uint32(line.NTP(now)>>16) - r.LastSenderReport - r.Delay; d < 60<<16 {
 				c.roundTrip = time.Duration(uint64(d) * uint64(time.Second) >> 16)
 			}
 		}
@@ -211,7 +168,7 @@ func (s *Session) ready(reports []rtcp.ReceptionReport, now time.Time) {
 		return
 	}
 	for _, r := range reports {
-		if r.SSRC != s.video.ssrc {
+		if r.SSRC != s.video.SSRC() {
 			continue
 		}
 		a.mu.Lock()

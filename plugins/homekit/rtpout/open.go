@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"time"
+
+	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout/line"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout/speech"
 )
 
 // unusedFor is how long ports are kept for a viewer who set them up and asks for nothing.
@@ -66,11 +68,11 @@ func Open(w Wish) (*Session, error) {
 	}
 	s := &Session{log: w.Log, now: w.Now, keys: [2]Crypto{w.Video, w.Audio},
 		done: make(chan struct{}), wake: make(chan struct{}, 1), opened: w.Now()}
-	if s.video, err = newLine("video", w.Local, netip.AddrPortFrom(w.Peer, w.VideoPort), w.Video, ssrcs[0]); err != nil {
+	if s.video, err = line.Open("video", w.Local, netip.AddrPortFrom(w.Peer, w.VideoPort), w.Video.Key, w.Video.Salt, ssrcs[0]); err != nil {
 		return nil, err
 	}
-	if s.audio, err = newLine("audio", w.Local, netip.AddrPortFrom(w.Peer, w.AudioPort), w.Audio, ssrcs[1]); err != nil {
-		_ = s.video.conn.Close()
+	if s.audio, err = line.Open("audio", w.Local, netip.AddrPortFrom(w.Peer, w.AudioPort), w.Audio.Key, w.Audio.Salt, ssrcs[1]); err != nil {
+		s.video.Close(false)
 		return nil, err
 	}
 	s.run()
@@ -93,12 +95,11 @@ func numbers() ([2]uint32, error) {
 
 // Ports that the session listens on, each for RTP and RTCP.
 func (s *Session) Ports() (video, audio uint16) {
-	port := func(l *line) uint16 { return uint16(l.conn.LocalAddr().(*net.UDPAddr).Port) }
-	return port(s.video), port(s.audio)
+	return s.video.Port(), s.audio.Port()
 }
 
 // SSRCs that the session sends by.
-func (s *Session) SSRCs() (video, audio uint32) { return s.video.ssrc, s.audio.ssrc }
+func (s *Session) SSRCs() (video, audio uint32) { return s.video.SSRC(), s.audio.SSRC() }
 
 // Keys that the session encrypts with.
 func (s *Session) Keys() (video, audio Crypto) { return s.keys[0], s.keys[1] }
@@ -108,7 +109,7 @@ func (s *Session) run() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.cancel = cancel
 	s.feed = newFeed(ctx, s.log)
-	s.talk = newTalker(ctx, s)
+	s.talk = speech.New(ctx, speech.Options{Log: s.log, Now: s.now, Nudge: s.nudge, Heard: s.audio.Received})
 	s.work.Go(func() { s.listen(ctx, s.video) })
 	s.work.Go(func() { s.listen(ctx, s.audio) })
 	s.work.Go(func() { s.tend(ctx) })
@@ -123,10 +124,10 @@ func (s *Session) finish(ctx context.Context) {
 	s.state = ended
 	started := s.started
 	s.mu.Unlock()
-	s.video.close(started)
-	s.audio.close(started && s.sound)
+	s.video.Close(started)
+	s.audio.Close(started && s.sound)
 	s.feed.close()
-	s.talk.close()
+	s.talk.Close()
 	s.work.Wait()
 	close(s.done)
 }

@@ -17,12 +17,6 @@ const (
 	silentReports = 5
 	// pausedFor is the same while the viewer has asked to be sent nothing.
 	pausedFor = 60 * time.Second
-
-	// Datagrams that HomeKit's networks carry on IPv4 and IPv6, and the least that is made
-	// of a wish: smaller ones would be nothing but headers.
-	datagram4     = 1378
-	datagram6     = 1228
-	datagramLeast = 256
 )
 
 func (v VideoParams) fixed() VideoParams {

@@ -94,7 +94,7 @@ func (p *player) picture(t av.Track, u *av.Unit) {
 			return
 		}
 	}
-	ts := p.s.video.at(stamp)
+	ts := p.s.video.At(stamp)
 	if p.lastSent && int32(ts-p.lastTS) <= 0 && !t.Reordered {
 		ts = p.lastTS + 1
 	}
@@ -105,7 +105,7 @@ func (p *player) picture(t av.Track, u *av.Unit) {
 // send sends a picture, a big one in chunks.
 func (p *player) send(t av.Track, u *av.Unit, ts uint32) {
 	v := p.s.video
-	most := v.room()
+	most := v.Room()
 	p.gather(t, u)
 	// What has left before has drained meanwhile.
 	now := p.s.now()
@@ -114,7 +114,7 @@ func (p *player) send(t av.Track, u *av.Unit, ts uint32) {
 	for i, nal := range p.nals {
 		final := i == len(p.nals)-1
 		if len(nal) <= most {
-			if !p.pace(len(nal)) || v.put(ts, final, nil, nal) != nil {
+			if !p.pace(len(nal)) || v.Put(ts, final, nil, nal) != nil {
 				return
 			}
 			continue
@@ -126,13 +126,13 @@ func (p *player) send(t av.Track, u *av.Unit, ts uint32) {
 			if n == len(rest) {
 				head[1] |= 0x40
 			}
-			if !p.pace(n) || v.put(ts, final && n == len(rest), head[:], rest[:n]) != nil {
+			if !p.pace(n) || v.Put(ts, final && n == len(rest), head[:], rest[:n]) != nil {
 				return
 			}
 			rest = rest[n:]
 		}
 	}
-	v.leave()
+	v.Leave()
 	p.burstAt = p.s.now()
 	p.s.count.picture(u.Key, p.burstAt)
 	if u.Key {
@@ -147,7 +147,7 @@ func (p *player) pace(n int) bool {
 		return true
 	}
 	p.burst = n
-	p.s.video.leave()
+	p.s.video.Leave()
 	return sleep(p.ctx, gap)
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout/line"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout/speech"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
 
@@ -32,10 +34,7 @@ type Units interface {
 }
 
 // Speech is where the viewer's speech goes; *av.Publisher is one. Write does not wait.
-type Speech interface {
-	Write(ctx context.Context, u *av.Unit) error
-	Close() error
-}
+type Speech = speech.Door
 
 // VideoParams are what the controller selected for the picture.
 type VideoParams struct {
@@ -81,6 +80,14 @@ type Start struct {
 	Muted func() (mic, speaker bool)
 }
 
+func (s Start) speakerMuted() bool {
+	if s.Muted == nil {
+		return false
+	}
+	_, speaker := s.Muted()
+	return speaker
+}
+
 // state of a session.
 type state uint8
 
@@ -97,7 +104,7 @@ type Session struct {
 	log          *slog.Logger
 	now          func() time.Time
 	keys         [2]Crypto
-	video, audio *line
+	video, audio *line.Line
 	opened       time.Time
 
 	cancel context.CancelCauseFunc
@@ -105,7 +112,7 @@ type Session struct {
 	wake   chan struct{} // size 1: "look at when the next report is due"
 	done   chan struct{} // closed when nothing is left
 	feed   *feed
-	talk   *talker
+	talk   *speech.Talker
 	clock  timeline
 	keyAsk asked
 
@@ -125,7 +132,7 @@ func (s *Session) Start(st Start) error {
 	if st.Open == nil {
 		return errors.New("rtp: start: there is nothing to open")
 	}
-	if st.Video.SSRC != 0 && (st.Video.SSRC == s.video.ssrc || st.Audio != nil && st.Audio.SSRC == s.audio.ssrc) {
+	if st.Video.SSRC != 0 && (st.Video.SSRC == s.video.SSRC() || st.Audio != nil && st.Audio.SSRC == s.audio.SSRC()) {
 		// Two senders of one number and one key would show what both have said.
 		return errors.New("rtp: start: the viewer has chosen our number")
 	}
@@ -142,12 +149,13 @@ func (s *Session) Start(st Start) error {
 	if s.state != waiting {
 		return fmt.Errorf("%w: start", ErrState)
 	}
-	s.video.begin(st.Video.PT, av.ClockVideo, st.Video.RTCP)
-	s.video.limit(st.Video.MTU)
-	if st.Audio != nil && s.audio.peer.Port() != 0 {
+	s.video.Begin(st.Video.PT, av.ClockVideo, st.Video.RTCP)
+	s.video.Limit(st.Video.MTU)
+	if st.Audio != nil && s.audio.Used() {
 		s.sound = true
-		s.audio.begin(st.Audio.PT, uint32(st.Audio.Rate), st.Audio.RTCP)
-		s.audio.limit(st.Video.MTU)
+		s.audio.Begin(st.Audio.PT, uint32(st.Audio.Rate), st.Audio.RTCP)
+		s.audio.Limit(st.Video.MTU)
+		s.talk.Begin(speech.Start{PT: st.Audio.PT, ComfortPT: st.Audio.ComfortPT, Rate: st.Audio.Rate, Open: st.Talk, Muted: st.speakerMuted})
 	}
 	s.heard.Store(s.now().UnixNano())
 	s.state, s.started, s.start = playing, true, st
@@ -167,9 +175,9 @@ func (s *Session) Reconfigure(v VideoParams, open func(ctx context.Context) (Uni
 		return fmt.Errorf("%w: reconfigure", ErrState)
 	}
 	s.start.Video = s.start.Video.merged(v)
-	s.video.report(s.start.Video.RTCP)
-	s.video.limit(s.start.Video.MTU)
-	s.audio.limit(s.start.Video.MTU)
+	s.video.Every(s.start.Video.RTCP)
+	s.video.Limit(s.start.Video.MTU)
+	s.audio.Limit(s.start.Video.MTU)
 	if open != nil {
 		s.start.Open = open
 		if s.state == playing {

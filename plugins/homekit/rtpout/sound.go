@@ -57,7 +57,7 @@ func (p *player) say(t av.Track, u *av.Unit) {
 		return
 	}
 	for i, f := range packet.Frames {
-		if len(b.frames) > 0 && (b.config != packet.Config || b.bytes+len(f)+4+2*len(b.frames) > s.audio.room()) {
+		if len(b.frames) > 0 && (b.config != packet.Config || b.bytes+len(f)+4+2*len(b.frames) > s.audio.Room()) {
 			p.utter(b)
 		}
 		if len(b.frames) == 0 {
@@ -74,21 +74,22 @@ func (p *player) say(t av.Track, u *av.Unit) {
 // utter sends the bundle as one packet.
 func (p *player) utter(b *bundle) {
 	l := p.s.audio
-	ts := l.at(b.pos)
-	if d := int64(int32(ts - b.next)); b.nextSet && d < av.Ticks(drift, l.clock) && d > -av.Ticks(drift, l.clock) {
+	clock := l.Clock()
+	ts := l.At(b.pos)
+	if d := int64(int32(ts - b.next)); b.nextSet && d < av.Ticks(drift, clock) && d > -av.Ticks(drift, clock) {
 		ts = b.next
 	}
 	marker := !b.nextSet // begins after a silence (RFC 7587 4.2)
-	b.next, b.nextSet = ts+uint32(av.Ticks(b.frame*time.Duration(len(b.frames)), l.clock)), true
+	b.next, b.nextSet = ts+uint32(av.Ticks(b.frame*time.Duration(len(b.frames)), clock)), true
 	b.out = frames.Join(b.out[:0], b.config, b.frames)
 	b.frames = b.frames[:0]
-	if len(b.out) > l.room() {
+	if len(b.out) > l.Room() {
 		p.s.count.odd.Add(1)
 		return
 	}
-	if l.put(ts, marker, nil, b.out) != nil {
+	if l.Put(ts, marker, nil, b.out) != nil {
 		return
 	}
-	l.leave()
+	l.Leave()
 	p.s.first(l)
 }

@@ -162,7 +162,7 @@ func TestOddSound(t *testing.T) {
 	a := audio().fixed()
 	a.Packet = 60 * time.Millisecond
 	s.start.Audio, s.sound = &a, true
-	s.audio.begin(110, 24000, time.Hour)
+	s.audio.Begin(110, 24000, time.Hour)
 	now := time.Now()
 	s.clock.begin(0, now, now, 0)
 	p := &player{s: s, ctx: t.Context(), begun: true}
@@ -192,7 +192,7 @@ func TestOddSound(t *testing.T) {
 		}
 	}
 	// A packet that no datagram holds.
-	s.audio.limit(256)
+	s.audio.Limit(256)
 	p.bundle.drop()
 	say(960, append([]byte{celt20}, make([]byte, 400)...)...)
 	say(960, append([]byte{celt20}, make([]byte, 400)...)...)

@@ -1,4 +1,4 @@
-package rtpout
+package line
 
 import (
 	"encoding/binary"
@@ -10,7 +10,7 @@ import (
 
 // segment sends the train with one call (udp(7), UDP_SEGMENT); false: nothing was sent, and
 // it is to be sent one by one. The lock is held.
-func (l *line) segment() bool {
+func (l *Line) segment() bool {
 	// A control message of 2 bytes: how big each datagram is.
 	var oob [24]byte
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&oob[0]))

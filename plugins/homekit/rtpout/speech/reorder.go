@@ -1,4 +1,4 @@
-package rtpout
+package speech
 
 import (
 	"time"

@@ -1,4 +1,4 @@
-package rtpout
+package line
 
 import (
 	"encoding/binary"
@@ -28,15 +28,22 @@ const (
 	trainBytes   = 64000
 	trainPackets = 64
 
+	// Datagrams that HomeKit's networks carry on IPv4 and IPv6, and the least that is made
+	// of a wish: smaller ones would be nothing but headers.
+	datagram4     = 1378
+	datagram6     = 1228
+	datagramLeast = 256
+
 	// sendBuffer is asked of the kernel, for a key frame; it gives what it allows.
 	sendBuffer = 1 << 20
 )
 
-var errLineClosed = errors.New("rtp: line is closed")
+// ErrClosed is returned by a line that sends no more.
+var ErrClosed = errors.New("rtp: line is closed")
 
-// line is one medium's socket with one viewer: numbers and cipher of what leaves, and the
+// Line is one medium's socket with one viewer: numbers and cipher of what leaves, and the
 // cipher of what comes. in and from are the listening goroutine's alone; what follows mu is guarded.
-type line struct {
+type Line struct {
 	kind string
 	conn *net.UDPConn
 	peer netip.AddrPort
@@ -71,14 +78,42 @@ type line struct {
 	total struct{ packets, bytes, calls, errors atomic.Uint64 }
 }
 
-func newLine(kind string, local netip.Addr, peer netip.AddrPort, key Crypto, ssrc uint32) (*line, error) {
+// Counts of datagrams that were sent, and of the kernel's calls for them.
+type Counts struct{ Packets, Bytes, Calls, Errors uint64 }
+
+// Counts so far.
+func (l *Line) Counts() Counts {
+	return Counts{l.total.packets.Load(), l.total.bytes.Load(), l.total.calls.Load(), l.total.errors.Load()}
+}
+
+// SSRC that we send by.
+func (l *Line) SSRC() uint32 { return l.ssrc }
+
+// Kind is the word for the medium.
+func (l *Line) Kind() string { return l.kind }
+
+// Port that was bound.
+func (l *Line) Port() uint16 { return uint16(l.conn.LocalAddr().(*net.UDPAddr).Port) }
+
+// Used reports whether there is anywhere to send to.
+func (l *Line) Used() bool { return l.peer.Port() != 0 }
+
+// Clock of RTP times, in ticks a second; 0 before Begin.
+func (l *Line) Clock() uint32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clock
+}
+
+// Open binds a port of local for packets to peer. ssrc is the number we send by.
+func Open(kind string, local netip.Addr, peer netip.AddrPort, key, salt []byte, ssrc uint32) (*Line, error) {
 	const profile = srtp.ProtectionProfileAes128CmHmacSha1_80
-	l := &line{kind: kind, peer: peer, ssrc: ssrc, seq: uint16(rand.Uint32()) & 0x7fff, base: rand.Uint32()}
+	l := &Line{kind: kind, peer: peer, ssrc: ssrc, seq: uint16(rand.Uint32()) & 0x7fff, base: rand.Uint32()}
 	var err error
-	if l.out, err = srtp.CreateContext(key.Key, key.Salt, profile); err != nil {
+	if l.out, err = srtp.CreateContext(key, salt, profile); err != nil {
 		return nil, fmt.Errorf("rtp: %s key: %w", kind, err)
 	}
-	if l.in, err = srtp.CreateContext(key.Key, key.Salt, profile, srtp.SRTPReplayProtection(replay), srtp.SRTCPReplayProtection(replay)); err != nil {
+	if l.in, err = srtp.CreateContext(key, salt, profile, srtp.SRTPReplayProtection(replay), srtp.SRTCPReplayProtection(replay)); err != nil {
 		return nil, fmt.Errorf("rtp: %s key: %w", kind, err)
 	}
 	network := "udp4"
@@ -90,26 +125,27 @@ func newLine(kind string, local netip.Addr, peer netip.AddrPort, key Crypto, ssr
 		return nil, fmt.Errorf("rtp: %s port: %w", kind, err)
 	}
 	_ = l.conn.SetWriteBuffer(sendBuffer)
-	l.limit(0)
+	l.Limit(0)
 	return l, nil
 }
 
-// begin makes the line ready to send.
-func (l *line) begin(pt uint8, clock uint32, every time.Duration) {
+// Begin makes the line ready to send.
+func (l *Line) Begin(pt uint8, clock uint32, every time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pt, l.clock, l.every, l.begun = pt&0x7f, clock, every, true
 	l.buf = make([]byte, 0, trainBytes)
 }
 
-func (l *line) report(every time.Duration) {
+// Every says how often reports are sent from now on.
+func (l *Line) Every(every time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.every = every
 }
 
-// limit bounds datagrams by what the viewer wishes.
-func (l *line) limit(mtu int) {
+// Limit bounds datagrams by what the viewer wishes.
+func (l *Line) Limit(mtu int) {
 	most := datagram4
 	if l.peer.Addr().Is6() {
 		most = datagram6
@@ -122,22 +158,22 @@ func (l *line) limit(mtu int) {
 	l.most = most
 }
 
-// room is the most bytes of a payload.
-func (l *line) room() int {
+// Room is the most bytes of a payload.
+func (l *Line) Room() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.most - headerSize - tagSize
 }
 
-// at is the RTP time of a position on the session's line of time.
-func (l *line) at(pos time.Duration) uint32 { return l.base + uint32(av.Ticks(pos, l.clock)) }
+// At is the RTP time of a position on the session's line of time.
+func (l *Line) At(pos time.Duration) uint32 { return l.base + uint32(av.Ticks(pos, l.clock)) }
 
-// put makes one packet of head and body, and keeps it until flush.
-func (l *line) put(ts uint32, marker bool, head, body []byte) error {
+// Put makes one packet of head and body, and keeps it until Leave.
+func (l *Line) Put(ts uint32, marker bool, head, body []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return errLineClosed
+		return ErrClosed
 	}
 	n := headerSize + len(head) + len(body)
 	if l.n > 0 && (n+tagSize > l.size || len(l.buf)%l.size != 0 || l.n == trainPackets || len(l.buf)+n+tagSize > trainBytes) {
@@ -168,8 +204,8 @@ func (l *line) put(ts uint32, marker bool, head, body []byte) error {
 	return nil
 }
 
-// leave sends what is kept.
-func (l *line) leave() {
+// Leave sends what is kept.
+func (l *Line) Leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closed {
@@ -179,7 +215,7 @@ func (l *line) leave() {
 
 // flush sends the train; the lock is held. UDP loses packets anyway, so that an error of the
 // network is only counted: who hears nothing says nothing, which ends the session.
-func (l *line) flush() {
+func (l *Line) flush() {
 	if l.n == 0 {
 		return
 	}
@@ -191,7 +227,7 @@ func (l *line) flush() {
 	l.buf, l.n = l.buf[:0], 0
 }
 
-func (l *line) write(b []byte) {
+func (l *Line) write(b []byte) {
 	l.total.calls.Add(1)
 	if _, err := l.conn.WriteToUDPAddrPort(b, l.peer); err != nil {
 		l.total.errors.Add(1)
@@ -202,7 +238,7 @@ func (l *line) write(b []byte) {
 }
 
 // control sends packets of RTCP as one datagram; the lock is held.
-func (l *line) control(packets []rtcp.Packet) error {
+func (l *Line) control(packets []rtcp.Packet) error {
 	b, err := rtcp.Marshal(packets)
 	if err != nil {
 		return fmt.Errorf("rtp: %s: report: %w", l.kind, err)
@@ -214,8 +250,8 @@ func (l *line) control(packets []rtcp.Packet) error {
 	return nil
 }
 
-// close says goodbye, if the line was used, and frees the port. Nothing leaves afterwards.
-func (l *line) close(used bool) {
+// Close says goodbye, if the line was used, and frees the port. Nothing leaves afterwards.
+func (l *Line) Close(used bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {

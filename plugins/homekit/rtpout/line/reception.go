@@ -1,4 +1,4 @@
-package rtpout
+package line
 
 import (
 	"time"
@@ -22,8 +22,8 @@ type reception struct {
 	lastReportAt   time.Time
 }
 
-// received counts a packet, the first of its sender or another.
-func (l *line) received(h *rtp.Header, now time.Time) (first bool) {
+// Received counts a packet, the first of its sender or another.
+func (l *Line) Received(h *rtp.Header, now time.Time) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.reception
@@ -45,8 +45,8 @@ func (l *line) received(h *rtp.Header, now time.Time) (first bool) {
 	return first
 }
 
-// spoken notes the viewer's own report, which ours answers.
-func (l *line) spoken(p *rtcp.SenderReport, now time.Time) {
+// Spoken notes the viewer's own report, which ours answers.
+func (l *Line) Spoken(p *rtcp.SenderReport, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r := l.reception; r != nil && r.ssrc == p.SSRC {

@@ -1,9 +1,9 @@
 //go:build !linux
 
-package rtpout
+package line
 
 // segment is of Linux.
-func (l *line) segment() bool {
+func (l *Line) segment() bool {
 	l.plain = true
 	return false
 }
