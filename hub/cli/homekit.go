@@ -124,10 +124,16 @@ func printHomes(w io.Writer, s homekit.Status, zone *time.Location) {
 
 func printAccessory(w io.Writer, a homekit.Accessory, zone *time.Location) {
 	state := "waits to be added: porchlight homekit qr " + a.Camera
-	if a.Paired {
+	switch {
+	case a.Problem != nil && !a.Paired:
+		state = "not in Apple Home"
+	case a.Paired:
 		state = "paired with " + counted(len(a.Controllers), "controller")
 	}
-	fmt.Fprintf(w, "%s (%s, port %d", a.Label(), cmp.Or(a.Kind, "accessory"), a.Port)
+	fmt.Fprintf(w, "%s (%s", a.Label(), cmp.Or(a.Kind, "accessory"))
+	if a.Port > 0 {
+		fmt.Fprintf(w, ", port %d", a.Port)
+	}
 	if a.Announced != "" && a.Announced != a.Label() {
 		fmt.Fprintf(w, ", announced as %q", a.Announced)
 	}

@@ -20,7 +20,7 @@ func TestHomesAreTold(t *testing.T) {
 				},
 				Watching: []homekit.Watch{{Controller: "7D1C5E20-0C1D", Stream: "main", How: "converted: B-frames", Width: 640, Height: 360, FPS: 30, Kbps: 299.6, Talking: true}},
 				LastRing: &homekit.Ring{At: at, Told: 1}, Choices: []string{"converted: B-frames"}},
-			{Camera: "drive", Name: "Drive", Kind: "camera", Port: 51827, Problem: &homekit.Problem{Code: "E-HOMEKIT-STORE", Message: "keypair does not parse", Fix: "put it back"}},
+			{Camera: "drive", Name: "Drive", Kind: "camera", Problem: &homekit.Problem{Code: "E-HOMEKIT-STORE", Message: "keypair does not parse", Fix: "put it back"}},
 		},
 		Interfaces: []homekit.Interface{{Name: "eth0", Addresses: []string{"192.0.2.1"}, Used: true}, {Name: "docker0", Why: "it belongs to containers"}},
 	}
@@ -33,7 +33,7 @@ func TestHomesAreTold(t *testing.T) {
   watched by 7D1C5E20: main 640 x 360, 30 fps, 300 kb/s, converted: B-frames, talking
   last ring 2026-11-24 12:00:00, told 1 controller
   picture: converted: B-frames
-Drive (camera, port 51827): waits to be added: porchlight homekit qr drive
+Drive (camera): not in Apple Home
   wrong: keypair does not parse [E-HOMEKIT-STORE]
   to mend it: put it back
 announced on eth0 (192.0.2.1)

@@ -113,8 +113,8 @@ func executable(name string, p config.Plugin) Finding {
 	return f
 }
 
-// examine asks a plugin that runs how it finds itself. What it has told of itself
-// already, as its reason, is not told again.
+// examine asks a plugin that runs how it finds itself. Behind its own line, with a prefix,
+// what it told there as its reason is not told again.
 func examine(ctx context.Context, d *Deps, p Plugin, prefix string) []Finding {
 	if d.SelfCheck == nil || p.State != "running" && p.State != "degraded" {
 		return nil
@@ -134,7 +134,7 @@ func examine(ctx context.Context, d *Deps, p Plugin, prefix string) []Finding {
 		case OK, Warn, Fail:
 			f.State = s
 		}
-		if f.State != OK && l.Why != "" && strings.Contains(p.Reason, l.Why) {
+		if prefix != "" && f.State != OK && l.Why != "" && strings.Contains(p.Reason, l.Why) {
 			continue
 		}
 		if p.Optional && f.State == Fail {

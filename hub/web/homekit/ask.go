@@ -40,13 +40,16 @@ func (NotSetUp) Hint() string {
 func Find(all []api.Plugin) (api.Plugin, bool) {
 	i := slices.IndexFunc(all, func(p api.Plugin) bool { return p.ID == PluginID })
 	if i < 0 {
-		i = slices.IndexFunc(all, func(p api.Plugin) bool { return p.Name == Entry && p.ID == "" })
+		i = slices.IndexFunc(all, Is)
 	}
 	if i < 0 {
 		return api.Plugin{}, false
 	}
 	return all[i], true
 }
+
+// Is tells whether a plugin is the one.
+func Is(p api.Plugin) bool { return p.ID == PluginID || p.ID == "" && p.Name == Entry }
 
 // AskStatus asks how each accessory is.
 func AskStatus(ctx context.Context, a Actor, plugin string) (Status, error) {

@@ -65,8 +65,10 @@ func kindOf(kind string) (what, icon string) {
 		return "Doorbell", "bell"
 	case "camera":
 		return "Camera", "camera"
+	case "bridge":
+		return "Switches", "plug"
 	}
-	return "Switches", "plug"
+	return "Accessory", "homekit"
 }
 
 // homekitPlugin asks the plugin how Apple Home is; the body tells why where it cannot.

@@ -103,6 +103,8 @@ func sickAppleHouse() *house {
 	s.Accessories[0].Controllers, s.Accessories[0].Watching, s.Accessories[0].Announced, s.Accessories[0].Choices = nil, nil, "", nil
 	s.Accessories[1].Announced = ""
 	s.Interfaces = s.Interfaces[1:]
+	// One that could not be made at all.
+	s.Accessories = append(s.Accessories, homekit.Accessory{Camera: "gate", Name: "gate", Problem: &homekit.Problem{Code: "E-HOMEKIT-CODE", Message: "its code is the sample of every document", Fix: "write other digits"}})
 	return h
 }
 

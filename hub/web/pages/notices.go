@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/homekit"
 	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 )
 
@@ -115,6 +116,9 @@ func (p *pages) pluginNotice(pl api.Plugin) (notice, bool) {
 		return notice{}, false // its card tells; the house works as it should
 	}
 	n := notice{Icon: "plug", Text: words.Sentence(pl.Reason), Fix: words.Sentence(pl.Fix), Code: pl.Code, Href: "/plugins/" + pl.Name, Label: "Look"}
+	if homekit.Is(pl) {
+		n.Href = "/homekit" // which says more
+	}
 	switch pl.State {
 	case "failed":
 		n.Tone, n.Title = "bad", "Plugin "+pl.Name+" stopped"
