@@ -43,6 +43,7 @@ type connection struct {
 	since         time.Time
 	gone          chan struct{} // closed when all its goroutines have ended
 	last          atomic.Int64  // unix nanoseconds of the newest request
+	asked         atomic.Bool   // anything that was whole, before pair-verify
 
 	// Of the server's lock.
 	peer *Peer // nil until verified
@@ -57,7 +58,7 @@ func (s *Server) newConnection(ctx context.Context, nc net.Conn, id uint64) *con
 	c := &connection{
 		s: s, id: id, net: nc, out: outbox.New(nc),
 		local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()),
-		since: s.o.Now(), gone: make(chan struct{}),
+		since: time.Now(), gone: make(chan struct{}),
 		subs: map[*attribute.Attribute]struct{}{},
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
@@ -116,6 +117,7 @@ func (c *connection) greet() (*stream, error) {
 		if err != nil {
 			return nil, c.refuse(err)
 		}
+		c.asked.Store(true)
 		if r.URL.Path == "/pair-verify" && r.Method == http.MethodPost {
 			answer, done := verify.Handle(body)
 			if done == nil {

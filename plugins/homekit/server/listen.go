@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -14,10 +13,8 @@ import (
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/outbox"
 )
 
-const (
-	maxVerified = 32 // connections; HAP 6.2.3 asks for at least 8
-	maxGuests   = 8  // connections before pair-verify
-)
+// maxVerified is how many verified connections there are; HAP 6.2.3 asks for at least 8.
+const maxVerified = 32
 
 // ErrCrowded ends a connection that makes room for a newer one.
 var ErrCrowded = errors.New("homekit server: connection: room was needed for a newer one")
@@ -77,66 +74,6 @@ func (s *Server) accept(ctx context.Context, l net.Listener, all *sync.WaitGroup
 	}
 }
 
-// enter puts a connection on the list and says whose end is to be waited for: of the one
-// that it ended to make room, or of one of many that are ending by themselves.
-func (s *Server) enter(ctx context.Context, nc net.Conn) (c, old *connection) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next++
-	c = s.newConnection(ctx, nc, s.next)
-	guests := make([]*connection, 0, maxGuests+1)
-	ending := 0
-	for _, g := range s.conns {
-		switch {
-		case g.peer != nil:
-		case g.out.Err() == nil:
-			guests = append(guests, g)
-		default:
-			ending++
-			old = g
-		}
-	}
-	s.conns[c.id] = c
-	if len(guests) < maxGuests {
-		if ending <= maxGuests {
-			old = nil
-		}
-		return c, old
-	}
-	old = foremost(guests)
-	old.out.Close(ErrCrowded) // under the lock: it cannot be verified meanwhile
-	return c, old
-}
-
-// foremost is the oldest of whoever has most of them, so that a crowd pushes out itself.
-func foremost(guests []*connection) (first *connection) {
-	from := map[netip.Prefix]int{}
-	for _, g := range guests {
-		from[neighbors(g.remote.Addr())]++
-	}
-	for _, g := range guests {
-		if first == nil {
-			first = g
-			continue
-		}
-		mine, most := from[neighbors(g.remote.Addr())], from[neighbors(first.remote.Addr())]
-		if mine > most || mine == most && g.id < first.id {
-			first = g
-		}
-	}
-	return first
-}
-
-// neighbors is whose addresses one host may have many of.
-func neighbors(a netip.Addr) netip.Prefix {
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.WithZone("").Prefix(bits)
-	return p
-}
-
 // admit makes c a verified connection. Beyond the limit, who has most connections loses the
 // one that was silent longest; where everybody has one, there is no room.
 func (s *Server) admit(c *connection) bool {
@@ -178,6 +115,8 @@ func (s *Server) admit(c *connection) bool {
 		Local: c.local, Remote: c.remote, Done: c.ctx.Done(), Secret: c.verified.Secret,
 	})
 	s.sight(c.peer.Controller()).last = now
+	s.guests.known.Add(1)
+	s.guests.left()
 	return true
 }
 
@@ -200,6 +139,7 @@ func (s *Server) forget(c *connection, why error) {
 	}
 	delete(s.conns, c.id)
 	clear(c.subs)
+	s.guests.left()
 	if c.peer == nil {
 		s.log.Debug("a connection ended before pair-verify", "remote", c.remote, "why", why)
 		return

@@ -24,6 +24,7 @@ type Server struct {
 	desk   *pairing.Desk
 	config uint32
 	kick   chan struct{} // 1: one token says that the announced record is out of date
+	guests *guests
 
 	mu     sync.RWMutex
 	port   int
@@ -59,7 +60,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, log: o.Log, db: db, config: config,
-		kick:  make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), guests: newGuests(),
 		conns: map[uint64]*connection{},
 		seen:  map[string]*sight{},
 	}
