@@ -148,8 +148,9 @@ type camera struct {
 	smaller map[[2]int]Image
 	films   map[filmKey]film
 	rests   map[string]*rest // of streams whose last key frame was bad
-	loaded  bool             // it was looked for on the disk
-	saved   time.Time        // Received of the picture on the disk
+	warm    warmth
+	loaded  bool      // it was looked for on the disk
+	saved   time.Time // Received of the picture on the disk
 
 	link     *link     // to its snapshot URL
 	asked    time.Time // when the plugin was asked last
@@ -250,6 +251,7 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 		r.MaxAge = DefaultMaxAge
 	}
 	if img, ok := s.Latest(name); ok && !r.Now && img.fresh(r.MaxAge) {
+		s.keepWarm(name, r)
 		return s.fit(ctx, name, img, r)
 	}
 	err := s.refresh(ctx, name, r)
@@ -260,6 +262,7 @@ func (s *Store) Get(ctx context.Context, name string, r Want) (Image, error) {
 	if !ok {
 		return Image{}, &NoPicture{Camera: name, Cause: err}
 	}
+	s.keepWarm(name, r)
 	return s.fit(ctx, name, img, r)
 }
 
