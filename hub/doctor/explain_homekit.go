@@ -16,7 +16,7 @@ func homekitTexts() map[string]Text {
 		"E-HOMEKIT-CODE": {
 			"The setup code cannot be used",
 			"A setup code has eight digits. Not allowed are rows such as 11111111, 12345678 and 87654321, and the sample that stands in every document: anybody would guess it.",
-			"Write eight other digits in the form 123-45-678, or leave code out: the hub draws one, and the page Apple Home shows it.",
+			"Write eight other digits in the form 123-45-678, or leave setup_code out: the hub draws one, and the page Apple Home shows it.",
 		},
 		"E-HOMEKIT-MDNS": {
 			"Phones cannot find the accessories",
