@@ -142,9 +142,7 @@ func (c *Camera) Active() bool { return c.active.on() }
 // is off nothing does.
 func (c *Camera) SetMotion(on bool) {
 	if on && !c.moving.Swap(true) {
-		if c.Active() {
-			c.shelf.Event()
-		}
+		c.shelf.Happened()
 	}
 	if !on {
 		c.moving.Store(false)

@@ -290,7 +290,6 @@ func TestPressFetchesAtOnce(t *testing.T) {
 		}
 		c.active.value.Store(false)
 		c.Pressed(t.Context())
-		c.SetMotion(true)
 		synctest.Wait()
 		if asked != 1 {
 			t.Error("a picture was taken while the owner's switch is off")

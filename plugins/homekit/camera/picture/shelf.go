@@ -79,6 +79,17 @@ type entry struct {
 // good says whether there is a picture that was not taken before since.
 func (e *entry) good(since time.Time) bool { return e.jpeg != nil && !e.taken.Before(since) }
 
+// take keeps what the hub gave, unless what is kept is newer. A clock that was set back does
+// not make a picture stay for ever, and one that is ahead makes none younger than now.
+func (e *entry) take(img sdk.Image, now time.Time) {
+	if img.Taken.After(now) {
+		img.Taken = now
+	}
+	if e.jpeg == nil || !img.Taken.Before(e.taken) || e.taken.After(now) {
+		e.jpeg, e.taken, e.dated = img.JPEG, img.Taken, dated{}
+	}
+}
+
 // dated is a picture into which text was drawn.
 type dated struct {
 	text string
@@ -116,8 +127,16 @@ func (s *Shelf) Close() {
 	s.work.Wait()
 }
 
-// Event says that something happened now of which people will want a picture: it is fetched
-// at once, in the size that was asked for the last one. Other sizes the hub makes of that.
+// Happened says that something happened now of which people may want a picture: one that is
+// asked for an event is taken after it.
+func (s *Shelf) Happened() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.event = s.o.Now()
+}
+
+// Event is Happened of what people will surely want a picture of: it is fetched at once, in
+// the size that was asked for the last one. Other sizes the hub makes of that.
 func (s *Shelf) Event() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +172,7 @@ func (s *Shelf) Get(ctx context.Context, width, height int, event bool) ([]byte,
 	defer func() { s.waiting-- }()
 	for !s.closed && ctx.Err() == nil {
 		e := s.entry(z)
-		if e.good(since) {
+		if e.good(since) && !e.taken.After(s.o.Now()) {
 			return e.jpeg, nil
 		}
 		f := s.fetch(z, e, since, event)
@@ -170,19 +189,30 @@ func (s *Shelf) Get(ctx context.Context, width, height int, event bool) ([]byte,
 	return s.old(z, since)
 }
 
-// entry of a size, made where there is none; the one that was not used for longest makes room.
+// entry of a size, made where there is none. One that has no picture makes room, else the
+// one that was not asked for longest.
 func (s *Shelf) entry(z size) *entry {
 	e := s.kept[z]
 	if e == nil {
 		for len(s.kept) >= maxSizes {
-			oldest := slices.MinFunc(slices.Collect(maps.Keys(s.kept)), func(a, b size) int { return s.kept[a].used.Compare(s.kept[b].used) })
-			delete(s.kept, oldest)
+			delete(s.kept, slices.MinFunc(slices.Collect(maps.Keys(s.kept)), s.lessWanted))
 		}
 		e = &entry{}
 		s.kept[z] = e
 	}
 	e.used = s.o.Now()
 	return e
+}
+
+func (s *Shelf) lessWanted(a, b size) int {
+	x, y := s.kept[a], s.kept[b]
+	switch {
+	case x.jpeg == nil && y.jpeg != nil:
+		return -1
+	case x.jpeg != nil && y.jpeg == nil:
+		return 1
+	}
+	return x.used.Compare(y.used)
 }
 
 // fetch begins to get a picture taken after since, unless one is being fetched.
@@ -207,11 +237,10 @@ func (s *Shelf) fetch(z size, e *entry, since time.Time, event bool) *flight {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		switch {
-		case err != nil:
+		if err == nil {
+			e.take(img, s.o.Now())
+		} else {
 			s.o.Log.Debug("no picture for Home", "width", z.w, "height", z.h, "err", err)
-		case e.jpeg == nil || img.Taken.After(e.taken):
-			e.jpeg, e.taken, e.dated = img.JPEG, img.Taken, dated{}
 		}
 		e.flight = nil
 		close(f.done)

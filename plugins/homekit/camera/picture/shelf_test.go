@@ -210,6 +210,59 @@ func TestNotOfTheEventButYoung(t *testing.T) {
 	})
 }
 
+// TestMotionFetchesNothing until somebody asks; then it is of after it.
+func TestMotionFetchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lens{}
+		s := shelf(t, l)
+		get(t, s, false)
+		time.Sleep(time.Second)
+		s.Happened()
+		synctest.Wait()
+		if n := l.count(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		if got := get(t, s, true); got != "picture 2 of 640x360" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestClocks that are ahead, behind, or set back.
+func TestClocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lens{taken: func() time.Time { return time.Now().Add(time.Hour) }}
+		now := time.Now()
+		var mu sync.Mutex
+		s := New(Options{Hub: l, Camera: "porch", Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }})
+		defer s.Close()
+		step := func(d time.Duration) { mu.Lock(); defer mu.Unlock(); now = now.Add(d) }
+		get(t, s, false)
+		step(11 * time.Second)
+		if got := get(t, s, false); got != "picture 2 of 640x360" {
+			t.Errorf("got %q of a clock that is ahead", got)
+		}
+		step(-time.Hour)
+		l.change(func() { l.taken = func() time.Time { return time.Now().Add(-time.Hour) } })
+		if got := get(t, s, false); got != "picture 3 of 640x360" {
+			t.Errorf("got %q after the clock was set back", got)
+		}
+	})
+}
+
+// TestTheLastPictureIsKept whatever sizes are asked that there is none of.
+func TestTheLastPictureIsKept(t *testing.T) {
+	l := &lens{bytes: whole(t)}
+	s := shelf(t, l)
+	get(t, s, false)
+	l.change(func() { l.err = errors.New("away") })
+	for i := range 50 {
+		if _, err := s.Get(t.Context(), 200+i, 200, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // barred says whether there is a bar with light letters at the lower edge of a black picture.
 func barred(t *testing.T, b []byte) bool {
 	img, err := jpeg.Decode(bytes.NewReader(b))
