@@ -12,6 +12,7 @@ import (
 	"github.com/brutella/hap/characteristic"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
 )
 
 // maxItems is how many characteristics one request may be about.
@@ -35,14 +36,14 @@ type item struct {
 	*attribute.Meta
 }
 
-func items(status int, all []item) reply {
-	return reply{status: status, media: mediaJSON, body: attribute.Marshal(struct {
+func items(status int, all []item) http1.Reply {
+	return http1.Reply{Status: status, Media: mediaJSON, Body: attribute.Marshal(struct {
 		Characteristics []item `json:"characteristics"`
 	}{all})}
 }
 
 // get answers GET /characteristics (HAP 6.7.4).
-func (c *connection) get(r *http.Request) reply {
+func (c *connection) get(r *http.Request) http1.Reply {
 	q := r.URL.Query()
 	wants := func(key string) bool { v := q.Get(key); return v == "1" || v == "true" }
 	ids := strings.Split(q.Get("id"), ",")
@@ -116,7 +117,7 @@ func (f *flag) UnmarshalJSON(b []byte) error {
 }
 
 // put answers PUT /characteristics: writes and subscriptions (HAP 6.7.2).
-func (c *connection) put(r *http.Request, body []byte) reply {
+func (c *connection) put(r *http.Request, body []byte) http1.Reply {
 	var in struct {
 		Characteristics []write `json:"characteristics"`
 		PID             *uint64 `json:"pid"`
@@ -155,7 +156,7 @@ func (c *connection) put(r *http.Request, body []byte) reply {
 		a = items(http.StatusMultiStatus, all)
 	}
 	if len(heard) > 0 && c.s.o.Subscribed != nil {
-		a.after = func() {
+		a.After = func() {
 			for _, h := range heard {
 				c.s.o.Subscribed(c.peer, h)
 			}
@@ -186,7 +187,7 @@ func (c *connection) write(r *http.Request, at *attribute.Attribute, w write) (r
 }
 
 // prepare answers PUT /prepare: a timed write follows within ttl milliseconds.
-func (c *connection) prepare(body []byte) reply {
+func (c *connection) prepare(body []byte) http1.Reply {
 	var in struct {
 		TTL uint64  `json:"ttl"`
 		PID *uint64 `json:"pid"`
@@ -201,7 +202,7 @@ func (c *connection) prepare(body []byte) reply {
 }
 
 // resource answers POST /resource: pictures (HAP 11.5).
-func (c *connection) resource(r *http.Request, body []byte) reply {
+func (c *connection) resource(r *http.Request, body []byte) http1.Reply {
 	in := struct {
 		AID    uint64   `json:"aid"`
 		Kind   string   `json:"resource-type"`
@@ -225,7 +226,7 @@ func (c *connection) resource(r *http.Request, body []byte) reply {
 	if status != attribute.OK {
 		return told(http.StatusMultiStatus, status)
 	}
-	return reply{status: http.StatusOK, media: "image/jpeg", body: jpeg}
+	return http1.Reply{Status: http.StatusOK, Media: "image/jpeg", Body: jpeg}
 }
 
 // whole is a number that a controller sent, never negative and never more than an int32.

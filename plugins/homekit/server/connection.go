@@ -16,6 +16,7 @@ import (
 	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/frame"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/outbox"
 )
 
@@ -41,9 +42,9 @@ type connection struct {
 	cancel        context.CancelFunc
 	local, remote netip.AddrPort
 	since         time.Time
-	gone          chan struct{} // closed when all its goroutines have ended
-	last          atomic.Int64  // unix nanoseconds of the newest request
-	asked         atomic.Bool   // anything that was whole, before pair-verify
+	leave         func()       // says that it is a guest no more
+	last          atomic.Int64 // unix nanoseconds of the newest request
+	asked         atomic.Bool  // anything that was whole, before pair-verify
 
 	// Of the server's lock.
 	peer *Peer // nil until verified
@@ -58,7 +59,7 @@ func (s *Server) newConnection(ctx context.Context, nc net.Conn, id uint64) *con
 	c := &connection{
 		s: s, id: id, net: nc, out: outbox.New(nc),
 		local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()),
-		since: time.Now(), gone: make(chan struct{}),
+		since: time.Now(), leave: sync.OnceFunc(s.guests.left),
 		subs: map[*attribute.Attribute]struct{}{},
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
@@ -76,7 +77,7 @@ func addrPort(a net.Addr) netip.AddrPort {
 
 // run is the connection's life.
 func (c *connection) run() {
-	defer close(c.gone)
+	defer c.leave()
 	var writer sync.WaitGroup
 	defer writer.Wait()
 	writer.Go(func() { c.out.Run() })
@@ -86,7 +87,7 @@ func (c *connection) run() {
 	err := errors.New("homekit server: connection: went wrong")
 	defer func() { c.end(err) }()
 	c.guard("connection", func() {
-		var in *stream
+		var in *http1.Stream
 		if in, err = c.greet(); err == nil {
 			err = c.converse(in)
 		}
@@ -106,14 +107,14 @@ func (c *connection) end(err error) {
 
 // greet serves what is allowed in the clear until pair-verify is through. The key is
 // changed here, between two requests: nobody else reads.
-func (c *connection) greet() (*stream, error) {
-	in := newStream(c.net)
+func (c *connection) greet() (*http1.Stream, error) {
+	in := http1.New(c.net)
 	verify := c.s.desk.NewVerify()
 	for {
 		if err := c.wait(in); err != nil {
 			return nil, err
 		}
-		r, body, err := in.next()
+		r, body, err := in.Next()
 		if err != nil {
 			return nil, c.refuse(err)
 		}
@@ -138,12 +139,11 @@ func (c *connection) greet() (*stream, error) {
 }
 
 // wait gives the peer time to ask, and from the first byte on patience.
-func (c *connection) wait(in *stream) error {
+func (c *connection) wait(in *http1.Stream) error {
 	if err := c.net.SetReadDeadline(time.Now().Add(quiet)); err != nil {
 		return fmt.Errorf("homekit server: read: %w", err)
 	}
-	in.b.left = maxHead
-	if _, err := in.br.Peek(1); err != nil {
+	if err := in.Wait(); err != nil {
 		return fmt.Errorf("homekit server: read: %w", err)
 	}
 	if err := c.net.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -153,12 +153,12 @@ func (c *connection) wait(in *stream) error {
 }
 
 // secure sends the last message of pair-verify and changes to frames both ways.
-func (c *connection) secure(in *stream, answer []byte, v pairing.Verified) (*stream, error) {
+func (c *connection) secure(in *http1.Stream, answer []byte, v pairing.Verified) (*http1.Stream, error) {
 	sealer, err := frame.NewSealer(v.Read)
 	if err != nil {
 		return nil, err
 	}
-	frames, err := frame.NewReader(in.raw(), v.Write)
+	frames, err := frame.NewReader(in.Raw(), v.Write)
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +167,12 @@ func (c *connection) secure(in *stream, answer []byte, v pairing.Verified) (*str
 	}
 	c.verified = v
 	if !c.s.admit(c) {
-		return nil, c.refuse(&refusal{http.StatusServiceUnavailable})
+		return nil, c.refuse(&http1.Refusal{Status: http.StatusServiceUnavailable})
 	}
 	if err := c.answer(pairs(answer), 0, sealer); err != nil {
 		return nil, err
 	}
-	return newStream(frames), nil
+	return http1.New(frames), nil
 }
 
 // request is one that waits to be answered.
@@ -182,13 +182,13 @@ type request struct {
 }
 
 // converse reads requests for the answering goroutine until the connection ends.
-func (c *connection) converse(in *stream) error {
+func (c *connection) converse(in *http1.Stream) error {
 	asked := make(chan request, ahead)
 	var answering sync.WaitGroup
 	answering.Go(func() { c.serve(asked) })
 	err := c.read(in, asked)
 	close(asked)
-	var why *refusal
+	var why *http1.Refusal
 	if !errors.As(err, &why) {
 		c.end(err) // before the wait: whoever is called back must hear of it
 	}
@@ -199,9 +199,9 @@ func (c *connection) converse(in *stream) error {
 	return err
 }
 
-func (c *connection) read(in *stream, asked chan<- request) error {
+func (c *connection) read(in *http1.Stream, asked chan<- request) error {
 	for {
-		r, body, err := in.next()
+		r, body, err := in.Next()
 		if err != nil {
 			return err
 		}
@@ -227,8 +227,8 @@ func (c *connection) serve(asked <-chan request) {
 		if err := c.answer(a, mark, nil); err != nil {
 			continue
 		}
-		if a.after != nil {
-			c.guard(q.r.URL.Path, a.after)
+		if a.After != nil {
+			c.guard(q.r.URL.Path, a.After)
 		}
 		if q.r.Close {
 			c.out.Close(io.EOF)
@@ -237,7 +237,7 @@ func (c *connection) serve(asked <-chan request) {
 }
 
 // safely answers for a callback that panics.
-func (c *connection) safely(r *http.Request, body []byte) reply {
+func (c *connection) safely(r *http.Request, body []byte) http1.Reply {
 	a := told(http.StatusInternalServerError, attribute.Unreachable)
 	c.guard(r.URL.Path, func() { a = c.route(r, body) })
 	return a
@@ -254,15 +254,15 @@ func (c *connection) guard(what string, f func()) {
 }
 
 // answer sends a and waits until its bytes are with the network.
-func (c *connection) answer(a reply, mark uint64, then *frame.Sealer) error {
-	return c.out.Answer(a.message(), mark, then)
+func (c *connection) answer(a http1.Reply, mark uint64, then *frame.Sealer) error {
+	return c.out.Answer(a.Message(), mark, then)
 }
 
 // refuse answers a request that was not understood, and is the end.
 func (c *connection) refuse(err error) error {
-	var why *refusal
+	var why *http1.Refusal
 	if errors.As(err, &why) {
-		if err := c.answer(told(why.status, attribute.Invalid), 0, nil); err != nil {
+		if err := c.answer(told(why.Status, attribute.Invalid), 0, nil); err != nil {
 			return err
 		}
 	}

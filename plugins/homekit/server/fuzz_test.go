@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/brutella/hap/accessory"
@@ -14,34 +13,9 @@ import (
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 )
-
-// FuzzRequests: whatever comes out of the stream is whole and within its limits.
-func FuzzRequests(f *testing.F) {
-	for _, s := range []string{
-		"GET /accessories HTTP/1.1\r\n\r\n", "POST /pair-setup HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",
-		"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n\r\n", "GET", "CONNECT a:1 HTTP/1.1\r\n\r\n",
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET http://%zz/ HTTP/1.1\r\n\r\n", strings.Repeat("x", maxHead+10),
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, wire []byte) {
-		in := newStream(bytes.NewReader(wire))
-		for total := 0; ; {
-			r, body, err := in.next()
-			if err != nil {
-				return
-			}
-			if len(body) > maxBody || r.URL == nil {
-				t.Fatalf("%d bytes of body", len(body))
-			}
-			if total += len(body); total > len(wire) {
-				t.Fatal("more came out than went in")
-			}
-		}
-	})
-}
 
 // shut is a server that does not listen, with one connection that nobody has.
 func shut(f *testing.F) *connection {
@@ -103,12 +77,12 @@ func FuzzRoutes(f *testing.F) {
 		if u, err := r.URL.Parse(target); err == nil {
 			r.URL = u
 		}
-		for _, a := range []reply{c.route(r, body), c.s.inTheClear(2, r, body)} {
-			m := a.message()
-			if a.status < 200 || a.status > 599 || !bytes.HasPrefix(m, []byte("HTTP/1.1 ")) || !bytes.HasSuffix(m, a.body) {
+		for _, a := range []http1.Reply{c.route(r, body), c.s.inTheClear(2, r, body)} {
+			m := a.Message()
+			if a.Status < 200 || a.Status > 599 || !bytes.HasPrefix(m, []byte("HTTP/1.1 ")) || !bytes.HasSuffix(m, a.Body) {
 				t.Fatalf("%q", m)
 			}
-			if a.media == mediaJSON && bytes.Equal(a.body, attribute.Marshal[any](nil)) {
+			if a.Media == mediaJSON && bytes.Equal(a.Body, attribute.Marshal[any](nil)) {
 				t.Fatal("an answer has no form")
 			}
 		}
@@ -122,11 +96,13 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte("POST /pair-verify HTTP/1.1\r\nContent-Length: 3\r\n\r\n\x06\x01\x01"))
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		ours, theirs := net.Pipe()
+		c.s.guests.slots <- struct{}{}
 		g := c.s.newConnection(t.Context(), ours, 5)
-		go g.run()
+		done := make(chan struct{})
+		go func() { defer close(done); g.run() }()
 		go io.Copy(io.Discard, theirs)
 		theirs.Write(wire)
 		theirs.Close()
-		<-g.gone
+		<-done
 	})
 }

@@ -26,16 +26,20 @@ const (
 // guests is how a connection finds a place before pair-verify. Only the accepting goroutine
 // waits.
 type guests struct {
+	slots chan struct{} // 2*maxGuests: one is held by each guest until nothing of it is left
 	room  chan struct{} // 1: one token says that a place may have become free
 	known atomic.Uint64 // how many were verified so far
 	spent time.Duration // of longestWait
 	at    time.Time     // when spent was true
 }
 
-func newGuests() *guests { return &guests{room: make(chan struct{}, 1)} }
+func newGuests() *guests {
+	return &guests{slots: make(chan struct{}, 2*maxGuests), room: make(chan struct{}, 1)}
+}
 
 // left says that a guest is none any more.
 func (g *guests) left() {
+	<-g.slots
 	select {
 	case g.room <- struct{}{}:
 	default:
@@ -65,50 +69,41 @@ func (g *guests) wait(ctx context.Context, most time.Duration) bool {
 	return true
 }
 
-// enter puts a connection on the list, and says whose end is to be waited for: of the one
-// that it ended to make room, or of one of many that are ending by themselves.
-func (s *Server) enter(ctx context.Context, nc net.Conn) (c, old *connection) {
+// enter puts a connection on the list, and ends another one where there is no place.
+func (s *Server) enter(ctx context.Context, nc net.Conn) *connection {
 	for {
-		var young time.Duration
-		if c, old, young = s.tryEnter(ctx, nc, false); c != nil {
-			return c, old
+		c, young := s.tryEnter(ctx, nc, false)
+		if c != nil {
+			return c
 		}
 		if !s.guests.wait(ctx, young) {
-			c, old, _ = s.tryEnter(ctx, nc, true)
-			return c, old
+			c, _ = s.tryEnter(ctx, nc, true)
+			return c
 		}
 	}
 }
 
-// tryEnter does it unless everybody who could go is young, and then says for how long yet.
-func (s *Server) tryEnter(ctx context.Context, nc net.Conn, force bool) (c, old *connection, young time.Duration) {
+// tryEnter does it unless who should go is young, and then says for how long yet.
+func (s *Server) tryEnter(ctx context.Context, nc net.Conn, force bool) (c *connection, young time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var in []*connection
-	ending := 0
 	for _, g := range s.conns {
-		switch {
-		case g.peer != nil:
-		case g.out.Err() == nil:
+		if g.peer == nil && g.out.Err() == nil {
 			in = append(in, g)
-		default:
-			ending++
-			old = g
 		}
 	}
 	if len(in) >= maxGuests {
-		old = foremost(in)
+		old := foremost(in)
 		if young = grace - time.Since(old.since); young > 0 && !force && ctx.Err() == nil {
-			return nil, nil, young
+			return nil, young
 		}
 		old.out.Close(ErrCrowded) // under the lock: it cannot be verified meanwhile
-	} else if ending <= maxGuests {
-		old = nil
 	}
 	s.next++
 	c = s.newConnection(ctx, nc, s.next)
 	s.conns[c.id] = c
-	return c, old, 0
+	return c, 0
 }
 
 // foremost is who goes first: of whoever has most of them, so that a crowd pushes out

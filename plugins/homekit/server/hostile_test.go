@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/frame"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
 )
 
 // TestFiveHundredQuickConnects: each asks the moment that pair-verify is through.
@@ -120,7 +121,7 @@ func TestRequestsOfEverySize(t *testing.T) {
 	for n := 900; n <= 1100; n++ {
 		put(n)
 	}
-	put(maxBody)
+	put(http1.MaxBody)
 }
 
 // TestAnswersOfEverySize around what a frame holds.
@@ -309,7 +310,7 @@ func TestTheOldestGuestGoes(t *testing.T) {
 	var guests []*line
 	for range maxGuests + 3 {
 		l := d.call(t)
-		l.must(t, statusUnverified, "GET", "/accessories", "")
+		l.must(t, http1.StatusUnverified, "GET", "/accessories", "")
 		guests = append(guests, l)
 	}
 	for i, l := range guests {

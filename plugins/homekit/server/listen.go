@@ -46,12 +46,18 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 }
 
 // accept takes connections in until the listener is closed. Nothing that a peer does ends
-// it, and it goes no faster than what makes room is gone.
+// it, and it goes no faster than guests leave.
 func (s *Server) accept(ctx context.Context, l net.Listener, all *sync.WaitGroup) error {
 	pause := 5 * time.Millisecond
 	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case s.guests.slots <- struct{}{}:
+		}
 		nc, err := l.Accept()
 		if err != nil {
+			<-s.guests.slots
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return err
 			}
@@ -66,24 +72,27 @@ func (s *Server) accept(ctx context.Context, l net.Listener, all *sync.WaitGroup
 			continue
 		}
 		pause = 5 * time.Millisecond
-		c, old := s.enter(ctx, nc)
-		all.Go(c.run)
-		if old != nil {
-			<-old.gone
-		}
+		all.Go(s.enter(ctx, nc).run)
 	}
 }
 
-// admit makes c a verified connection. Beyond the limit, who has most connections loses the
-// one that was silent longest; where everybody has one, there is no room.
+// admit makes c a verified connection.
 func (s *Server) admit(c *connection) bool {
+	if !s.place(c) {
+		return false
+	}
+	// Asked again now that c is on the list: whoever removed the pairing before did not see
+	// it. Not under the lock, since the book may be waiting for its disk.
+	_, paired := s.o.Book.Pairing(c.verified.Controller)
+	return paired
+}
+
+// place finds room for c. Beyond the limit, who has most connections loses the one that was
+// silent longest; where everybody has one, there is no room.
+func (s *Server) place(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.out.Err() != nil {
-		return false
-	}
-	// Asked again under the lock: whoever removed the pairing meanwhile did not see c.
-	if _, ok := s.o.Book.Pairing(c.verified.Controller); !ok {
 		return false
 	}
 	of := map[string]int{c.verified.Controller: 1}
@@ -116,7 +125,7 @@ func (s *Server) admit(c *connection) bool {
 	})
 	s.sight(c.peer.Controller()).last = now
 	s.guests.known.Add(1)
-	s.guests.left()
+	c.leave()
 	return true
 }
 
@@ -132,30 +141,35 @@ func (s *Server) sight(controller string) *sight {
 
 // forget takes a connection off the list and remembers why it ended.
 func (s *Server) forget(c *connection, why error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conns[c.id] != c {
+	if !s.strike(c, why) {
 		return
 	}
-	delete(s.conns, c.id)
-	clear(c.subs)
-	s.guests.left()
 	if c.peer == nil {
 		s.log.Debug("a connection ended before pair-verify", "remote", c.remote, "why", why)
 		return
 	}
 	s.log.Debug("a controller's connection ended", "controller", c.peer.Controller(), "remote", c.remote, "why", why)
-	if errors.Is(why, ErrUnpaired) {
-		return
+}
+
+func (s *Server) strike(c *connection, why error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[c.id] != c {
+		return false
+	}
+	delete(s.conns, c.id)
+	clear(c.subs)
+	if c.peer == nil || errors.Is(why, ErrUnpaired) {
+		return true
 	}
 	v := s.sight(c.peer.Controller())
 	if last := time.Unix(0, c.last.Load()); last.After(v.last) {
 		v.last = last
 	}
-	if ordinary(why) {
-		return
+	if !ordinary(why) {
+		v.err, v.errTime = why.Error(), s.o.Now()
 	}
-	v.err, v.errTime = why.Error(), s.o.Now()
+	return true
 }
 
 // ordinary says whether a connection that ended so ended as connections do.

@@ -6,6 +6,12 @@ import (
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
+)
+
+const (
+	mediaJSON = "application/hap+json"
+	mediaTLV  = "application/pairing+tlv8"
 )
 
 // method is what a path is asked with (HAP table 5-2); "" for a path that there is not.
@@ -24,18 +30,18 @@ func method(path string) []string {
 }
 
 // known refuses paths and methods that there are not.
-func known(r *http.Request) (reply, bool) {
+func known(r *http.Request) (http1.Reply, bool) {
 	switch m := method(r.URL.Path); {
 	case m == nil:
 		return told(http.StatusNotFound, attribute.Missing), false
 	case !slices.Contains(m, r.Method):
 		return told(http.StatusMethodNotAllowed, attribute.Invalid), false
 	}
-	return reply{}, true
+	return http1.Reply{}, true
 }
 
 // inTheClear answers whoever is not verified; pair-verify is the connection's own.
-func (s *Server) inTheClear(conn uint64, r *http.Request, body []byte) reply {
+func (s *Server) inTheClear(conn uint64, r *http.Request, body []byte) http1.Reply {
 	if a, ok := known(r); !ok {
 		return a
 	}
@@ -45,11 +51,11 @@ func (s *Server) inTheClear(conn uint64, r *http.Request, body []byte) reply {
 	case "/identify":
 		return s.identify()
 	}
-	return told(statusUnverified, attribute.Denied)
+	return told(http1.StatusUnverified, attribute.Denied)
 }
 
 // identify is for accessories that nobody has paired (HAP 6.7.6).
-func (s *Server) identify() reply {
+func (s *Server) identify() http1.Reply {
 	if s.Paired() {
 		return told(http.StatusBadRequest, attribute.Denied)
 	}
@@ -60,13 +66,13 @@ func (s *Server) identify() reply {
 }
 
 // route answers a verified controller.
-func (c *connection) route(r *http.Request, body []byte) reply {
+func (c *connection) route(r *http.Request, body []byte) http1.Reply {
 	if a, ok := known(r); !ok {
 		return a
 	}
 	switch r.URL.Path {
 	case "/accessories":
-		return reply{status: http.StatusOK, media: mediaJSON, body: c.s.db.JSON(r)}
+		return http1.Reply{Status: http.StatusOK, Media: mediaJSON, Body: c.s.db.JSON(r)}
 	case "/characteristics":
 		if r.Method == http.MethodGet {
 			return c.get(r)
@@ -87,11 +93,24 @@ func (c *connection) route(r *http.Request, body []byte) reply {
 }
 
 // pairings changes who is paired; who was removed leaves once the answer is out.
-func (c *connection) pairings(body []byte) reply {
+func (c *connection) pairings(body []byte) http1.Reply {
 	answer, removed := c.s.desk.Pairings(c.verified, body)
 	a := pairs(answer)
 	if len(removed) > 0 {
-		a.after = c.s.dropUnpaired
+		a.After = c.s.dropUnpaired
 	}
 	return a
+}
+
+func empty(status int) http1.Reply { return http1.Reply{Status: status} }
+
+// told is a HAP status as the whole body.
+func told(status, hap int) http1.Reply {
+	return http1.Reply{Status: status, Media: mediaJSON, Body: attribute.Marshal(struct {
+		Status int `json:"status"`
+	}{hap})}
+}
+
+func pairs(body []byte) http1.Reply {
+	return http1.Reply{Status: http.StatusOK, Media: mediaTLV, Body: body}
 }

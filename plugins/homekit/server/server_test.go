@@ -17,6 +17,7 @@ import (
 	"github.com/brutella/hap/characteristic"
 	"github.com/brutella/hap/service"
 
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/setup"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/tlv"
 )
@@ -69,13 +70,13 @@ func TestBeforePairVerify(t *testing.T) {
 		{"GET", "/accessories"}, {"GET", "/characteristics?id=1.3"}, {"PUT", "/characteristics"},
 		{"PUT", "/prepare"}, {"POST", "/resource"}, {"POST", "/pairings"},
 	} {
-		same(t, l.must(t, statusUnverified, ask[0], ask[1], "{}"), `{"status":-70401}`)
+		same(t, l.must(t, http1.StatusUnverified, ask[0], ask[1], "{}"), `{"status":-70401}`)
 	}
 	l.must(t, 404, "GET", "/", "")
 	l.must(t, 404, "OPTIONS", "*", "")
 	l.must(t, 405, "DELETE", "/accessories", "")
 	l.must(t, 204, "POST", "/identify", "")
-	for _, body := range []string{"", "\x06", "\x06\x01\x01\x06", strings.Repeat("\xff", maxBody)} {
+	for _, body := range []string{"", "\x06", "\x06\x01\x01\x06", strings.Repeat("\xff", http1.MaxBody)} {
 		for _, path := range []string{"/pair-setup", "/pair-verify"} {
 			m := l.must(t, 200, "POST", path, body)
 			items, err := tlv.Parse(m.body)

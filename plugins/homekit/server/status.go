@@ -32,12 +32,16 @@ type ControllerStatus struct {
 // Status says what goes on.
 func (s *Server) Status() Status {
 	pairings := s.o.Book.Pairings()
+	st := Status{Paired: len(pairings) > 0, ConfigNumber: s.config}
+	s.mu.RLock()
+	record := s.record
+	s.mu.RUnlock()
+	if record != nil { // not under the lock that presses need
+		st.Announced = record.Name()
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Status{Port: s.port, Paired: len(pairings) > 0, ConfigNumber: s.config}
-	if s.record != nil {
-		st.Announced = s.record.Name()
-	}
+	st.Port = s.port
 	for _, p := range pairings {
 		cs := ControllerStatus{ID: p.Name, Admin: p.Permission&hap.PermissionAdmin != 0}
 		if v := s.seen[p.Name]; v != nil {
