@@ -16,11 +16,12 @@ const (
 
 // player sends units. It is one goroutine's.
 type player struct {
-	s     *Session
-	ctx   context.Context
-	units Units    // that the fields below are of
-	begun bool     // the first key frame was sent
-	nals  [][]byte // room
+	s      *Session
+	ctx    context.Context
+	units  Units         // that the fields below are of
+	begun  bool          // the first key frame was sent
+	nals   [][]byte      // room
+	waited time.Duration // for the unit at hand
 
 	rounds   int // of units
 	lastTS   uint32
@@ -46,7 +47,9 @@ func (s *Session) play() {
 			p.bundle.drop()
 			s.count.how(units.Rendition())
 		}
+		asked := s.now()
 		u, err := units.Next(wait)
+		p.waited = s.now().Sub(asked)
 		switch {
 		case wait.Err() != nil: // others play now, or nothing does
 		case err != nil:
@@ -88,7 +91,7 @@ func (p *player) picture(t av.Track, u *av.Unit) {
 		p.begun = true
 		p.s.feed.came()
 	}
-	stamp, leave, past := p.s.clock.place(pos, now, true)
+	stamp, leave, past := p.s.clock.place(pos, now, p.waited, true)
 	if past {
 		if d := leave.Sub(now); d > 0 && !sleep(p.ctx, d) {
 			return

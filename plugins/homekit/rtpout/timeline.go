@@ -16,6 +16,9 @@ const (
 	jump = 3 * time.Second
 	// joint is the same where two streams meet.
 	joint = 500 * time.Millisecond
+	// fetched is how long a unit that waits for us takes to come; one that takes longer is
+	// made just now.
+	fetched = 20 * time.Millisecond
 )
 
 // timeline puts the times of all that plays on one line, which goes as our clock does: what
@@ -54,28 +57,34 @@ func (t *timeline) begin(pos time.Duration, wall, at time.Time, over time.Durati
 	if !t.set {
 		t.set, t.anchor, t.anchorAt = true, pos+age, at
 		t.shift = 0
-	} else {
-		want := t.anchor + at.Sub(t.anchorAt)
-		if d := want - (pos + age + t.shift); d > joint || d < -joint {
-			t.shift = want - pos - age
-		}
+	}
+	want := t.anchor + at.Sub(t.anchorAt)
+	if d := want - (pos + age + t.shift); d > joint || d < -joint {
+		t.shift = want - pos - age
 	}
 	t.from = pos + t.shift
-	t.live = t.from + age
+	t.live = min(t.from+age, max(want, t.from)) // a little of it may be newer than now was
 	t.began, t.over, t.behind = at, min(over, age/2), age > 0
 }
 
 // place says where on the line a unit of the source's position pos is: when it is to leave,
 // and which position it gets. Pictures of the past get times close together, right before
 // now, as they leave: with their own, a viewer would believe that now is seconds away. One
-// medium leads: the line follows its clock.
-func (t *timeline) place(pos time.Duration, at time.Time, leads bool) (stamp time.Duration, leave time.Time, past bool) {
+// medium leads: the line follows its clock. waited is how long we have waited for this unit.
+func (t *timeline) place(pos time.Duration, at time.Time, waited time.Duration, leads bool) (stamp time.Duration, leave time.Time, past bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	pos += t.shift
 	if t.behind && pos >= t.from && pos < t.live {
 		part := time.Duration(float64(t.over) * float64(pos-t.from) / float64(t.live-t.from))
-		return t.live - t.over + part, t.began.Add(part), true
+		stamp = t.live - t.over + part
+		if !leads || waited < fetched || pos == t.from {
+			return stamp, t.began.Add(part), true
+		}
+		// Who makes the picture is slow, and this is as new as it gets: it goes on from here.
+		t.behind = false
+		t.shift += stamp - pos
+		return stamp, at, false
 	}
 	if !leads {
 		return pos, at, t.behind && pos < t.live

@@ -71,12 +71,12 @@ func TestOrderAndSizes(t *testing.T) {
 					t.Fatal(ip, plain, i, err)
 				}
 				var h rtp.Header
-				payload, _, err := other.Packet(buf[:n], nil, &h)
-				if err == nil {
+				if _, _, err := other.Packet(buf[:n], nil, &h); err == nil {
 					t.Fatal("our own number was taken")
 				}
 				other.ssrc = 8
-				if payload, _, err = other.Packet(buf[:n], nil, &h); err != nil {
+				payload, _, err := other.Packet(buf[:n], nil, &h)
+				if err != nil {
 					t.Fatal(i, err)
 				}
 				other.ssrc = 7
