@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -89,12 +90,12 @@ func (b *bench) newBridge(camera, codec string) (*bridge, error) {
 	}
 	var ports []int
 	for range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, l, err := quietPort()
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		defer l.Close() // so that no two are the same
+		ports = append(ports, port)
 	}
 	source := "-rtsp_transport tcp -i " + camera
 	config := map[string]any{
@@ -112,6 +113,18 @@ func (b *bench) newBridge(camera, codec string) (*bridge, error) {
 	r := &bridge{home: home, addr: "127.0.0.1:" + strconv.Itoa(ports[1]),
 		hook: "http://localhost:" + strconv.Itoa(ports[2]) + "/doorbell?" + url.QueryEscape(bridgeDoor)}
 	return r, os.WriteFile(filepath.Join(home, "config.json"), text, 0o600)
+}
+
+// quietPort is free, and below those that the kernel gives to connections: homebridge
+// listens on all addresses, and says nothing more where it cannot.
+func quietPort() (port int, l net.Listener, err error) {
+	for range 100 {
+		port = 20000 + rand.IntN(12000)
+		if l, err = net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+			return port, l, nil
+		}
+	}
+	return 0, nil, err
 }
 
 // launch starts it and waits until its accessory listens.

@@ -172,7 +172,11 @@ func (b *bench) ourHome(h *house) (*homeSide, error) {
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, hang)
 	defer cancel()
-	s := &homeSide{name: "ours", pid: h.cmd.Process.Pid}
+	// An accessory that was there before its camera is made anew when that has shown what it is.
+	if err := h.client.Restart(ctx, "homekit"); err != nil {
+		return nil, err
+	}
+	s := &homeSide{name: "ours", pid: h.cmd.Process.Pid, profile: h.profile}
 	code := ""
 	var last error
 	err := until(ctx, "accessory", func() (bool, error) {
