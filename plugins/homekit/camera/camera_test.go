@@ -260,6 +260,9 @@ func TestModes(t *testing.T) {
 	if !slices.Equal(h.acts, want) {
 		t.Errorf("acts %v", h.acts)
 	}
+	if status := p.write(light.c, false); status != 0 || len(h.acts) != 4 {
+		t.Errorf("off, though it is shown as off: %d, acts %v", status, h.acts)
+	}
 	h.actErr = sdk.ErrUnavailable
 	if status := p.write(light.c, true); status != statusUnreached || light.on() {
 		t.Errorf("a device that does not obey: %d", status)

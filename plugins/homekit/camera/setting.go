@@ -129,8 +129,8 @@ func (c *Camera) mode(ch *characteristic.C, name string) *setting {
 	s.set = func(ctx context.Context, on bool) error {
 		ctx, cancel := context.WithTimeout(ctx, actLimit)
 		defer cancel()
-		if s.on() == on {
-			return nil // what is on by itself stays so
+		if on && s.on() {
+			return nil // night vision that the camera decides stays so
 		}
 		err := c.act(ctx, name, on)
 		if err != nil {
