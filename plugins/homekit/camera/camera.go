@@ -72,6 +72,7 @@ type Camera struct {
 	streams []*stream
 	shelf   *picture.Shelf
 	choices choices
+	offer   atomic.Pointer[string] // value of 114
 
 	work    sync.WaitGroup
 	telling sync.Mutex // what is told last is how it is
@@ -94,17 +95,26 @@ func New(o Options) (*Camera, error) {
 	o.Info.Name = cmp.Or(o.Info.Name, o.Name, o.Camera)
 	c := &Camera{o: o, log: o.Log.With("camera", o.Camera), modes: make(map[string]*setting)}
 	c.online.Store(true)
-	own := ownSizes(o.Media)
-	p := picture.Options{Hub: o.Hub, Camera: o.Camera, Log: c.log, Now: o.Now}
-	if len(own) > 0 {
-		p.Width, p.Height = own[0].Width, own[0].Height
-	}
-	c.shelf = picture.New(p)
-	if err := c.build(message.Sizes(own...)); err != nil {
+	c.shelf = picture.New(picture.Options{Hub: o.Hub, Camera: o.Camera, Log: c.log, Now: o.Now})
+	c.SetMedia(o.Media)
+	if err := c.build(); err != nil {
 		c.shelf.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// SetMedia takes over what the camera has now, so that its own sizes are offered and pictures
+// are no bigger. It changes a value and not the accessory's shape; where nothing is known of
+// the camera, what was before stays.
+func (c *Camera) SetMedia(d sdk.MediaDescription) {
+	own := ownSizes(d)
+	if len(own) > 0 {
+		c.shelf.Resize(own[0].Width, own[0].Height)
+	}
+	if offer := message.VideoOffer(message.Sizes(own...)); len(own) > 0 || c.offer.Load() == nil {
+		c.offer.Store(&offer)
+	}
 }
 
 // ownSizes are those of a camera's streams, biggest first.

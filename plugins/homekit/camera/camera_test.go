@@ -312,6 +312,17 @@ func TestOffersOfSizes(t *testing.T) {
 			t.Errorf("114 is %v", ch.Value())
 		}
 	}
+	p := newPhone(t, 1, nil)
+	ch := c.streams[0].service.C(characteristic.TypeSupportedVideoStreamConfiguration)
+	c.SetMedia(sdk.MediaDescription{})
+	if got := p.read(ch); got != want {
+		t.Errorf("114 of a camera that nothing is known of now: %v", got)
+	}
+	h.media.Streams[0].Tracks[0].Width, h.media.Streams[0].Tracks[0].Height = 2560, 1440
+	c.SetMedia(h.media)
+	if got := p.read(ch); got == want {
+		t.Error("the camera's new size is not offered")
+	}
 	if typ := c.streams[0].service.Type; typ != service.TypeCameraRTPStreamManagement {
 		t.Errorf("type %s", typ)
 	}

@@ -6,8 +6,6 @@ import (
 	"github.com/brutella/hap/accessory"
 	"github.com/brutella/hap/characteristic"
 	"github.com/brutella/hap/service"
-
-	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/message"
 )
 
 // Types of what the library has no words for (HomeKit Accessory Protocol, camera services).
@@ -29,7 +27,7 @@ const (
 
 // build puts the accessory together. The numbers of its parts are kept by their types, so
 // the recording services (204, 129) will come behind these and move none.
-func (c *Camera) build(sizes []message.Size) error {
+func (c *Camera) build() error {
 	c.a = accessory.New(c.o.Info, c.Category())
 	version := service.NewProtocolInformation()
 	version.Version.SetValue("1.1.0")
@@ -38,7 +36,7 @@ func (c *Camera) build(sizes []message.Size) error {
 		c.addBell()
 	}
 	for n := range viewers {
-		s, err := newStream(c, n, sizes)
+		s, err := newStream(c, n)
 		if err != nil {
 			return err
 		}

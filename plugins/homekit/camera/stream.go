@@ -43,11 +43,13 @@ type ended struct {
 }
 
 // newStream makes the n-th service, counted from 0.
-func newStream(c *Camera, n int, sizes []message.Size) (*stream, error) {
+func newStream(c *Camera, n int) (*stream, error) {
 	s := &stream{cam: c, number: n + 1, answers: make(map[uint64]peerAnswer), service: service.New(service.TypeCameraRTPStreamManagement)}
 	read, write, events := characteristic.PermissionRead, characteristic.PermissionWrite, characteristic.PermissionEvents
+	sizes := newText(characteristic.TypeSupportedVideoStreamConfiguration, *c.offer.Load(), read)
+	answering(sizes, func(*http.Request) string { return *c.offer.Load() })
 	for _, offered := range []*characteristic.C{
-		newText(characteristic.TypeSupportedVideoStreamConfiguration, message.VideoOffer(sizes), read),
+		sizes,
 		newText(characteristic.TypeSupportedAudioStreamConfiguration, message.AudioOffer(), read),
 		newText(characteristic.TypeSupportedRTPConfiguration, message.CryptoOffer(), read),
 	} {

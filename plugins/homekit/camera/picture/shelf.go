@@ -39,11 +39,10 @@ type Hub interface {
 
 // Options of a shelf.
 type Options struct {
-	Hub           Hub
-	Camera        string
-	Width, Height int          // of the camera, which bound what is asked; 0: 1920x1080
-	Log           *slog.Logger // nil: nothing is logged
-	Now           func() time.Time
+	Hub    Hub
+	Camera string
+	Log    *slog.Logger // nil: nothing is logged
+	Now    func() time.Time
 }
 
 // Shelf has the newest pictures of one camera.
@@ -57,6 +56,7 @@ type Shelf struct {
 
 	mu      sync.Mutex
 	closed  bool
+	most    size // that is asked: the camera's
 	waiting int
 	event   time.Time // of the last one
 	// eventSize is what was asked last for an event, else what was asked first.
@@ -110,10 +110,7 @@ func New(o Options) *Shelf {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Width < 16 || o.Height < 16 {
-		o.Width, o.Height = 1920, 1080
-	}
-	s := &Shelf{o: o, kept: make(map[size]*entry)}
+	s := &Shelf{o: o, most: size{1920, 1080}, kept: make(map[size]*entry)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -125,6 +122,16 @@ func (s *Shelf) Close() {
 	s.mu.Unlock()
 	s.cancel()
 	s.work.Wait()
+}
+
+// Resize says how big the camera's pictures are, which is the biggest that is asked for; until
+// then it is 1920x1080.
+func (s *Shelf) Resize(width, height int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if width >= 64 && height >= 48 {
+		s.most = size{width, height}
+	}
 }
 
 // Happened says that something happened now of which people may want a picture: one that is
@@ -308,7 +315,7 @@ func (s *Shelf) old(z size, since time.Time) ([]byte, error) {
 // clamp is the size that is asked of the hub: within the camera's, of which something can be seen.
 func (s *Shelf) clamp(w, h int) size {
 	if w < 1 || h < 1 {
-		w, h = s.o.Width, s.o.Height
+		return s.most
 	}
-	return size{min(max(w, 64), s.o.Width), min(max(h, 48), s.o.Height)}
+	return size{min(max(w, 64), s.most.w), min(max(h, 48), s.most.h)}
 }

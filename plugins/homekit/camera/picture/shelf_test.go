@@ -57,7 +57,7 @@ func (l *lens) change(f func()) {
 }
 
 func shelf(t *testing.T, l *lens) *Shelf {
-	s := New(Options{Hub: l, Camera: "porch", Width: 1920, Height: 1080})
+	s := New(Options{Hub: l, Camera: "porch"})
 	t.Cleanup(s.Close)
 	return s
 }
@@ -323,8 +323,10 @@ func TestSizesAreBounded(t *testing.T) {
 	if len(s.kept) > maxSizes {
 		t.Errorf("%d sizes are kept", len(s.kept))
 	}
-	small := New(Options{Hub: l, Camera: "porch", Width: 320, Height: 240})
+	small := New(Options{Hub: l, Camera: "porch"})
 	defer small.Close()
+	small.Resize(320, 240)
+	small.Resize(0, 0) // not known just now
 	if _, err := small.Get(t.Context(), 1280, 720, false); err != nil || l.asked[len(l.asked)-1].Width != 320 {
 		t.Errorf("%v: a small camera's picture is blown up", err)
 	}
