@@ -18,6 +18,7 @@ func fir(own, media uint32, n byte) []byte {
 // TestKeyFrameAsked: the camera is asked first; a viewer that asks on, because none came,
 // gets the cached one, and questions in quick succession are one.
 func TestKeyFrameAsked(t *testing.T) {
+	t.Parallel()
 	var c shifted
 	v := newViewer(t, "127.0.0.1")
 	s := openAt(t, v, &c)
@@ -80,6 +81,7 @@ func keys(pics []picture) (n int) {
 // TestNoKeyFrameFromCamera: a camera that cannot be asked costs no question, and the cached
 // one is not sent more often than each two seconds.
 func TestNoKeyFrameFromCamera(t *testing.T) {
+	t.Parallel()
 	for _, cannot := range []func(context.Context) error{nil, func(context.Context) error { return errAway }} {
 		var c shifted
 		v := newViewer(t, "127.0.0.1")
@@ -111,6 +113,7 @@ func TestNoKeyFrameFromCamera(t *testing.T) {
 // TestFirstPicturesLost: a viewer that has lost some of the first packets, or was not there
 // yet, gets them again; one that has them all does not.
 func TestFirstPicturesLost(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name        string
 		block, lost uint32

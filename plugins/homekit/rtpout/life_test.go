@@ -171,6 +171,7 @@ func TestPatience(t *testing.T) {
 
 // TestGoodbye: the viewer leaves.
 func TestGoodbye(t *testing.T) {
+	t.Parallel()
 	v := newViewer(t, "127.0.0.1")
 	s := open(t, v, "127.0.0.1")
 	play(t, s, short(t), nil)
@@ -211,6 +212,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 // TestPauseAndOn: while suspended nothing leaves and the source is given back; then a key
 // frame comes first, with times and numbers that go on.
 func TestPauseAndOn(t *testing.T) {
+	t.Parallel()
 	v := newViewer(t, "127.0.0.1")
 	s := open(t, v, "127.0.0.1")
 	var mu sync.Mutex
@@ -259,6 +261,7 @@ func TestPauseAndOn(t *testing.T) {
 // TestOtherParameters: another stream takes over without a gap in numbers, and datagrams are
 // as small as is asked now.
 func TestOtherParameters(t *testing.T) {
+	t.Parallel()
 	v := newViewer(t, "127.0.0.1")
 	s := open(t, v, "127.0.0.1")
 	play(t, s, makeFilm(t, "640x360", "4", "100", "1500"), nil)
@@ -321,6 +324,7 @@ func TestOtherParameters(t *testing.T) {
 
 // TestSourceEnds: a stream that ends is opened again; one that does not come back ends the session.
 func TestSourceEnds(t *testing.T) {
+	t.Parallel()
 	v := newViewer(t, "127.0.0.1")
 	s := open(t, v, "127.0.0.1")
 	f := short(t)

@@ -24,7 +24,7 @@ func TestThePastIsSqueezed(t *testing.T) {
 	}
 	var last, lastLeave time.Duration
 	for pos := 7 * time.Second; pos < 11*time.Second; pos += 40 * time.Millisecond {
-		stamp, leave, past := l.place(pos, now, 0, true)
+		stamp, leave, past := l.place(pos, moment{at: now}, true)
 		if !past {
 			t.Fatal(pos, "is not past")
 		}
@@ -43,14 +43,14 @@ func TestThePastIsSqueezed(t *testing.T) {
 	for i := range 50 {
 		at := now.Add(time.Duration(i) * 40 * time.Millisecond)
 		pos := 11*time.Second + time.Duration(i)*40*time.Millisecond
-		if stamp, leave, past := l.place(pos, at, 0, true); past || stamp != pos || leave != at {
+		if stamp, leave, past := l.place(pos, moment{at: at}, true); past || stamp != pos || leave != at {
 			t.Errorf("live: %v %v %v", stamp, leave, past)
 		}
 	}
 	// Nothing of the past: no delay.
 	l = timeline{}
 	l.begin(0, now, now, catchUp)
-	if _, leave, past := l.place(0, now, 0, true); past || leave != now {
+	if _, leave, past := l.place(0, moment{at: now}, true); past || leave != now {
 		t.Error("the first live picture waits")
 	}
 	// A clock that is wrong is not believed.
@@ -73,18 +73,21 @@ func TestSlowlyMade(t *testing.T) {
 	const late = 2 * time.Second
 	var l timeline
 	l.begin(0, now.Add(-late), now, catchUp)
-	last, _, _ := l.place(0, now, time.Second, true)
+	last, _, _ := l.place(0, moment{now, now.Add(-late), time.Second}, true)
 	for i := range 100 {
 		pos := time.Duration(i+1) * 40 * time.Millisecond
 		at := now.Add(pos)
-		stamp, leave, past := l.place(pos, at, 39*time.Millisecond, true)
+		stamp, leave, past := l.place(pos, moment{at, at.Add(-late), 39 * time.Millisecond}, true)
 		if past || leave != at || i > 0 && stamp-last != 40*time.Millisecond || stamp <= last {
 			t.Errorf("picture %d: %v after %v, past %v", i, stamp, last, past)
 		}
 		last = stamp
-		if sound, _, past := l.place(pos, at, 0, false); past || sound != stamp {
+		if sound, _, past := l.place(pos, moment{at: at}, false); past || sound != stamp {
 			t.Errorf("sound %d: %v beside %v, past %v", i, sound, stamp, past)
 		}
+	}
+	if pos, _ := l.captured(now.Add(4*time.Second - late)); pos != last {
+		t.Errorf("the reports have %v, and the newest picture is of %v", pos, last)
 	}
 	if pos, _ := l.now(now.Add(4 * time.Second)); last-pos > joint || pos-last > joint {
 		t.Errorf("now is %v, and the newest picture of %v", pos, last)
@@ -99,18 +102,18 @@ func TestOneLine(t *testing.T) {
 	l.begin(0, now, now, catchUp)
 	at := now.Add(10 * time.Second)
 	l.begin(500*time.Hour, at.Add(-time.Second), at, catchUp)
-	if stamp, _, _ := l.place(500*time.Hour+time.Second, at, 0, true); stamp != 10*time.Second {
+	if stamp, _, _ := l.place(500*time.Hour+time.Second, moment{at: at}, true); stamp != 10*time.Second {
 		t.Errorf("another clock: %v", stamp)
 	}
 	at = at.Add(time.Second)
-	if stamp, _, _ := l.place(3*time.Second, at, 0, true); stamp != 11*time.Second {
+	if stamp, _, _ := l.place(3*time.Second, moment{at: at}, true); stamp != 11*time.Second {
 		t.Errorf("a jump: %v", stamp)
 	}
-	if stamp, _, _ := l.place(3*time.Second+40*time.Millisecond, at.Add(40*time.Millisecond), 0, true); stamp != 11*time.Second+40*time.Millisecond {
+	if stamp, _, _ := l.place(3*time.Second+40*time.Millisecond, moment{at: at.Add(40 * time.Millisecond)}, true); stamp != 11*time.Second+40*time.Millisecond {
 		t.Errorf("after the jump: %v", stamp)
 	}
 	// 160 ms late: the line gives way by a sixteenth.
-	stamp, _, _ := l.place(3*time.Second+80*time.Millisecond, at.Add(240*time.Millisecond), 0, true)
+	stamp, _, _ := l.place(3*time.Second+80*time.Millisecond, moment{at: at.Add(240 * time.Millisecond)}, true)
 	if pos, _ := l.now(at.Add(240 * time.Millisecond)); stamp != 11*time.Second+80*time.Millisecond || pos != 11*time.Second+230*time.Millisecond {
 		t.Errorf("late: %v, now %v", stamp, pos)
 	}
@@ -118,7 +121,7 @@ func TestOneLine(t *testing.T) {
 	l = timeline{}
 	l.begin(0, now, now, catchUp)
 	l.begin(time.Second, now.Add(time.Second+10*time.Millisecond), now.Add(3*time.Second), catchUp)
-	if stamp, _, _ := l.place(4*time.Second, now.Add(4*time.Second), 0, true); stamp != 4*time.Second {
+	if stamp, _, _ := l.place(4*time.Second, moment{at: now.Add(4 * time.Second)}, true); stamp != 4*time.Second {
 		t.Errorf("again: %v", stamp)
 	}
 }
@@ -312,7 +315,7 @@ func TestRewindsDoNotAddUp(t *testing.T) {
 				at = now.Add(pos + late)
 				waited = 40 * time.Millisecond
 			}
-			stamp, _, past := l.place(pos, at, waited, true)
+			stamp, _, past := l.place(pos, moment{at, now.Add(pos), waited}, true)
 			if !past && pos > first+3*time.Second {
 				ahead = append(ahead, stamp-at.Sub(now))
 			}

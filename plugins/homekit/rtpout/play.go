@@ -91,7 +91,7 @@ func (p *player) picture(t av.Track, u *av.Unit) {
 		p.begun = true
 		p.s.feed.came()
 	}
-	stamp, leave, past := p.s.clock.place(pos, now, p.waited, true)
+	stamp, leave, past := p.s.clock.place(pos, moment{now, u.Wall, p.waited}, true)
 	if past {
 		if d := leave.Sub(now); d > 0 && !sleep(p.ctx, d) {
 			return

@@ -12,7 +12,7 @@ import (
 func (s *Session) first(l *line.Line) {
 	if l.Fresh() {
 		now := s.now()
-		if pos, ok := s.clock.now(now); ok {
+		if pos, ok := s.clock.captured(now); ok {
 			l.Tell(now, pos)
 			s.nudge()
 		}
@@ -63,7 +63,7 @@ func (s *Session) look(now time.Time) (time.Duration, error) {
 	}
 	wait := most - silent
 	if st == playing {
-		if pos, ok := s.clock.now(now); ok {
+		if pos, ok := s.clock.captured(now); ok {
 			for _, l := range []*line.Line{s.video, s.audio} {
 				if next := l.Tell(now, pos); !next.IsZero() {
 					wait = min(wait, next.Sub(now))

@@ -35,7 +35,7 @@ func (p *player) say(t av.Track, u *av.Unit) {
 		return // sound waits for its picture
 	}
 	pos, now := t.Duration(u.PTS), s.now()
-	stamp, _, past := s.clock.place(pos, now, 0, false)
+	stamp, _, past := s.clock.place(pos, moment{at: now}, false)
 	if past {
 		return
 	}

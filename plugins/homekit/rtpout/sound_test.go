@@ -123,6 +123,7 @@ func ogg(packets []got) []byte {
 
 // TestMicMuted: what the switch holds back does not leave, and what comes after begins anew.
 func TestMicMuted(t *testing.T) {
+	t.Parallel()
 	f := short(t)
 	track, notes := tone(t, 1000, 24000, 4*time.Second)
 	v := newViewer(t, "127.0.0.1")

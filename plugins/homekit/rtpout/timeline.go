@@ -31,6 +31,10 @@ type timeline struct {
 	anchor   time.Duration
 	anchorAt time.Time
 	shift    time.Duration // from the source's position to ours
+	// The position told was captured at toldAt: that is what reports say. It is steadier than
+	// when units come, and the same for picture and sound whenever they report.
+	told   time.Duration
+	toldAt time.Time
 
 	// The past of what plays: from where to where, and how it goes out.
 	behind     bool // what leads has not come to now yet
@@ -44,6 +48,19 @@ func (t *timeline) now(at time.Time) (time.Duration, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.anchor + at.Sub(t.anchorAt), t.set
+}
+
+// captured is the position of what is captured at that moment, for reports.
+func (t *timeline) captured(at time.Time) (time.Duration, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.told + at.Sub(t.toldAt), t.set
+}
+
+// moment is when a unit is at hand: now, when it was captured, and how long it was waited for.
+type moment struct {
+	at, wall time.Time
+	waited   time.Duration
 }
 
 // begin is called with the first unit of what plays now: its position, and when it was captured.
@@ -64,26 +81,29 @@ func (t *timeline) begin(pos time.Duration, wall, at time.Time, over time.Durati
 	}
 	t.from = pos + t.shift
 	t.live = min(t.from+age, max(want, t.from)) // a little of it may be newer than now was
+	t.told, t.toldAt = t.from, at.Add(-age)
 	t.began, t.over, t.behind = at, min(over, age/2), age > 0
 }
 
 // place says where on the line a unit of the source's position pos is: when it is to leave,
 // and which position it gets. Pictures of the past get times close together, right before
 // now, as they leave: with their own, a viewer would believe that now is seconds away. One
-// medium leads: the line follows its clock. waited is how long we have waited for this unit.
-func (t *timeline) place(pos time.Duration, at time.Time, waited time.Duration, leads bool) (stamp time.Duration, leave time.Time, past bool) {
+// medium leads: the line follows its clock.
+func (t *timeline) place(pos time.Duration, m moment, leads bool) (stamp time.Duration, leave time.Time, past bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	pos += t.shift
+	at := m.at
 	if t.behind && pos >= t.from && pos < t.live {
 		part := time.Duration(float64(t.over) * float64(pos-t.from) / float64(t.live-t.from))
 		stamp = t.live - t.over + part
-		if !leads || waited < fetched || pos == t.from {
+		if !leads || m.waited < fetched || pos == t.from {
 			return stamp, t.began.Add(part), true
 		}
 		// Who makes the picture is slow, and this is as new as it gets: it goes on from here.
 		t.behind = false
 		t.shift += stamp - pos
+		t.tell(stamp, m)
 		return stamp, at, false
 	}
 	if !leads {
@@ -93,9 +113,20 @@ func (t *timeline) place(pos time.Duration, at time.Time, waited time.Duration, 
 	late := t.anchor + at.Sub(t.anchorAt) - pos
 	if late > jump || late < -jump {
 		t.shift += late
+		t.tell(pos+late, m)
 		return pos + late, at, false
 	}
 	// A sixteenth of what it is late, so that one late packet is not a new clock.
 	t.anchorAt = t.anchorAt.Add(late / 16)
+	t.tell(pos, m)
 	return pos, at, false
+}
+
+// tell notes when the unit at pos was captured; the lock is held.
+func (t *timeline) tell(pos time.Duration, m moment) {
+	if age := m.at.Sub(m.wall); !m.wall.IsZero() && age > -oldest && age < oldest {
+		t.told, t.toldAt = pos, m.wall
+		return
+	}
+	t.told, t.toldAt = t.anchor, t.anchorAt
 }
