@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/porchlight-hub/porchlight/hub/host"
 	"github.com/porchlight-hub/porchlight/hub/web/api"
+	"github.com/porchlight-hub/porchlight/hub/web/pages/words"
 	"github.com/porchlight-hub/porchlight/sdk/manifest"
 )
 
@@ -46,6 +47,9 @@ func (c cards) add(p *api.Plugin) {
 		if r.Owner == p.Name {
 			p.Parts = append(p.Parts, api.Part{Name: r.Title, State: "degraded", Reason: r.Effect, Fix: r.Fix, Since: r.Since})
 		}
+	}
+	if may, ok := c.granted(p.Name); ok {
+		p.Grants = words.Grants(may)
 	}
 }
 

@@ -122,10 +122,10 @@ func (s *configState) Files() []api.ConfigFile {
 func (s *configState) changed(p config.Plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.plan = &api.ConfigPlan{At: s.loaded, Start: words(p.Start), Stop: words(p.Stop), Change: words(p.Change), Keep: words(p.Keep)}
+	s.plan = &api.ConfigPlan{At: s.loaded, Start: named(p.Start), Stop: named(p.Stop), Change: named(p.Change), Keep: named(p.Keep)}
 }
 
-func words(entries []config.Entry) []string {
+func named(entries []config.Entry) []string {
 	out := make([]string, 0, len(entries))
 	for _, e := range entries {
 		out = append(out, e.String())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 
 func pluginsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "plugins", Short: "The plugins, each a process of its own", Args: noArgs}
-	cmd.AddCommand(pluginsList(g), pluginsLogs(g), pluginsRestart(g))
+	cmd.AddCommand(pluginsList(g), pluginsInfo(g), pluginsLogs(g), pluginsRestart(g))
 	return cmd
 }
 
@@ -74,6 +75,34 @@ func printPlugins(w io.Writer, list []api.Plugin) {
 			}
 		}
 	}
+}
+
+func pluginsInfo(g *globals) *cobra.Command {
+	return reads(g, &cobra.Command{
+		Use:   "info NAME",
+		Short: "What a plugin is, how it is, and what it may do",
+		Args:  argsBetween(1, 1),
+		RunE: g.withHub(func(ctx context.Context, cmd *cobra.Command, c *client.Client, args []string) error {
+			p, err := c.Plugin(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if g.json {
+				return printJSON(cmd.OutOrStdout(), p)
+			}
+			w := cmd.OutOrStdout()
+			fmt.Fprintf(w, "%s %s (%s)\n", cmp.Or(p.Title, p.Name), p.Version, p.ID)
+			printPlugins(w, []api.Plugin{p})
+			fmt.Fprintln(w, "\nwhat it may do:")
+			if len(p.Grants) == 0 {
+				fmt.Fprintln(w, "  not known before its first start")
+			}
+			for _, s := range p.Grants {
+				fmt.Fprintln(w, "  "+s)
+			}
+			return nil
+		}),
+	})
 }
 
 func pluginsLogs(g *globals) *cobra.Command {

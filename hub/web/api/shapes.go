@@ -253,6 +253,7 @@ type Plugin struct {
 	Missing      []string  `json:"missing,omitempty"`  // what it lacks on this machine, with the fix
 	LastLog      []string  `json:"last_log,omitempty"` // of the process that failed
 	Sandbox      string    `json:"sandbox,omitempty"`
+	Grants       []string  `json:"grants,omitempty"` // what it may do, a sentence each
 	CPUPercent   float64   `json:"cpu_percent,omitempty"`
 	MemoryBytes  int64     `json:"memory_bytes,omitempty"`
 }

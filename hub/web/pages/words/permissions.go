@@ -34,7 +34,7 @@ func Grants(p manifest.Permissions) []string {
 		out = append(out, "It may speak at a door.")
 	}
 	for _, c := range []struct{ command, says string }{
-		{"device.act", "It may switch what cameras have, as night vision."}, {"chime.play", "It may sound chimes."},
+		{"device.act", "It may switch what devices have: modes, lights, and the doors that they open."}, {"chime.play", "It may sound chimes."},
 		{"chime.quiet", "It may keep chimes quiet."}, {"house.mode", "It may change the mode of the house."},
 	} {
 		if slices.Contains(p.Commands, c.command) {

@@ -143,7 +143,7 @@ func TestWhatABridgeMay(t *testing.T) {
 		Subscribe: []string{"camera.*.ring", "camera.*.vehicle", "system.quiet", "system.cameras"}, Publish: []string{"plugin.*.hop"},
 		Commands: []string{"chime.quiet", "device.act", "device.describe"},
 	}), " ")
-	want := "It has no network. It tells of what became of a ring. It is told of rings, vehicles, quiet times and which cameras there are. It may switch what cameras have, as night vision. It may keep chimes quiet."
+	want := "It has no network. It tells of what became of a ring. It is told of rings, vehicles, quiet times and which cameras there are. It may switch what devices have: modes, lights, and the doors that they open. It may keep chimes quiet."
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
