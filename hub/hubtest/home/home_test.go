@@ -130,9 +130,9 @@ type accessory struct {
 		LastError   string `json:"last_error"`
 	}
 	Watching []struct {
-		Controller, Stream, How, Sound string
-		Width, Height                  int
-		Talking                        bool
+		Controller, Stream, How string
+		Width, Height           int
+		Talking                 bool
 	}
 	Active  bool
 	Problem *struct{ Code, Message string }
@@ -149,7 +149,7 @@ func (s *site) status() (out struct {
 		return out
 	}
 	if err := json.Unmarshal(b, &out); err != nil {
-		s.t.Fatalf("status %s: %v", b, err)
+		s.t.Fatalf("%v: status %s", err, b)
 	}
 	return out
 }

@@ -1,0 +1,421 @@
+//go:build linux
+
+package home
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
+
+	"github.com/porchlight-hub/porchlight/hub/hubtest"
+	"github.com/porchlight-hub/porchlight/hub/hubtest/controller"
+	"github.com/porchlight-hub/porchlight/hub/hubtest/controller/receive"
+	"github.com/porchlight-hub/porchlight/hub/hubtest/controller/srtp"
+)
+
+const (
+	hum   = 440  // Hz, that the porch's camera sends
+	voice = 1000 // Hz, that phones speak
+	// loop of the demo's film: the loudness of as much of it is always the same.
+	loop = 12 * time.Second
+	// keyFrames come so often, in seconds, at most.
+	keyFrames = 4
+	// porchLevel is what its camera sends: a sine of 0.3 of full scale.
+	porchLevel = -13.47 // dB of full scale
+)
+
+// live is a site with both kinds of doorbell: the demo, and a foreign RTSP camera.
+type live struct {
+	*site
+	heard string // what the porch's camera hears
+}
+
+func newLive(t *testing.T) *live {
+	t.Helper()
+	if _, err := exec.LookPath("ffprobe"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("SKIPPED: %v; apt-get install ffmpeg", err)
+	}
+	l := &live{site: newLand(t), heard: filepath.Join(t.TempDir(), "heard.raw")}
+	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "p@:/#", Digest: true, Streams: map[string]hubtest.CameraStream{
+		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Kbps: 600, Talk: "pcmu", Heard: l.heard}}})
+	l.start(hubtest.Dir(t, head+fmt.Sprintf(`
+plugins:
+  homekit: {builtin: homekit}
+cameras:
+  gate: {name: Gate, kind: doorbell, plugin: demo, ring: {debounce: 0s}}
+  porch: {name: Porch, kind: doorbell, source: {url: "rtsp://%s/main", username: cam, password: "p@:/#"}}
+`, cam.Address())))
+	return l
+}
+
+// TestLive is what phones see and hear, and what is heard of them.
+func TestLive(t *testing.T) {
+	l := newLive(t)
+	phone, other := l.phone("phone"), l.phone("other phone")
+	l.pair(phone, "gate")
+	l.pair(phone, "porch")
+	gate, porch := l.verified(phone, "gate"), l.verified(phone, "porch")
+	l.admit(gate, other)
+	second := l.verified(other, "gate")
+
+	wish := controller.Usual()
+	views := map[string]*view{
+		"gate": l.view(gate, 25, wish),
+		"gate for another phone at the same time": l.view(second, 25, func() controller.StreamWish {
+			w := wish
+			w.Service, w.SoundRate, w.Packet = 1, 16000, 60*time.Millisecond
+			return w
+		}()),
+		"porch": l.view(porch, 15, wish),
+	}
+	if busy, err := second.SetUp(within(t), wish); err != nil || busy.Status != controller.Busy {
+		t.Errorf("a view that is in use is set up once more: %+v %v", busy, err)
+	} else {
+		busy.Close()
+	}
+	l.part("the plugin tells who watches", l.watched)
+	l.part("talk", func(t *testing.T) { l.talk(t, views["gate"], views["porch"]) })
+	var wg sync.WaitGroup
+	reference := l.reference("gate")
+	for _, v := range views {
+		wg.Go(func() { v.finish() })
+	}
+	wg.Wait()
+	for name, v := range views {
+		l.part(name, func(t *testing.T) { v.judge(t) })
+	}
+	l.part("how loud it is", func(t *testing.T) {
+		for _, name := range []string{"gate", "gate for another phone at the same time"} {
+			got, want := loudness(views[name].pcm(t)), loudness(reference())
+			t.Logf("%s: %.1f dB, the demo's own sound %.1f dB", name, got, want)
+			if math.Abs(got-want) > 3 {
+				t.Errorf("%s: %.1f dB, and the demo sends %.1f dB", name, got, want)
+			}
+		}
+		pcm := views["porch"].pcm(t)
+		pcm = pcm[len(pcm)/2:]
+		hz, pure := hubtest.Pitch(pcm[:rate], rate)
+		got := loudness(pcm)
+		t.Logf("porch: %.0f Hz, %.0f %% of all, %.1f dB", hz, 100*pure, got)
+		if hz != hum || pure < 0.9 || math.Abs(got-porchLevel) > 3 {
+			t.Errorf("the porch's tone is %.0f Hz of %.1f dB, and was %d Hz of %.1f dB", hz, got, hum, porchLevel)
+		}
+	})
+}
+
+// view is one live view with what it is to be held against.
+type view struct {
+	*controller.Stream
+	l    *live
+	wish controller.StreamWish
+	fps  float64 // that the camera sends
+}
+
+func (l *live) view(x *controller.Conn, fps float64, w controller.StreamWish) *view {
+	l.t.Helper()
+	s, err := x.Stream(within(l.t), w)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(s.Close)
+	return &view{Stream: s, l: l, wish: w, fps: fps}
+}
+
+// finish ends the view after one loop of the film.
+func (v *view) finish() {
+	hubtest.Eventually(v.l.t, "one turn of the film has come", func() bool {
+		r := v.Sound()
+		return len(r.Sound) > 0 && r.Sound[len(r.Sound)-1].At.Sub(r.Sound[0].At) > loop+500*time.Millisecond
+	})
+	if err := v.End(within(v.l.t)); err != nil {
+		v.l.t.Error(err)
+	}
+}
+
+// probed is what ffprobe reads of a file of pictures.
+type probed struct {
+	Streams []struct {
+		Profile       string
+		Level         int
+		Width, Height int
+		Frames        string `json:"nb_read_frames"`
+		HasB          int    `json:"has_b_frames"`
+	}
+	Frames []struct {
+		Key  int    `json:"key_frame"`
+		Type string `json:"pict_type"`
+	}
+}
+
+func probe(t *testing.T, frames []receive.Frame) (p probed) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "seen.h264")
+	if err := os.WriteFile(file, receive.AnnexB(frames), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=profile,level,width,height,nb_read_frames,has_b_frames:frame=key_frame,pict_type", "-of", "json", file)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil || said.Len() > 0 {
+		t.Fatalf("ffprobe: %v %s", err, said.String())
+	}
+	if err := json.Unmarshal(out, &p); err != nil || len(p.Streams) != 1 {
+		t.Fatalf("ffprobe: %s %v", out, err)
+	}
+	return p
+}
+
+// judge holds pictures, sound and reports of a view against what was asked for.
+func (v *view) judge(t *testing.T) {
+	pictures, heard := v.Video(), v.Sound()
+	whole, first := 0, pictures.Frames[0]
+	for _, f := range pictures.Frames {
+		if f.Whole && f.Timestamp-first.Timestamp < 10*90000 {
+			whole++
+		}
+	}
+	p := probe(t, pictures.Frames)
+	t.Logf("first packet after %s, %d whole pictures in 10 s of %.0f a second, %d packets, %d lost, largest %d bytes; %+v",
+		pictures.First.Round(time.Millisecond), whole, v.fps, pictures.Packets, pictures.Lost, pictures.Largest, p.Streams[0])
+	if float64(whole) < 0.95*10*v.fps {
+		t.Errorf("%d whole pictures in 10 s", whole)
+	}
+	if broken := len(pictures.Frames) - len(all(pictures.Frames, func(f receive.Frame) bool { return f.Whole })); broken > 1 { // the last one may be cut
+		t.Errorf("%d of %d pictures are not whole", broken, len(pictures.Frames))
+	}
+	if len(p.Frames) != len(pictures.Frames) {
+		t.Errorf("%d pictures came, %d can be decoded", len(pictures.Frames), len(p.Frames))
+	}
+	if !first.Key() || first.SPS() == nil || p.Frames[0].Key != 1 {
+		t.Error("the first picture is no IDR with its parameters")
+	}
+	for i, f := range p.Frames {
+		if f.Type == "B" {
+			t.Errorf("picture %d is a B-frame", i)
+		}
+	}
+	s := p.Streams[0]
+	if s.Width > v.wish.Width || s.Height > v.wish.Height || s.Level > 40 || s.HasB != 0 {
+		t.Errorf("what came was not asked for: %+v", s)
+	}
+	if pictures.Forged+pictures.Foreign+pictures.Late+heard.Forged+heard.Foreign+heard.Late > 0 {
+		t.Errorf("packets that do not belong: %+v %+v", counts(pictures), counts(heard))
+	}
+	if pictures.Largest > v.wish.MTU || heard.Largest > v.wish.MTU {
+		t.Errorf("datagrams of %d and %d bytes", pictures.Largest, heard.Largest)
+	}
+	v.alone(t, pictures.Frames)
+	v.clocks(t, pictures, heard)
+}
+
+func all[T any](list []T, is func(T) bool) (out []T) {
+	for _, v := range list {
+		if is(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func counts(r receive.Received) receive.Received {
+	r.Frames, r.Sound, r.Reports, r.Arrived = nil, nil, nil, nil
+	return r
+}
+
+// alone: parameters come in packets of their own before each IDR.
+func (v *view) alone(t *testing.T, frames []receive.Frame) {
+	t.Helper()
+	for i, f := range frames {
+		if f.Key() && (f.SPS() == nil || f.NAL(8) == nil) {
+			t.Errorf("key frame %d comes without its parameters", i)
+		}
+	}
+}
+
+// clocks: stamps grow with time, the sound's by the rate that was asked for and by each
+// packet's length, and the reports put both on one clock.
+func (v *view) clocks(t *testing.T, pictures, heard receive.Received) {
+	t.Helper()
+	step := uint32(float64(v.wish.SoundRate) * v.wish.Packet.Seconds())
+	for i := 1; i < len(heard.Sound); i++ {
+		if d := heard.Sound[i].Timestamp - heard.Sound[i-1].Timestamp; d != step {
+			t.Errorf("sound packet %d comes %d ticks after the last one, want %d", i, d, step)
+			break
+		}
+	}
+	n := len(heard.Sound) - 1
+	took := heard.Sound[n].At.Sub(heard.Sound[0].At).Seconds()
+	// It begins with what was said since the key frame, all at once.
+	if got := float64(heard.Sound[n].Timestamp-heard.Sound[0].Timestamp) / float64(v.wish.SoundRate); got < took-0.2 || got > took+keyFrames+0.5 {
+		t.Errorf("%.2f s of sound came in %.2f s", got, took)
+	}
+	if len(pictures.Reports) < 10 || len(heard.Reports) < 10 {
+		t.Errorf("%d and %d sender reports in %s", len(pictures.Reports), len(heard.Reports), loop)
+		return
+	}
+	// The moment of a stamp on the wall, by the last report.
+	wall := func(r receive.Received, stamp uint32, hz float64) time.Time {
+		last := r.Reports[len(r.Reports)-1]
+		return srtp.Wall(last.NTP).Add(time.Duration(float64(int32(stamp-last.Timestamp)) / hz * float64(time.Second)))
+	}
+	p := wall(pictures, pictures.Frames[len(pictures.Frames)-1].Timestamp, 90000)
+	s := wall(heard, heard.Sound[n].Timestamp, float64(v.wish.SoundRate))
+	apart := p.Sub(pictures.Frames[len(pictures.Frames)-1].At) - s.Sub(heard.Sound[n].At)
+	late := pictures.Frames[len(pictures.Frames)-1].At.Sub(p)
+	t.Logf("by the reports picture and sound are %s apart, and the picture is %s old", apart.Round(time.Millisecond), late.Round(time.Millisecond))
+	if apart.Abs() > 400*time.Millisecond {
+		t.Errorf("picture and sound are %s apart", apart)
+	}
+}
+
+// rate of the samples that are measured.
+const rate = 16000
+
+// pcm is the sound of one turn of the film, decoded by ffmpeg.
+func (v *view) pcm(t *testing.T) []float64 {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := oggwriter.NewWith(&file, 48000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range v.Sound().Sound {
+		if err := w.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: p.Seq, Timestamp: p.Timestamp}, Payload: p.Data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("ffmpeg", "-v", "error", "-f", "ogg", "-i", "-", "-t", fmt.Sprint(loop.Seconds()), "-f", "s16le", "-ar", fmt.Sprint(rate), "-ac", "1", "-")
+	cmd.Stdin = &file
+	return samples(t, cmd)
+}
+
+func samples(t *testing.T, cmd *exec.Cmd) []float64 {
+	t.Helper()
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	b, err := cmd.Output()
+	if err != nil || len(b) < 2*rate {
+		t.Fatalf("%v: %d bytes of samples, %s", err, len(b), said.String())
+	}
+	pcm := make([]float64, len(b)/2)
+	for i := range pcm {
+		pcm[i] = float64(int16(binary.LittleEndian.Uint16(b[2*i:]))) / 32768
+	}
+	return pcm
+}
+
+// loudness is the level of samples in dB of full scale.
+func loudness(pcm []float64) float64 {
+	var sum float64
+	for _, v := range pcm {
+		sum += v * v
+	}
+	return 10 * math.Log10(sum/float64(len(pcm))+1e-12)
+}
+
+// reference takes one turn of the film's sound as players get it; the function waits.
+func (l *live) reference(camera string) func() []float64 {
+	l.t.Helper()
+	p, err := l.Client.NewStreamPassword(l.t.Context(), "reference", false, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	u := url.URL{Scheme: "rtsp", User: url.UserPassword(p.User, p.Password), Host: "127.0.0.1:8554", Path: "/" + camera + "/main"}
+	got := make(chan []float64, 1) // one
+	t := l.t
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", u.String(), "-vn", "-t", fmt.Sprint(loop.Seconds()), "-f", "s16le", "-ar", fmt.Sprint(rate), "-ac", "1", "-")
+		b, err := cmd.Output()
+		if err != nil {
+			t.Errorf("the reference: %v", err)
+		}
+		pcm := make([]float64, len(b)/2)
+		for i := range pcm {
+			pcm[i] = float64(int16(binary.LittleEndian.Uint16(b[2*i:]))) / 32768
+		}
+		got <- pcm
+	})
+	return sync.OnceValue(func() []float64 {
+		wg.Wait()
+		return <-got
+	})
+}
+
+// watched: the status names each viewer and how it is served.
+func (l *live) watched(t *testing.T) {
+	var gate, porch accessory
+	hubtest.Eventually(t, "three watch", func() bool {
+		gate, porch = l.accessory("gate"), l.accessory("porch")
+		return len(gate.Watching) == 2 && len(porch.Watching) == 1
+	})
+	for _, w := range append(gate.Watching, porch.Watching...) {
+		t.Logf("%+v", w)
+		if w.Stream == "" || w.Width == 0 {
+			t.Errorf("watched as %+v", w)
+		}
+	}
+	for _, w := range gate.Watching {
+		if w.How != "copy" {
+			t.Errorf("the demo's own stream is watched as %+v", w)
+		}
+	}
+	if w := porch.Watching[0]; !strings.Contains(w.How, "sound") || strings.Contains(w.How, "picture") {
+		t.Errorf("a camera with another sound is watched as %+v", w)
+	}
+}
+
+// talk: what phones say is heard at the demo's door and by a foreign camera's back channel.
+func (l *live) talk(t *testing.T, gate, porch *view) {
+	for _, v := range []*view{gate, porch} {
+		if err := v.Speak(voice); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	hubtest.Eventually(t, "the demo hears the voice", func() bool {
+		b, err := l.Client.Act(t.Context(), "demo", "talk_status", json.RawMessage(`{"camera": "gate"}`))
+		var st struct {
+			Talking bool
+			ToneHz  float64 `json:"tone_hz"`
+		}
+		return err == nil && json.Unmarshal(b, &st) == nil && st.Talking && math.Abs(st.ToneHz-voice) <= 20
+	})
+	t.Logf("the demo hears it after %s", time.Since(began).Round(time.Millisecond))
+	const pcmu = 8000
+	hubtest.Eventually(t, "the camera hears the voice", func() bool {
+		pcm := hubtest.Heard(t, l.heard)
+		if len(pcm) < pcmu {
+			return false
+		}
+		hz, part := hubtest.Pitch(pcm[len(pcm)-pcmu:], pcmu)
+		return math.Abs(hz-voice) <= 20 && part > 0.8
+	})
+	t.Logf("the camera hears it after %s", time.Since(began).Round(time.Millisecond))
+	gate.Hush()
+	porch.Hush()
+	hubtest.Eventually(t, "the demo's line is free again", func() bool {
+		b, err := l.Client.Act(t.Context(), "demo", "talk_status", json.RawMessage(`{"camera": "gate"}`))
+		return err == nil && !strings.Contains(string(b), `"talking":true`)
+	})
+}
