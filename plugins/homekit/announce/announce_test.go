@@ -290,8 +290,13 @@ func TestPlugPulled(t *testing.T) {
 // await looks again and again until it is so.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !so(); runtime.Gosched() {
-		if time.Now().After(end) {
+	end := time.After(patience)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !so() {
+		select {
+		case <-look.C:
+		case <-end:
 			t.Fatalf("it never was so: %s", what)
 		}
 	}

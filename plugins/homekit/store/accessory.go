@@ -209,7 +209,8 @@ func (a *Accessory) Identity() Identity {
 	return i
 }
 
-// SetCode sets the code that the owner chose; the setup id stays.
+// SetCode sets the code that the owner chose; the setup id stays. Wrong proofs were of
+// the code before, so they are counted anew.
 func (a *Accessory) SetCode(c setup.Code) error {
 	c, err := setup.ParseCode(string(c))
 	if err != nil {
@@ -228,7 +229,7 @@ func (a *Accessory) SetCode(c setup.Code) error {
 		return err
 	}
 	a.kept.identity.Code = c
-	return nil
+	return a.setCount(fileTries, &a.kept.tries, 0)
 }
 
 // Reset makes a new identity with a new code; pairings, numbers and values are gone.

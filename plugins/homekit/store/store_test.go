@@ -144,7 +144,7 @@ func TestEverythingStays(t *testing.T) {
 
 func TestOneAccessoryForEachID(t *testing.T) {
 	h, _ := house(t)
-	if opened(t, h, "a") != opened(t, h, "a") {
+	if a := opened(t, h, "a"); a != opened(t, h, "a") {
 		t.Error("two of one folder")
 	}
 	if opened(t, h, "a").Identity().Device == opened(t, h, "b").Identity().Device {
