@@ -13,6 +13,7 @@ import (
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/frame"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 )
@@ -100,6 +101,48 @@ func FuzzConnection(f *testing.F) {
 		g := c.s.newConnection(t.Context(), ours, 5)
 		done := make(chan struct{})
 		go func() { defer close(done); g.run() }()
+		go io.Copy(io.Discard, theirs)
+		theirs.Write(wire)
+		theirs.Close()
+		<-done
+	})
+}
+
+// FuzzVerified: the same from whoever is verified, out of frames.
+func FuzzVerified(f *testing.F) {
+	c := shut(f)
+	f.Add([]byte("GET /accessories HTTP/1.1\r\n\r\nPUT /prepare HTTP/1.1\r\nContent-Length: 19\r\n\r\n{\"ttl\":9,\"pid\":1}  "))
+	f.Add([]byte("PUT /characteristics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"))
+	f.Add([]byte("POST /resource HTTP/1.1\r\nContent-Length: 2000\r\n\r\n{\"resource-type\":"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		key := [32]byte{9}
+		seal, err := frame.NewSealer(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wire := seal.Seal(nil, text)
+		ours, theirs := net.Pipe()
+		c.s.guests.slots <- struct{}{}
+		g := c.s.newConnection(t.Context(), ours, 7)
+		g.verified = pairing.Verified{Controller: "phone"}
+		c.s.mu.Lock()
+		c.s.conns[g.id] = g
+		c.s.mu.Unlock()
+		if !c.s.place(g) {
+			t.Fatal("no room")
+		}
+		frames, err := frame.NewReader(ours, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			writing := make(chan struct{})
+			go func() { defer close(writing); g.out.Run() }()
+			g.end(g.converse(http1.New(frames)))
+			<-writing
+		}()
 		go io.Copy(io.Discard, theirs)
 		theirs.Write(wire)
 		theirs.Close()
