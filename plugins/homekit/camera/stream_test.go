@@ -299,7 +299,11 @@ func TestWhatTheSessionAsks(t *testing.T) {
 	if err := v.keyFrame(t.Context()); err != nil || h.keys != 1 {
 		t.Errorf("a key frame: %v, asked %d times", err, h.keys)
 	}
-	v.how = "converted: so"
+	v.how = "converted: the sound is AAC and Opus was asked"
+	if err := v.keyFrame(t.Context()); err != nil || h.keys != 2 {
+		t.Errorf("a key frame of a picture whose sound is converted: %v, asked %d times", err, h.keys)
+	}
+	h.keys, v.how = 1, "converted: the picture has B-frames; the sound is AAC and Opus was asked"
 	if err := v.keyFrame(t.Context()); !errors.Is(err, errConverted) || h.keys != 1 {
 		t.Errorf("a converted picture's key frame: %v, asked %d times", err, h.keys)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -158,7 +159,13 @@ func (v *view) reconfigure(to message.Video) error {
 // again would show its last seconds twice. mu is held.
 func (v *view) fits(to message.Video) bool {
 	c := choose.Of(v.media, ask(to))
-	return v.how == copied && c.Copy && c.Stream == v.choice.Stream
+	return v.asItIs() && c.Copy && c.Stream == v.choice.Stream
+}
+
+// asItIs says whether the picture is a copy; the sound beside it may be converted, and is
+// nearly always. The hub names both in its reason. mu is held.
+func (v *view) asItIs() bool {
+	return v.how == copied || v.choice.Copy && !strings.Contains(v.how, "the picture")
 }
 
 func ask(v message.Video) choose.Ask {
@@ -225,25 +232,25 @@ func (c *Camera) describe(ctx context.Context) sdk.MediaDescription {
 // units are a reader's, of which is noted what picture they are.
 type units struct {
 	*av.Reader
-	v          *view
-	known      bool
-	generation uint32
+	v     *view
+	noted bool // of picture
+	id    uint8
+	of    uint32 // generation
 }
 
 // Next unit.
 func (u *units) Next(ctx context.Context) (*av.Unit, error) {
 	unit, err := u.Reader.Next(ctx)
-	if err == nil && (!u.known || unit.Generation != u.generation) {
-		u.known, u.generation = true, unit.Generation
-		for _, t := range u.Tracks() {
-			if t.Kind == av.Video {
-				u.v.mu.Lock()
-				u.v.picture = t
-				u.v.mu.Unlock()
-			}
-		}
+	if err != nil || u.noted && (unit.Track != u.id || unit.Generation == u.of) {
+		return unit, err
 	}
-	return unit, err
+	if t, ok := u.Track(unit.Track); ok && t.Kind == av.Video {
+		u.noted, u.id, u.of = true, unit.Track, unit.Generation
+		u.v.mu.Lock()
+		u.v.picture = t
+		u.v.mu.Unlock()
+	}
+	return unit, nil
 }
 
 var errConverted = errors.New("a converted picture has its own key frames")
@@ -251,9 +258,9 @@ var errConverted = errors.New("a converted picture has its own key frames")
 // keyFrame asks the camera for one.
 func (v *view) keyFrame(ctx context.Context) error {
 	v.mu.Lock()
-	stream, how := v.choice.Stream, v.how
+	stream, asItIs := v.choice.Stream, v.asItIs()
 	v.mu.Unlock()
-	if how != copied {
+	if !asItIs {
 		return errConverted
 	}
 	return v.cam.o.Hub.RequestKeyFrame(ctx, v.cam.o.Camera, stream)
