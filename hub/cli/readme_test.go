@@ -106,6 +106,7 @@ type reader struct {
 	hub   *hubtest.Hub
 	event string
 	yamls int
+	apple string // what stands of Apple Home in the file
 	// camera is the one that the README adds while the hub runs.
 	camera string
 	secure bool // its pages were HTTPS
@@ -129,6 +130,9 @@ func TestReadme(t *testing.T) {
 		switch {
 		case s.kind == "yaml" && strings.HasPrefix(s.text, "  listen:"):
 			r.open(s.text)
+			continue
+		case s.kind == "yaml" && strings.HasPrefix(s.text, "  homekit:"):
+			r.home(s.text)
 			continue
 		case s.kind == "yaml" && strings.HasPrefix(s.text, " "):
 			r.insert(s.text)
@@ -171,6 +175,8 @@ func (r *reader) run(line string) {
 		return
 	case strings.HasPrefix(line, "go build -o bin/frontgate "):
 		return // save does it, with the name the YAML gives
+	case strings.Contains(line, " CONTROLLER"):
+		return // no phone is paired here
 	case strings.HasSuffix(line, "events tail"):
 		r.tail(line)
 		return
@@ -189,6 +195,11 @@ func (r *reader) run(line string) {
 		// The README's camera is not there, and they say so.
 		if !strings.Contains(string(out), "E-RTSP-REFUSED") {
 			t.Errorf("%s: does not say what is wrong with the camera:\n%s", line, out)
+		}
+	case errors.As(err, &exit) && exit.ExitCode() == 1 && strings.HasSuffix(line, " doctor homekit"):
+		// Loopback carries no multicast, and it says so.
+		if !strings.Contains(string(out), "not heard back") {
+			t.Errorf("%s: does not say that nobody hears the accessory:\n%s", line, out)
 		}
 	case err != nil:
 		t.Errorf("%s: %v\n%s", line, err, out)
@@ -284,6 +295,31 @@ func (r *reader) save(yaml string) {
 	hubtest.Eventually(t, "the visitor rings at the gate", func() bool {
 		list, err := r.hub.Client.Events(t.Context(), client.Query{Camera: "gate", Kinds: []string{"ring"}})
 		return err == nil && len(list.Events) == 1 && list.Events[0].Source == "frontgate"
+	})
+}
+
+// home puts Apple Home below the file's plugins, in place of what stood there of it. A
+// test's machine has not the README's network card.
+func (r *reader) home(lines string) {
+	file := filepath.Join(r.dir, "porchlight.yaml")
+	have, err := os.ReadFile(file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	before, after, ok := strings.Cut(string(have), "\nplugins:\n")
+	if !ok {
+		r.t.Fatal("the README's file has no plugins")
+	}
+	after = strings.TrimPrefix(after, r.apple)
+	r.apple = strings.ReplaceAll(lines, "[eth0]", "[lo]")
+	if err := os.WriteFile(file, []byte(before+"\nplugins:\n"+r.apple+after), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	r.ready("homekit")
+	ctx := r.t.Context()
+	hubtest.Eventually(r.t, "the porch is an accessory of Apple Home", func() bool {
+		out, err := r.hub.Client.Act(ctx, "homekit", "status", nil)
+		return err == nil && strings.Contains(string(out), `"camera":"porch"`) && strings.Contains(string(out), `"bridge":null`) != strings.Contains(lines, "mute_switch")
 	})
 }
 

@@ -23,6 +23,11 @@ func homekitTexts() map[string]Text {
 			"Phones look for accessories by multicast to UDP port 5353. The port cannot be opened here: another program keeps it for itself, or this machine or its container may not use multicast.",
 			"Have the other program share the port, as avahi and systemd-resolved do: porchlight doctor homekit tells what is heard. In a container, give the hub the network of its host (Docker: network_mode: host).",
 		},
+		"E-HOMEKIT-TRIES": {
+			"Too many wrong setup codes",
+			"Somebody in the network tried a hundred setup codes that were wrong, so the accessory takes none any more, not even the right one. Who is paired already notices nothing. The count outlives restarts.",
+			"Find out who it was (porchlight plugins logs homekit names the addresses), then porchlight homekit reset CAMERA: the accessory gets a new code.",
+		},
 		"E-HOMEKIT-ACCESSORY": {
 			"One accessory is not in Apple Home",
 			"A doorbell, a camera or the bridge could not be made an accessory; the message says why. Nothing of its identity and of its pairings is lost, and the others go on.",

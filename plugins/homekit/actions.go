@@ -1,6 +1,7 @@
 package homekit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -148,11 +149,11 @@ func (h *house) status() (any, error) {
 	}
 	out.Accessories = []accessoryStatus{}
 	for _, d := range h.all() {
-		out.Accessories = append(out.Accessories, d.status())
+		out.Accessories = append(out.Accessories, d.status(h.hub.Location()))
 	}
 	h.mu.Lock()
 	for id, err := range h.refused {
-		out.Accessories = append(out.Accessories, accessoryStatus{Camera: id, ID: h.settings.id(id), Name: id, Problem: problemOf(err),
+		out.Accessories = append(out.Accessories, accessoryStatus{Camera: id, ID: h.settings.id(id), Name: cmp.Or(h.names[id].Name, id), Kind: h.names[id].Kind, Problem: problemOf(err),
 			Controllers: []controllerStatus{}, Watching: []watchStatus{}, Choices: []string{}})
 	}
 	b, interfaces := h.bridge, h.settings.Interfaces
@@ -172,7 +173,7 @@ func (h *house) status() (any, error) {
 	return out, err
 }
 
-func (d *door) status() accessoryStatus {
+func (d *door) status(zone *time.Location) accessoryStatus {
 	s := statusOf(d.keep, d.srv, d.name, kindOf(d.shape), d.cam.Category())
 	s.Camera, s.ID, s.Active, s.Problem = d.camera, d.id, d.cam.Active(), problemOf(d.problem())
 	if last, ok := d.bell.lastRing(); ok {
@@ -182,7 +183,7 @@ func (d *door) status() accessoryStatus {
 		s.Watching = append(s.Watching, watchOf(w))
 	}
 	for _, c := range d.cam.LastChoice() {
-		s.Choices = append(s.Choices, told(c))
+		s.Choices = append(s.Choices, told(c, zone))
 	}
 	return s
 }
@@ -215,9 +216,9 @@ func watchOf(w camera.Watch) watchStatus {
 }
 
 // told is one choice of a stream in people's words.
-func told(c camera.Choice) string {
+func told(c camera.Choice, zone *time.Location) string {
 	var out strings.Builder
-	out.WriteString(c.At.Format(time.DateTime) + ", " + c.Controller + ": ")
+	out.WriteString(c.At.In(zone).Format(time.DateTime) + ", " + short(c.Controller) + ": ")
 	switch {
 	case c.Problem != "":
 		out.WriteString("no picture: " + c.Problem)
@@ -235,6 +236,14 @@ func kindOf(s shape) string {
 		return "doorbell"
 	}
 	return "camera"
+}
+
+// short is as much of a controller's name as tells it from others.
+func short(controller string) string {
+	if r := []rune(controller); len(r) > 8 {
+		return string(r[:8])
+	}
+	return controller
 }
 
 // isCalled says whether a question means this accessory: by its camera, by its
@@ -318,9 +327,11 @@ func (h *house) unpair(which, controller string) (any, error) {
 	return out, nil
 }
 
-// reset makes accessories new ones: whoever was paired has to remove them from Home and pair again.
+// reset makes accessories new ones: whoever was paired has to remove them from Home and
+// pair again. It is also the way out for one whose files are damaged.
 func (h *house) reset(which string) (any, error) {
 	done := []string{}
+	defer h.lookAgain()
 	for _, d := range h.all() {
 		if !d.isCalled(which) {
 			continue
@@ -334,26 +345,45 @@ func (h *house) reset(which string) (any, error) {
 		}
 		done = append(done, d.camera)
 	}
-	h.mu.Lock()
-	b := h.bridge
-	if b != nil && isBridge(which) {
-		h.bridge = nil
-	} else {
-		b = nil
-	}
-	h.mu.Unlock()
-	if b != nil {
-		b.close()
-		if err := b.keep.Reset(); err != nil {
+	s := h.configured()
+	for camera := range h.refusals() {
+		if which != "" && which != camera && which != s.id(camera) {
+			continue
+		}
+		if err := h.store.Remove(s.id(camera)); err != nil {
 			return nil, err
 		}
-		done = append(done, bridgeName)
+		done = append(done, camera)
+	}
+	if isBridge(which) {
+		had, err := h.resetBridge()
+		if err != nil {
+			return nil, err
+		}
+		if had {
+			done = append(done, bridgeName)
+		}
 	}
 	if which != "" && len(done) == 0 {
 		return nil, h.unknown(which)
 	}
-	h.lookAgain()
 	return struct {
 		Reset []string `json:"reset"`
 	}{done}, nil
+}
+
+// resetBridge says whether there was one.
+func (h *house) resetBridge() (bool, error) {
+	h.mu.Lock()
+	b, fault := h.bridge, h.fault
+	h.bridge = nil
+	h.mu.Unlock()
+	switch {
+	case b != nil:
+		b.close()
+		return true, b.keep.Reset()
+	case fault != nil:
+		return true, h.store.Remove(bridgeID)
+	}
+	return false, nil
 }

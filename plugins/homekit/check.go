@@ -169,7 +169,7 @@ func (h *house) checkDoor(ctx context.Context, d *door, interfaces []announce.In
 		out = append(out, sdk.CheckLine{State: "ok", What: d.camera + ": camera", Why: "switched off in Apple Home: it has no picture there until somebody switches it on"})
 	}
 	for _, c := range d.cam.LastChoice() {
-		out = append(out, sdk.CheckLine{State: "ok", What: d.camera + ": picture", Why: told(c)})
+		out = append(out, sdk.CheckLine{State: "ok", What: d.camera + ": picture", Why: told(c, h.hub.Location())})
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/brutella/hap/characteristic"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 	"github.com/porchlight-hub/porchlight/sdk"
@@ -159,11 +160,29 @@ func (d *door) move(t sdk.EventType, active bool) {
 	d.cam.SetMotion(any)
 }
 
-// problem is why the accessory cannot be reached; nil while it can.
+// problem is why the accessory cannot be reached, or not be paired; nil while it can.
 func (d *door) problem() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.fault == nil && d.keep.Tries() >= pairing.MaxTries {
+		return &guessed{d.camera}
+	}
 	return d.fault
+}
+
+// guessed is an accessory that takes no code any more, since too many were wrong.
+type guessed struct{ camera string }
+
+func (g *guessed) Error() string {
+	return fmt.Sprintf("somebody tried %d wrong setup codes; it takes none any more", pairing.MaxTries)
+}
+
+// Code for `porchlight explain`.
+func (g *guessed) Code() string { return "E-HOMEKIT-TRIES" }
+
+// Hint says how to mend it.
+func (g *guessed) Hint() string {
+	return "find out who it was, then porchlight homekit reset " + g.camera + ": it gets a new code"
 }
 
 // modesOf are the modes among a device's status values, by their id.

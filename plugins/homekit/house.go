@@ -41,8 +41,9 @@ type house struct {
 
 	mu       sync.Mutex
 	settings settings
-	doors    map[string]*door // by the camera's id
-	refused  map[string]error // cameras whose accessory could not be made
+	doors    map[string]*door          // by the camera's id
+	refused  map[string]error          // cameras whose accessory could not be made
+	names    map[string]sdk.CameraInfo // as the hub told of them last
 	bridge   *bridge
 	fault    error // of the bridge, or of the last look
 	work     sync.WaitGroup
@@ -144,6 +145,9 @@ func (h *house) follow(ctx context.Context) error {
 			want[c.ID] = c
 		}
 	}
+	h.mu.Lock()
+	h.names = want
+	h.mu.Unlock()
 	h.closeOthers(want, s)
 	var errs []error
 	for _, id := range slices.Sorted(maps.Keys(want)) {
