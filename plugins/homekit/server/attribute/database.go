@@ -16,15 +16,11 @@ const (
 	OK           = 0
 	Denied       = -70401
 	Unreachable  = -70402
-	Busy         = -70403
 	ReadOnly     = -70404
 	WriteOnly    = -70405
 	NoEvents     = -70406
-	NoResources  = -70407
-	TimedOut     = -70408
 	Missing      = -70409
 	Invalid      = -70410
-	NotAllowed   = -70412
 	longestText  = 64      // HAP 6.3.3: maxLen unless said
 	longestData  = 2 << 20 // HAP 6.3.3: maxDataLen unless said; a body's limit comes first
 	infoService  = "3E"
