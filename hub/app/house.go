@@ -62,7 +62,8 @@ func (l cameraList) Detail(id string) host.Detail {
 	if !ok {
 		return host.Detail{}
 	}
-	out := host.Detail{OfflineReason: d.OfflineReason, Talk: l.h.talksTo(id), Snapshot: l.h.hasSnapshot(id), Device: l.h.described.Of(id)}
+	can := l.h.can(id)
+	out := host.Detail{OfflineReason: d.OfflineReason, Talk: can.Talk, Snapshot: can.Snapshot, Device: l.h.described.Of(id)}
 	if e, ok := l.h.bus.State("device." + id + ".status"); ok && e.Source == d.Plugin {
 		if s, ok := e.Data.(event.DeviceStatus); ok {
 			out.Status = s.Values
@@ -71,29 +72,35 @@ func (l cameraList) Detail(id string) host.Detail {
 	return out
 }
 
-// talksTo tells whether a camera can be spoken to. While that is not known yet it is
-// what it was: a bridge would else show another device after each start of the hub.
-func (h *Hub) talksTo(camera string) bool {
-	err := h.canTalk(camera)
-	if m := (*mute)(nil); errors.As(err, &m) && m.code == "E-TALK-UNKNOWN" {
-		var talked bool
-		h.notes.Get(camera, talkNote, &talked)
-		return talked
-	}
-	return err == nil
+// abilities are what a bridge builds a device of. While they are not known they are what
+// they were: it would else show another device after each start of the hub.
+type abilities struct {
+	Talk     bool `json:"talk"`
+	Snapshot bool `json:"snapshot"`
 }
 
-// talkNote keeps whether a camera could be spoken to.
-const talkNote = "talk"
+// abilitiesNote is where they are kept.
+const abilitiesNote = "abilities"
 
-// noteTalk keeps what is known now.
-func (h *Hub) noteTalk(ctx context.Context, camera string) {
+// can tells what a camera can.
+func (h *Hub) can(camera string) abilities {
+	var was abilities
+	h.notes.Get(camera, abilitiesNote, &was)
+	is := abilities{Talk: was.Talk, Snapshot: was.Snapshot}
 	err := h.canTalk(camera)
-	if m := (*mute)(nil); errors.As(err, &m) && m.code == "E-TALK-UNKNOWN" {
-		return
+	if m := (*mute)(nil); !errors.As(err, &m) || m.code != "E-TALK-UNKNOWN" {
+		is.Talk = err == nil
 	}
-	if err := h.notes.Put(ctx, camera, talkNote, err == nil); err != nil && ctx.Err() == nil {
-		h.log.Warn("whether a camera can be spoken to is not kept", "camera", camera, "err", err)
+	if _, known := h.sources.Camera(camera); known {
+		is.Snapshot = h.hasSnapshot(camera)
+	}
+	return is
+}
+
+// noteAbilities keeps what is known now.
+func (h *Hub) noteAbilities(ctx context.Context, camera string, a abilities) {
+	if err := h.notes.Put(ctx, camera, abilitiesNote, a); err != nil && ctx.Err() == nil {
+		h.log.Warn("what a camera can is not kept", "camera", camera, "err", err)
 	}
 }
 
@@ -121,8 +128,8 @@ func (h *Hub) lookAtHouse(ctx context.Context) (kinds []string) {
 	now := &pb.ListCamerasReply{}
 	list := cameraList{h}
 	for _, c := range list.Cameras() {
-		h.noteTalk(ctx, c.ID)
 		d := list.Detail(c.ID)
+		h.noteAbilities(ctx, c.ID, abilities{Talk: d.Talk, Snapshot: d.Snapshot})
 		now.Cameras = append(now.Cameras, &pb.CameraInfo{Id: c.ID, Name: c.Name, Kind: c.Kind, Talk: d.Talk, Snapshot: d.Snapshot, Device: d.Device})
 	}
 	sounds := chimesOf{h.chimes}.Chimes()

@@ -69,7 +69,7 @@ func TestEachChangeOfQuietIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	again, out := room(t, path, clock, nil)
+	again, _ := room(t, path, clock, nil)
 	again.Apply([]Chime{{ID: "hall"}, {ID: "attic"}})
 	if q := again.Quiet(); !q.Active || !q.Until.Equal(hour) {
 		t.Errorf("after a restart %+v", q)

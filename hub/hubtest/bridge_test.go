@@ -146,6 +146,26 @@ func TestBridge(t *testing.T) {
 		}
 	}
 
+	// After a start of the hub at which the doorbell's plugin does not come up, it is still
+	// the device that it was: a bridge need not show another one.
+	b.Stop()
+	b.Hub.Save(strings.Replace(bridgeYAML(bridge, bridgeMay, ""), "demo: {}", "demo: {disabled: true}", 1))
+	b.Hub = hubtest.Start(t, hubtest.Binary(t), b.Dir)
+	b.running("bridge")
+	if c, ok := b.camera("porch"); !ok || c.Device == nil || c.Device.Model != "Demo doorbell" || !c.Talk || !c.Snapshot || c.Status["mode.night_vision"] != "on" {
+		t.Errorf("before its plugin has spoken it is %+v, %+v", c, c.Device)
+	}
+	hubtest.Eventually(t, "it is offline, with a reason", func() bool {
+		c, _ := b.camera("porch")
+		return !c.Online && strings.Contains(c.OfflineReason, "demo")
+	})
+	if err := b.ask("act", `{"device": "porch", "mode": "night_vision", "value": "off"}`, nil); err == nil || !strings.Contains(err.Error(), "disabled") {
+		t.Errorf("an act on what is not there: %v", err)
+	}
+	if err := b.ask("house", "{}", &house); err != nil || !house.Chimes[0].Quiet.Active || !house.Quiet.Active {
+		t.Errorf("after the start the house is %+v, %v", house, err)
+	}
+
 	// With nothing granted it can do and know nothing, whatever its manifest asks.
 	b.save(bridgeYAML(bridge, "", ""))
 	hubtest.Eventually(t, "the bridge has lost its rights", func() bool { return b.ask("house", "{}", nil) != nil })
