@@ -174,7 +174,7 @@ func (h *house) status() (any, error) {
 }
 
 func (d *door) status(zone *time.Location) accessoryStatus {
-	s := statusOf(d.keep, d.srv, d.name, kindOf(d.shape), d.cam.Category())
+	s := statusOf(d.keep, d.srv, d.name, d.kind, d.cam.Category())
 	s.Camera, s.ID, s.Active, s.Problem = d.camera, d.id, d.cam.Active(), problemOf(d.problem())
 	if last, ok := d.bell.lastRing(); ok {
 		s.LastRing = &last
@@ -231,13 +231,6 @@ func told(c camera.Choice, zone *time.Location) string {
 	return out.String()
 }
 
-func kindOf(s shape) string {
-	if s.Doorbell {
-		return "doorbell"
-	}
-	return "camera"
-}
-
 // short is as much of a controller's name as tells it from others.
 func short(controller string) string {
 	if r := []rune(controller); len(r) > 8 {
@@ -274,7 +267,7 @@ func (h *house) codes(which string) (any, error) {
 			Code: string(id.Code), URI: setup.URI(id.Code, category, id.SetupID)})
 	}
 	for _, d := range h.all() {
-		add(d.camera, d.id, d.name, kindOf(d.shape), d.cam.Category(), d.keep)
+		add(d.camera, d.id, d.name, d.kind, d.cam.Category(), d.keep)
 	}
 	if b := h.bridgeNow(); b != nil {
 		add(bridgeName, bridgeID, "Mute chimes", "bridge", 2, b.keep)

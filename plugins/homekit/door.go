@@ -29,7 +29,8 @@ type door struct {
 	id       string // under which its identity is kept
 	name     string
 	settings accessorySettings
-	shape    shape
+	kind     string // doorbell, camera
+	shape    shape  // the house's own goroutine's
 	log      *slog.Logger
 
 	keep *store.Accessory
@@ -50,7 +51,7 @@ type door struct {
 func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh shape, m sdk.MediaDescription) (*door, error) {
 	own := s.Accessories[c.ID]
 	d := &door{
-		camera: c.ID, id: s.id(c.ID), name: cmp.Or(own.Name, c.Name, c.ID), settings: own, shape: sh,
+		camera: c.ID, id: s.id(c.ID), name: cmp.Or(own.Name, c.Name, c.ID), settings: own, shape: sh, kind: c.Kind,
 		log: h.log.With("camera", c.ID), moving: map[sdk.EventType]bool{},
 	}
 	var err error
@@ -63,10 +64,7 @@ func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh s
 	d.cam, err = camera.New(camera.Options{
 		Camera: c.ID, Name: d.name, Doorbell: sh.Doorbell, Talk: sh.Talk, Motion: sh.Motion, Long: sh.Long, Double: sh.Double,
 		NightVision: sh.NightVision, Indicator: sh.Indicator, Media: sh.offers(m), Hub: h.hub, Keep: d.keep, Log: d.log, Now: h.now,
-		Info: accessory.Info{
-			Name: d.name, Manufacturer: cmp.Or(sh.Manufacturer, "Porchlight"), Model: cmp.Or(sh.Model, "Camera"),
-			SerialNumber: cmp.Or(sh.Serial, d.keep.Identity().Device), Firmware: firmware(sh.Firmware),
-		},
+		Info: d.info(sh),
 	})
 	if err != nil {
 		return nil, err
@@ -115,6 +113,24 @@ func (d *door) close() {
 	d.cam.Close()
 	d.work.Wait()
 	d.bell.ledger.Rest(d.camera)
+}
+
+// info is the accessory's plate.
+func (d *door) info(sh shape) accessory.Info {
+	return accessory.Info{
+		Name: d.name, Manufacturer: cmp.Or(sh.Manufacturer, "Porchlight"), Model: cmp.Or(sh.Model, "Camera"),
+		SerialNumber: cmp.Or(sh.Serial, d.keep.Identity().Device), Firmware: firmware(sh.Firmware),
+	}
+}
+
+// setShape takes what changed of the camera, where the accessory is built as before.
+func (d *door) setShape(sh shape) {
+	d.shape = sh
+	plate, now := d.cam.Accessory().Info, d.info(sh)
+	plate.Manufacturer.SetValue(now.Manufacturer)
+	plate.Model.SetValue(now.Model)
+	plate.SerialNumber.SetValue(now.SerialNumber)
+	plate.FirmwareRevision.SetValue(now.Firmware)
 }
 
 func (d *door) setFault(err error) {

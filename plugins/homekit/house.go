@@ -24,6 +24,8 @@ const (
 	look = 30 * time.Second
 	// worth is how old a ring may be told where its camera names no limit.
 	worth = 15 * time.Second
+	// greet is how long a camera that Home never saw may take to tell what it can.
+	greet = 5 * time.Second
 	// askWithin bounds a question to the hub.
 	askWithin = 8 * time.Second
 )
@@ -43,6 +45,7 @@ type house struct {
 	settings settings
 	doors    map[string]*door          // by the camera's id
 	refused  map[string]error          // cameras whose accessory could not be made
+	first    map[string]time.Time      // when a camera that Home never saw was first looked at
 	names    map[string]sdk.CameraInfo // as the hub told of them last
 	bridge   *bridge
 	fault    error // of the bridge, or of the last look
@@ -52,7 +55,7 @@ type house struct {
 func newHouse(hub *sdk.Hub, s settings, now func() time.Time) (*house, error) {
 	h := &house{
 		hub: hub, log: hub.Log(), now: now, settings: s, wake: make(chan struct{}, 1),
-		doors: map[string]*door{}, refused: map[string]error{},
+		doors: map[string]*door{}, refused: map[string]error{}, first: map[string]time.Time{},
 	}
 	var err error
 	if h.store, err = store.Open(filepath.Join(hub.DataDir(), "accessories")); err != nil {
@@ -82,7 +85,7 @@ func (h *house) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
 			h.log.Warn("the cameras could not be looked at; tried again", "error", err, "after", again)
-			h.later(ctx)
+			h.later(ctx, again)
 		}
 		select {
 		case <-ctx.Done():
@@ -105,11 +108,11 @@ func (h *house) run(ctx context.Context) {
 }
 
 // later looks again before the next tick.
-func (h *house) later(ctx context.Context) {
+func (h *house) later(ctx context.Context, after time.Duration) {
 	h.work.Go(func() {
 		select {
 		case <-ctx.Done():
-		case <-time.After(again):
+		case <-time.After(after):
 			h.lookAgain()
 		}
 	})
@@ -189,7 +192,8 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 	if d != nil {
 		d.setOnline(c.Online, h.now())
 		next := d.shape.with(seen, d.settled(h.now()))
-		if d.settings == s.Accessories[c.ID] && next == d.shape && (s.Accessories[c.ID].Name != "" || c.Name == d.name) {
+		if d.settings == s.Accessories[c.ID] && next.build() == d.shape.build() && (s.Accessories[c.ID].Name != "" || c.Name == d.name) {
+			h.adjust(d, next, m)
 			return nil
 		}
 		h.mu.Lock()
@@ -198,7 +202,12 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 		d.close()
 		seen = next
 	} else {
-		seen = h.kept(s.id(c.ID)).with(seen, false)
+		kept := h.kept(s.id(c.ID))
+		if kept == (shape{}) && seen.Width == 0 && h.waits(c.ID) {
+			h.later(ctx, time.Second)
+			return nil
+		}
+		seen = kept.with(seen, false)
 	}
 	d, err := h.openDoor(ctx, c, s, seen, m)
 	h.mu.Lock()
@@ -211,9 +220,33 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 		h.log.Warn("what the accessory is could not be kept", "camera", c.ID, "error", err)
 	}
 	delete(h.refused, c.ID)
+	delete(h.first, c.ID)
 	h.doors[c.ID] = d
 	h.log.Info("accessory ready", "camera", c.ID, "port", d.srv.Port())
 	return nil
+}
+
+// waits says whether a camera that Home never saw is given a moment to tell what it
+// can, so that its accessory is not made twice.
+func (h *house) waits(camera string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.first[camera].IsZero() {
+		h.first[camera] = h.now()
+	}
+	return h.now().Sub(h.first[camera]) < greet
+}
+
+// adjust takes what a running accessory can take: no controller notices.
+func (h *house) adjust(d *door, next shape, m sdk.MediaDescription) {
+	d.cam.SetMedia(next.offers(m))
+	if next == d.shape {
+		return
+	}
+	d.setShape(next)
+	if err := d.keep.SetValue(shapeKey, next); err != nil {
+		h.log.Warn("what the accessory is could not be kept", "camera", d.camera, "error", err)
+	}
 }
 
 // shapeKey is where an accessory's shape is kept.

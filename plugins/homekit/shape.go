@@ -56,6 +56,13 @@ func shapeOf(c sdk.CameraInfo, m sdk.MediaDescription) shape {
 	return s
 }
 
+// build is what cannot change while controllers are connected.
+func (s shape) build() shape {
+	s.Width, s.Height, s.FPS = 0, 0, 0
+	s.Manufacturer, s.Model, s.Serial, s.Firmware = "", "", "", ""
+	return s
+}
+
 // offers are the camera's streams; one that is not reached yet has the size that it had.
 func (s shape) offers(m sdk.MediaDescription) sdk.MediaDescription {
 	if s.Width == 0 || shapeOf(sdk.CameraInfo{}, m).Width > 0 {
@@ -73,6 +80,9 @@ func moves(t sdk.EventType) bool {
 // with is the shape after the camera was looked at again. What came is taken at
 // once, what went only if the camera was there long enough to be believed.
 func (s shape) with(seen shape, settled bool) shape {
+	if s.FPS != 0 && seen.Width == s.Width && seen.Height == s.Height {
+		seen.FPS = s.FPS // what is measured swings
+	}
 	if settled {
 		seen.Width, seen.Height, seen.FPS = cmp.Or(seen.Width, s.Width), cmp.Or(seen.Height, s.Height), cmp.Or(seen.FPS, s.FPS)
 		return seen
