@@ -20,9 +20,9 @@ func (s *Stream) Speak(hz float64) error {
 	if err != nil {
 		return err
 	}
-	s.speech = make(chan struct{})
-	stop := s.speech
-	s.owned.Go(func() { s.speak(enc, hz, stop) })
+	stop := make(chan struct{})
+	s.speech = stop
+	s.speaking.Go(func() { s.speak(enc, hz, stop) })
 	return nil
 }
 
@@ -57,4 +57,5 @@ func (s *Stream) Hush() {
 		close(s.speech)
 		s.speech = nil
 	}
+	s.speaking.Wait()
 }

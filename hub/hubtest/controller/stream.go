@@ -77,18 +77,19 @@ type Endpoints struct {
 type Stream struct {
 	Endpoints
 
-	x       *Conn
-	wish    StreamWish
-	service Service
-	session [16]byte
-	video   *receive.Side
-	sound   *receive.Side
-	owned   sync.WaitGroup
-	quiet   chan struct{} // closed: no more reports
-	hush    sync.Once
-	speech  chan struct{} // closed to end what is spoken; nil: nothing is
-	spoken  uint16        // packets of speech
-	once    sync.Once
+	x        *Conn
+	wish     StreamWish
+	service  Service
+	session  [16]byte
+	video    *receive.Side
+	sound    *receive.Side
+	owned    sync.WaitGroup
+	quiet    chan struct{} // closed: no more reports
+	hush     sync.Once
+	speech   chan struct{} // closed to end what is spoken; nil: nothing is
+	spoken   uint16        // packets of speech
+	speaking sync.WaitGroup
+	once     sync.Once
 }
 
 // Stream sets up and starts.
@@ -297,9 +298,9 @@ func (s *Stream) Quiet() { s.hush.Do(func() { close(s.quiet) }) }
 func (s *Stream) Close() {
 	s.once.Do(func() {
 		s.Quiet()
-		s.Hush()
 		s.video.Conn.Close()
 		s.sound.Conn.Close()
+		s.Hush()
 	})
 	s.owned.Wait()
 }

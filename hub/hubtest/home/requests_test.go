@@ -28,6 +28,7 @@ func TestRequests(t *testing.T) {
 	s.part("requests that do not wait", func(t *testing.T) { s.pipelined(t, x) })
 	s.part("five hundred connections", func(t *testing.T) { s.connects(t, phone) })
 	s.part("what is refused", func(t *testing.T) { s.wrongRequests(t, x, db) })
+	x = s.verified(phone, "gate") // the last one may have ended with what was wrong
 	s.part("timed writes", func(t *testing.T) { s.timed(t, x, db) })
 	s.part("snapshots", func(t *testing.T) { s.snapshots(t, x) })
 }
