@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -59,7 +60,7 @@ plugins:
   homekit: {builtin: homekit}
 cameras:
   gate: {name: Gate, kind: doorbell, plugin: demo, ring: {debounce: 0s}}
-  porch: {name: Porch, kind: doorbell, source: {url: "rtsp://%s/main", username: cam, password: "p@:/#"}}
+  porch: {name: Porch, kind: doorbell, ring: {debounce: 0s}, source: {url: "rtsp://%s/main", username: cam, password: "p@:/#"}}
 `, cam.Address())))
 	return l
 }
@@ -90,6 +91,7 @@ func TestLive(t *testing.T) {
 		busy.Close()
 	}
 	l.part("the plugin tells who watches", l.watched)
+	l.part("the porch is rung by its hook", func(t *testing.T) { l.hook(t, porch) })
 	l.part("talk", func(t *testing.T) { l.talk(t, views["gate"], views["porch"]) })
 	var wg sync.WaitGroup
 	reference := l.reference("gate")
@@ -117,6 +119,37 @@ func TestLive(t *testing.T) {
 			t.Errorf("the porch's tone is %.0f Hz of %.1f dB, and was %d Hz of %.1f dB", hz, got, hum, porchLevel)
 		}
 	})
+}
+
+// hook rings the porch as a button of another's does; the phone that watches is told once,
+// and its picture is of then.
+func (l *live) hook(t *testing.T, x *controller.Conn) {
+	bell := find(t, l.listen(x), "121", "73")
+	h, err := l.Client.Hook(t.Context(), "porch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		res, err := http.Post(h.URL, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode >= 300 {
+			t.Fatal(res.Status)
+		}
+		if v := next(t, x, bell); v != "0" {
+			t.Errorf("a press is told as %s", v)
+		}
+		if b, err := x.Resource(within(t), 1, 640, 360, controller.ForEvent); err != nil || len(b) == 0 {
+			t.Errorf("a picture of the press: %d bytes %v", len(b), err)
+		}
+	}
+	select {
+	case e := <-x.Events():
+		t.Errorf("more is told: %+v", e)
+	default:
+	}
 }
 
 // view is one live view with what it is to be held against.
