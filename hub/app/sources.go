@@ -188,7 +188,7 @@ func (h *Hub) warmUp(ctx context.Context, camera string) {
 	h.warming.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, warmFor)
 		defer cancel()
-		if _, err := h.pictures.Get(ctx, camera, snapshot.Want{}); err != nil && !errors.Is(err, context.Canceled) {
+		if _, err := h.pictures.Get(ctx, camera, snapshot.Want{Now: true}); err != nil && !errors.Is(err, context.Canceled) {
 			h.log.Debug("no picture of a press", "camera", camera, "err", err)
 		}
 	})

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -178,8 +180,8 @@ func poke(ctx context.Context, web *http.Client, method, to string) error {
 	if res.StatusCode >= http.StatusMultipleChoices {
 		err = fmt.Errorf("ring: status %s", res.Status)
 	}
-	_ = res.Body.Close() // a few bytes
-	return err
+	_, rerr := io.Copy(io.Discard, io.LimitReader(res.Body, 1<<16)) // to its end, or the connection is not used again
+	return errors.Join(err, rerr, res.Body.Close())
 }
 
 // end ends it and every process that it left.

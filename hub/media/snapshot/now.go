@@ -12,6 +12,8 @@ import (
 const (
 	// nowWait is how long the next picture of a live stream is waited for: two of a slow one.
 	nowWait = 400 * time.Millisecond
+	// headStart is what the press has itself: it is to be heard before its picture is worked at.
+	headStart = 20 * time.Millisecond
 	// maxRun of pictures behind a key frame; where it is longer the key frame will do.
 	maxRun = 600
 )
@@ -25,7 +27,7 @@ func (s *Store) ofNow(ctx context.Context, name string) error {
 	if st == nil || s.o.Stills == nil {
 		return errNotNow
 	}
-	units, t, at, err := sinceKey(ctx, st, time.Now())
+	units, t, at, err := sinceKey(ctx, st, time.Now().Add(headStart))
 	if err != nil {
 		return err
 	}
