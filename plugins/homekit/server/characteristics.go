@@ -129,7 +129,7 @@ func (c *connection) put(r *http.Request, body []byte) http1.Reply {
 	if in.PID != nil {
 		c.prepared = nil
 	}
-	var heard []*characteristic.C
+	var wanted []*attribute.Attribute
 	all := make([]item, 0, len(in.Characteristics))
 	several := false
 	for _, w := range in.Characteristics {
@@ -143,7 +143,7 @@ func (c *connection) put(r *http.Request, body []byte) http1.Reply {
 				var on bool
 				it.Value, status, on = c.write(r, at, w)
 				if on {
-					heard = append(heard, at.C)
+					wanted = append(wanted, at)
 				}
 			}
 		}
@@ -155,7 +155,7 @@ func (c *connection) put(r *http.Request, body []byte) http1.Reply {
 	if several {
 		a = items(http.StatusMultiStatus, all)
 	}
-	if len(heard) > 0 && c.s.o.Subscribed != nil {
+	if heard := c.begin(wanted); len(heard) > 0 && c.s.o.Subscribed != nil {
 		a.After = func() {
 			for _, h := range heard {
 				c.s.o.Subscribed(c.peer, h)
@@ -165,13 +165,30 @@ func (c *connection) put(r *http.Request, body []byte) http1.Reply {
 	return a
 }
 
-// write does one of them; on says that a subscription began.
+// begin puts subscriptions into force, and gives those that are new. What happens from here
+// on follows the answer: some controllers lose what comes before it.
+func (c *connection) begin(wanted []*attribute.Attribute) (heard []*characteristic.C) {
+	if len(wanted) == 0 {
+		return nil
+	}
+	c.out.Hold()
+	for _, at := range wanted {
+		if c.s.subscribe(c, at, true) {
+			heard = append(heard, at.C)
+		}
+	}
+	return heard
+}
+
+// write does one of them; on says that a subscription is wanted.
 func (c *connection) write(r *http.Request, at *attribute.Attribute, w write) (response json.RawMessage, status int, on bool) {
 	if w.Events != nil {
 		if !at.C.IsObservable() {
 			return nil, attribute.NoEvents, false
 		}
-		on = c.s.subscribe(c, at, bool(*w.Events))
+		if on = bool(*w.Events); !on {
+			c.s.subscribe(c, at, false)
+		}
 	}
 	if w.Value == nil {
 		return nil, attribute.OK, on

@@ -176,6 +176,14 @@ func (o *Outbox) Mark() uint64 {
 	return o.q.order
 }
 
+// Hold keeps back all that is put in from now on until the next answer, which must follow
+// at once: a peer hears nothing of what it subscribed to before it knows that it did.
+func (o *Outbox) Hold() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.q.held = true
+}
+
 // Answer puts in a response whose working out began at mark, and waits until its bytes are
 // with the network. From the next byte on all is sealed by then, when there is one. One at
 // a time.

@@ -231,3 +231,33 @@ func TestTheSealIsPutOnBetweenTwoMessages(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+func TestWhatIsHeldFollowsTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, peer, _ := start(t)
+		o.Hold()
+		if err := o.Press(Press{Message: []byte("press;")}); err != nil {
+			t.Fatal(err)
+		}
+		mark := o.Mark()
+		o.Change(change(7, "1"))
+		synctest.Wait() // the writer has looked at both
+		var answered error
+		var wg sync.WaitGroup
+		wg.Go(func() { answered = o.Answer([]byte("answer;"), mark, nil) })
+		want := "answer;press;" + string(EventMessage(change(7, "1")))
+		if got := heard(t, peer, len(want)); got != want {
+			t.Errorf("got %q", got)
+		}
+		wg.Wait()
+		if answered != nil {
+			t.Error(answered)
+		}
+		if err := o.Press(Press{Message: []byte("press;")}); err != nil { // held no more
+			t.Fatal(err)
+		}
+		if got := heard(t, peer, 6); got != "press;" {
+			t.Errorf("got %q", got)
+		}
+	})
+}

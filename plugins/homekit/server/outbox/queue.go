@@ -48,6 +48,7 @@ type queue struct {
 	ids     []ID   // of changes, first come first
 	order   uint64 // counts changes: the newest one's number
 	answer  *answer
+	held    bool // the next answer goes before all that comes now
 }
 
 func (q *queue) change(c Change) {
@@ -62,13 +63,15 @@ func (q *queue) change(c Change) {
 // it was worked out, else a peer that reads both in turn would end with the older value.
 func (q *queue) next() (p *Press, a *answer, events []byte) {
 	switch {
-	case len(q.presses) > 0:
+	case q.held && q.answer == nil:
+		return nil, nil, nil
+	case len(q.presses) > 0 && !q.held:
 		p := q.presses[0]
 		q.presses[0] = Press{}
 		q.presses = q.presses[1:]
 		return &p, nil, nil
 	case q.answer != nil && (len(q.ids) == 0 || q.order > q.answer.mark):
-		a, q.answer = q.answer, nil
+		a, q.answer, q.held = q.answer, nil, false
 		return nil, a, nil
 	case len(q.ids) > 0:
 		all := make([]Change, 0, len(q.ids))
