@@ -11,28 +11,37 @@ const tell = (what) => process.stdout.write(JSON.stringify(what) + '\n');
 const short = (type) => type.replace(/-0000-1000-8000-0026BB765291$/i, '').replace(/^0+/, '').toUpperCase();
 let bell;
 
-// listen subscribes, and again when the connection has ended, until it is taken.
+// listen subscribes, and again when the connection has ended, until it is taken. A client
+// whose connection ends in the middle of a request waits for ever, so each try has its own.
 async function listen() {
 	for (;;) {
+		const mine = new HttpClient(device, address, Number(port), client.getLongTermData());
+		mine.on('event', (e) => {
+			for (const c of e.characteristics) {
+				if (`${c.aid}.${c.iid}` === bell) {
+					tell({press: c.value});
+				}
+			}
+		});
+		let late;
 		try {
-			await client.subscribeCharacteristics([bell]);
+			await Promise.race([
+				mine.subscribeCharacteristics([bell]),
+				new Promise((_, refuse) => { late = setTimeout(() => refuse(new Error('no answer')), 3000); }),
+			]);
+			mine.on('event-disconnect', () => setImmediate(listen));
 			tell({listening: true});
 			return;
 		} catch (e) {
+			mine.removeAllListeners();
+			mine.close().catch(() => {}); // it may not be open
 			tell({again: String(e.message)});
 			await new Promise((done) => setTimeout(done, 50));
+		} finally {
+			clearTimeout(late);
 		}
 	}
 }
-
-client.on('event', (e) => {
-	for (const c of e.characteristics) {
-		if (`${c.aid}.${c.iid}` === bell) {
-			tell({press: c.value});
-		}
-	}
-});
-client.on('event-disconnect', () => setImmediate(listen));
 
 async function main() {
 	await client.pairSetup(code);
