@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -40,6 +41,12 @@ type Entry struct {
 type Hooks struct {
 	db  *sql.DB
 	now func() time.Time
+
+	mu sync.Mutex
+	// known has the cameras of tokens that were found, by their SHA-256, so that a press does
+	// not wait for the disk. There are no more than there are cameras.
+	known map[[sha256.Size]byte]string
+	turns uint64 // of renewals: what was read before one is not kept after it
 }
 
 // steps of the schema; each is applied once, in order. Times are Unix milliseconds.
@@ -55,7 +62,7 @@ func Open(ctx context.Context, db DB) (*Hooks, error) {
 	if err := db.Migrate(ctx, "hooks", steps()); err != nil {
 		return nil, fmt.Errorf("hooks: open: %w", err)
 	}
-	return &Hooks{db: db.SQL(), now: time.Now}, nil
+	return &Hooks{db: db.SQL(), now: time.Now, known: map[[sha256.Size]byte]string{}}, nil
 }
 
 // Token gives the hook of a camera; the first who asks makes it. That the camera exists
@@ -85,6 +92,10 @@ func (h *Hooks) Renew(ctx context.Context, camera string) (Entry, error) {
 	if err != nil {
 		return Entry{}, told("renew", camera, err)
 	}
+	h.mu.Lock()
+	h.turns++
+	clear(h.known)
+	h.mu.Unlock()
 	e, err := h.read(ctx, camera)
 	return e, told("renew", camera, err)
 }
@@ -93,6 +104,13 @@ func (h *Hooks) Renew(ctx context.Context, camera string) (Entry, error) {
 // says nothing of the tokens that there are: what is looked up is their SHA-256.
 func (h *Hooks) Find(ctx context.Context, token string) (camera string, ok bool, err error) {
 	sum := digest(token)
+	h.mu.Lock()
+	camera, ok = h.known[[sha256.Size]byte(sum)]
+	turns := h.turns
+	h.mu.Unlock()
+	if ok {
+		return camera, true, nil
+	}
 	var stored []byte
 	err = h.db.QueryRowContext(ctx, `SELECT camera, hash FROM hooks WHERE hash = ?`, sum).Scan(&camera, &stored)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare(stored, sum) != 1 {
@@ -100,6 +118,11 @@ func (h *Hooks) Find(ctx context.Context, token string) (camera string, ok bool,
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("hooks: find: %w", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.turns == turns {
+		h.known[[sha256.Size]byte(sum)] = camera
 	}
 	return camera, true, nil
 }
