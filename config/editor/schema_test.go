@@ -98,7 +98,7 @@ func example(t *testing.T) []byte {
 // testOptions are those of a hub with plugins of each kind.
 func testOptions() config.Options {
 	return config.Options{
-		Builtins: []string{"demo", "rtsp", "speaker", "webhook"},
+		Builtins: []string{"demo", "homekit", "rtsp", "speaker", "webhook"},
 		Schemas: map[string]config.PluginSchema{
 			"demo": {
 				Offers: []string{"camera"},
