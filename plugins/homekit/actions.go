@@ -130,7 +130,9 @@ func (p *plugin) Action(ctx context.Context, c sdk.ActionCall) (json.RawMessage,
 	case "unpair":
 		out, err = h.unpair(in.Camera, in.Controller)
 	case "reset":
-		out, err = h.reset(in.Camera)
+		if e := h.order(ctx, func() { out, err = h.reset(in.Camera) }); e != nil {
+			return nil, e
+		}
 	default:
 		return nil, fmt.Errorf("action %q: %w", c.Name, sdk.ErrUnsupported)
 	}
@@ -320,8 +322,8 @@ func (h *house) unpair(which, controller string) (any, error) {
 	return out, nil
 }
 
-// reset makes accessories new ones: whoever was paired has to remove them from Home and
-// pair again. It is also the way out for one whose files are damaged.
+// reset, an order, makes accessories new ones: whoever was paired has to remove them from
+// Home and pair again. It is also the way out for one whose files are damaged.
 func (h *house) reset(which string) (any, error) {
 	done := []string{}
 	defer h.lookAgain()
@@ -333,14 +335,16 @@ func (h *house) reset(which string) (any, error) {
 		delete(h.doors, d.camera)
 		h.mu.Unlock()
 		d.close()
+		h.ledger.Forget(d.id)
 		if err := d.keep.Reset(); err != nil {
 			return nil, err
 		}
 		done = append(done, d.camera)
 	}
 	s := h.configured()
-	for camera := range h.refusals() {
-		if which != "" && which != camera && which != s.id(camera) {
+	for camera, why := range h.refusals() {
+		var others *shared
+		if which != "" && which != camera && which != s.id(camera) || errors.As(why, &others) {
 			continue
 		}
 		if err := h.store.Remove(s.id(camera)); err != nil {

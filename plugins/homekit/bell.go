@@ -26,12 +26,12 @@ const maxTold = 64
 
 // bell rings at the controllers that listen, and knows who was not told yet.
 type bell struct {
-	camera string
-	c      *characteristic.C // nil: a camera without a button
-	ledger *ledger.Ledger
-	ctx    context.Context // the accessory's
+	accessory string            // its name in the ledger
+	c         *characteristic.C // nil: a camera without a button
+	ledger    *ledger.Ledger
+	ctx       context.Context // the accessory's
 	// told reports what became of a ring.
-	told func(r ledger.Ring, told, of int, took time.Duration)
+	told func(ctx context.Context, r ledger.Ring, told, of int, took time.Duration)
 
 	closing atomic.Bool
 
@@ -51,31 +51,41 @@ func key(p *server.Peer) string {
 	return p.Controller() + "@" + p.Remote().Addr().Unmap().WithZone("").String()
 }
 
+// outcome is what became of a ring at one connection.
+type outcome int
+
+const (
+	wrote    outcome = iota
+	lost             // the connection ended before
+	declined         // it was told already, or it is too late
+)
+
 // ring writes a ring to all who listen. It waits for nobody.
 func (b *bell) ring(srv presser, r ledger.Ring, work *sync.WaitGroup) {
-	if b.c == nil {
+	if b.c == nil || !b.begin(r, work) {
 		return
 	}
+	defer work.Done()
 	began := time.Now()
-	b.mu.Lock()
-	b.last = lastRing{At: r.At}
-	b.mu.Unlock()
-	wrote := make(chan bool, maxTold)
-	n := srv.Press(b.press(r, func(ok bool) {
+	became := make(chan outcome, maxTold)
+	n := srv.Press(b.press(r, func(o outcome) {
 		select {
-		case wrote <- ok:
+		case became <- o:
 		default: // a report that is not waited for any more
 		}
 	}))
 	work.Go(func() {
-		told, late := 0, time.NewTimer(tellWithin)
+		told, of, late := 0, n, time.NewTimer(tellWithin)
 		defer late.Stop()
 	collect:
 		for range n {
 			select {
-			case ok := <-wrote:
-				if ok {
+			case o := <-became:
+				switch o {
+				case wrote:
 					told++
+				case declined:
+					of--
 				}
 			case <-late.C:
 				break collect
@@ -83,26 +93,46 @@ func (b *bell) ring(srv presser, r ledger.Ring, work *sync.WaitGroup) {
 				return
 			}
 		}
-		b.told(r, told, n, time.Since(began))
+		b.told(b.ctx, r, told, of, time.Since(began))
 	})
 }
 
+// begin says whether the accessory still rings, and if so keeps it from having closed
+// until work is done. Whom it does not reach any more is owed the ring.
+func (b *bell) begin(r ledger.Ring, work *sync.WaitGroup) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing.Load() {
+		return false
+	}
+	b.last = lastRing{At: r.At}
+	work.Add(1)
+	return true
+}
+
 // press is the ring as the server takes it.
-func (b *bell) press(r ledger.Ring, wrote func(ok bool)) server.Press {
+func (b *bell) press(r ledger.Ring, became func(outcome)) server.Press {
 	return server.Press{
 		C: b.c, Value: r.Value,
-		Claim: func(p *server.Peer) bool { return b.ledger.Claim(r.ID, key(p), p.ID()) },
+		Claim: func(p *server.Peer) bool {
+			mine := b.ledger.Claim(r.ID, key(p), p.ID())
+			if !mine {
+				became(declined)
+			}
+			return mine
+		},
 		Wrote: func(p *server.Peer, err error) {
 			if err != nil {
 				b.ledger.Release(r.ID, key(p), p.ID())
-			} else {
-				b.mu.Lock()
-				if b.last.At.Equal(r.At) {
-					b.last.Told++
-				}
-				b.mu.Unlock()
+				became(lost)
+				return
 			}
-			wrote(err == nil)
+			b.mu.Lock()
+			if b.last.At.Equal(r.At) {
+				b.last.Told++
+			}
+			b.mu.Unlock()
+			became(wrote)
 		},
 	}
 }
@@ -119,8 +149,8 @@ func (b *bell) subscribed(srv presser, p *server.Peer, c *characteristic.C, work
 	if known {
 		return
 	}
-	for _, r := range b.ledger.Listen(b.camera, key(p)) {
-		srv.PressTo(p, b.press(r, func(bool) {}))
+	for _, r := range b.ledger.Listen(b.accessory, key(p)) {
+		srv.PressTo(p, b.press(r, func(outcome) {}))
 	}
 	work.Go(func() {
 		<-p.Done()
@@ -128,13 +158,17 @@ func (b *bell) subscribed(srv presser, p *server.Peer, c *characteristic.C, work
 		delete(b.listening, p.ID())
 		b.mu.Unlock()
 		if !b.closing.Load() && b.ctx.Err() == nil {
-			b.ledger.Gone(b.camera, key(p))
+			b.ledger.Gone(b.accessory, key(p))
 		}
 	})
 }
 
 // close is called before the connections end: who listens now is owed the rings to come.
-func (b *bell) close() { b.closing.Store(true) }
+func (b *bell) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closing.Store(true)
+}
 
 func (b *bell) lastRing() (lastRing, bool) {
 	b.mu.Lock()

@@ -1,6 +1,7 @@
 package homekit
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"path/filepath"
@@ -61,8 +62,8 @@ func TestBell(t *testing.T) {
 		var reports []string
 		c := characteristic.NewProgrammableSwitchEvent().C
 		var work sync.WaitGroup
-		b := &bell{camera: "door", c: c, ledger: l, ctx: t.Context(), listening: map[uint64]bool{},
-			told: func(r ledger.Ring, told, of int, _ time.Duration) {
+		b := &bell{accessory: "door", c: c, ledger: l, ctx: t.Context(), listening: map[uint64]bool{},
+			told: func(_ context.Context, r ledger.Ring, told, of int, _ time.Duration) {
 				reports = append(reports, r.ID+" "+string(rune('0'+told))+"/"+string(rune('0'+of)))
 			}}
 		s := &switchboard{broken: map[uint64]bool{}, heard: map[uint64][]int{}}
@@ -76,7 +77,7 @@ func TestBell(t *testing.T) {
 		b.subscribed(s, s.peers[0], characteristic.NewMotionDetected().C, &work)
 		s.broken[3] = true
 		now := time.Now()
-		ring := ledger.Ring{ID: "a", Camera: "door", Value: 2, At: now, Until: now.Add(15 * time.Second)}
+		ring := ledger.Ring{ID: "a", Accessory: "door", Value: 2, At: now, Until: now.Add(15 * time.Second)}
 		if !l.Take(ring) {
 			t.Fatal("a new ring")
 		}
@@ -96,7 +97,17 @@ func TestBell(t *testing.T) {
 		if last, ok := b.lastRing(); !ok || last.Told != 3 || len(s.heard[1]) != 1 || len(s.heard[2]) != 1 {
 			t.Fatalf("last ring %+v, heard %v", last, s.heard)
 		}
+		last, _ := b.lastRing()
+		b.ring(s, ring, &work) // nobody is to be told any more: that is nobody's failure
+		synctest.Wait()
+		if len(reports) != 2 || reports[1] != "a 0/0" {
+			t.Fatalf("reports: %v", reports)
+		}
 		b.close()
+		b.ring(s, ledger.Ring{ID: "b", At: now.Add(time.Second), Until: now.Add(time.Minute)}, &work)
+		if is, _ := b.lastRing(); is.At != last.At {
+			t.Error("it rings while it closes")
+		}
 		close(hangUp[0])
 		close(hangUp[1])
 		close(again)

@@ -9,6 +9,7 @@ import (
 	"github.com/brutella/hap/accessory"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 	"github.com/porchlight-hub/porchlight/sdk"
 )
@@ -25,9 +26,6 @@ type bridge struct {
 	fault error
 }
 
-// communicationFailed is HAP's status for what did not answer (HAP table 6-11).
-const communicationFailed = -70402
-
 // followChimes opens the bridge where the owner wants it, and closes it where not.
 func (h *house) followChimes(ctx context.Context, s settings) error {
 	h.mu.Lock()
@@ -40,11 +38,13 @@ func (h *house) followChimes(ctx context.Context, s settings) error {
 		h.bridge, h.fault = b, err
 		h.mu.Unlock()
 		return err
-	case b != nil && !s.ChimeMuteSwitch:
+	case !s.ChimeMuteSwitch:
 		h.mu.Lock()
-		h.bridge = nil
+		h.bridge, h.fault = nil, nil
 		h.mu.Unlock()
-		b.close()
+		if b != nil {
+			b.close()
+		}
 	}
 	return nil
 }
@@ -68,13 +68,13 @@ func (h *house) openBridge(ctx context.Context) (*bridge, error) {
 	b.mute.Switch.On.SetValueRequestFunc = func(v any, r *http.Request) (any, int) {
 		on, ok := v.(bool)
 		if !ok {
-			return nil, -70410
+			return nil, attribute.Invalid
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), askWithin)
 		defer cancel()
 		if err := h.hub.SetQuiet(ctx, "", on, 0); err != nil {
 			h.log.Warn("the chimes could not be silenced", "error", err)
-			return nil, communicationFailed
+			return nil, attribute.Unreachable
 		}
 		return nil, 0
 	}

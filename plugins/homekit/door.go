@@ -51,8 +51,13 @@ type door struct {
 func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh shape, m sdk.MediaDescription) (*door, error) {
 	own := s.Accessories[c.ID]
 	d := &door{
-		camera: c.ID, id: s.id(c.ID), name: cmp.Or(own.Name, c.Name, c.ID), settings: own, shape: sh, kind: c.Kind,
+		camera: c.ID, id: s.id(c.ID), name: nameOf(c, s), settings: own, shape: sh, kind: c.Kind,
 		log: h.log.With("camera", c.ID), moving: map[sdk.EventType]bool{},
+	}
+	for _, other := range h.all() {
+		if other.id == d.id {
+			return nil, &shared{d.id, other.camera}
+		}
 	}
 	var err error
 	if d.keep, err = h.store.Accessory(d.id); err != nil {
@@ -70,7 +75,7 @@ func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh s
 		return nil, err
 	}
 	ctx, d.stop = context.WithCancel(ctx)
-	d.bell = &bell{camera: c.ID, ledger: h.ledger, c: d.cam.Bell(), listening: map[uint64]bool{}, told: h.told, ctx: ctx}
+	d.bell = &bell{accessory: d.id, ledger: h.ledger, c: d.cam.Bell(), listening: map[uint64]bool{}, told: h.told, ctx: ctx}
 	d.srv, err = server.New(server.Options{
 		Book: d.keep, Accessories: []*accessory.A{d.cam.Accessory()}, Category: d.cam.Category(), Name: d.name, Model: cmp.Or(sh.Model, "Porchlight"),
 		Port: own.Port, Announcer: h.announcer, Resource: d.cam.Resource, Identify: func() { d.log.Info("a controller asks which one this is") },
@@ -87,6 +92,11 @@ func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh s
 	}
 	d.work.Go(func() { d.run(ctx) })
 	return d, nil
+}
+
+// nameOf is what Home calls a camera.
+func nameOf(c sdk.CameraInfo, s settings) string {
+	return cmp.Or(s.Accessories[c.ID].Name, c.Name, c.ID)
 }
 
 // run keeps the server running.
@@ -112,7 +122,7 @@ func (d *door) close() {
 	d.stop()
 	d.cam.Close()
 	d.work.Wait()
-	d.bell.ledger.Rest(d.camera)
+	d.bell.ledger.Rest(d.id)
 }
 
 // info is the accessory's plate.
@@ -199,6 +209,18 @@ func (g *guessed) Code() string { return "E-HOMEKIT-TRIES" }
 // Hint says how to mend it.
 func (g *guessed) Hint() string {
 	return "find out who it was, then porchlight homekit reset " + g.camera + ": it gets a new code"
+}
+
+// shared is a camera whose accessory is another camera's already.
+type shared struct{ id, other string }
+
+func (s *shared) Error() string {
+	return fmt.Sprintf("its accessory %q is the one of camera %s", s.id, s.other)
+}
+
+// Hint says how to mend it.
+func (s *shared) Hint() string {
+	return "give each camera an id of its own below plugins.homekit.config.accessories"
 }
 
 // modesOf are the modes among a device's status values, by their id.

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +39,8 @@ type house struct {
 	ledger    *ledger.Ledger
 	announcer mdns
 	wake      chan struct{} // 1: a look that is due already is enough
+	orders    chan func()   // 0: who orders waits for its turn
+	ended     chan struct{} // closed when no order is taken any more
 
 	mu       sync.Mutex
 	settings settings
@@ -48,13 +49,13 @@ type house struct {
 	first    map[string]time.Time      // when a camera that Home never saw was first looked at
 	names    map[string]sdk.CameraInfo // as the hub told of them last
 	bridge   *bridge
-	fault    error // of the bridge, or of the last look
+	fault    error // why the bridge could not be made
 	work     sync.WaitGroup
 }
 
 func newHouse(hub *sdk.Hub, s settings, now func() time.Time) (*house, error) {
 	h := &house{
-		hub: hub, log: hub.Log(), now: now, settings: s, wake: make(chan struct{}, 1),
+		hub: hub, log: hub.Log(), now: now, settings: s, wake: make(chan struct{}, 1), orders: make(chan func()), ended: make(chan struct{}),
 		doors: map[string]*door{}, refused: map[string]error{}, first: map[string]time.Time{},
 	}
 	var err error
@@ -91,8 +92,11 @@ func (h *house) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-every.C:
 		case <-h.wake:
+		case order := <-h.orders:
+			order()
 		}
 	}
+	close(h.ended)
 	h.mu.Lock()
 	doors := slices.Collect(maps.Values(h.doors))
 	b := h.bridge
@@ -105,6 +109,21 @@ func (h *house) run(ctx context.Context) {
 	}
 	h.work.Wait()
 	h.ledger.Close()
+}
+
+// order does f between two looks, so that nothing else opens or closes accessories
+// meanwhile; the next look follows at once.
+func (h *house) order(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case h.orders <- func() { defer close(done); f() }:
+		<-done
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.ended:
+		return errors.New("the plugin is stopping")
+	}
 }
 
 // later looks again before the next tick.
@@ -192,7 +211,7 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 	if d != nil {
 		d.setOnline(c.Online, h.now())
 		next := d.shape.with(seen, d.settled(h.now()))
-		if d.settings == s.Accessories[c.ID] && next.build() == d.shape.build() && (s.Accessories[c.ID].Name != "" || c.Name == d.name) {
+		if d.settings == s.Accessories[c.ID] && next.build() == d.shape.build() && nameOf(c, s) == d.name {
 			h.adjust(d, next, m)
 			return nil
 		}
@@ -210,14 +229,14 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 		seen = kept.with(seen, false)
 	}
 	d, err := h.openDoor(ctx, c, s, seen, m)
+	if err == nil {
+		h.keepShape(d, seen)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
 		h.refused[c.ID] = err
 		return err
-	}
-	if err := d.keep.SetValue(shapeKey, seen); err != nil {
-		h.log.Warn("what the accessory is could not be kept", "camera", c.ID, "error", err)
 	}
 	delete(h.refused, c.ID)
 	delete(h.first, c.ID)
@@ -244,7 +263,11 @@ func (h *house) adjust(d *door, next shape, m sdk.MediaDescription) {
 		return
 	}
 	d.setShape(next)
-	if err := d.keep.SetValue(shapeKey, next); err != nil {
+	h.keepShape(d, next)
+}
+
+func (h *house) keepShape(d *door, s shape) {
+	if err := d.keep.SetValue(shapeKey, s); err != nil {
 		h.log.Warn("what the accessory is could not be kept", "camera", d.camera, "error", err)
 	}
 }
@@ -353,8 +376,12 @@ func (h *house) ring(ctx context.Context, d sdk.Delivery, data sdk.Ring) {
 		limit = worth
 	}
 	door := h.door(d.Event.Camera)
+	id := h.configured().id(d.Event.Camera)
+	if door != nil {
+		id = door.id // it may follow other settings in a moment
+	}
 	now := h.now()
-	r := ledger.Ring{ID: d.Event.ID, Camera: d.Event.Camera, At: now.Add(-d.Age), Until: now.Add(limit - d.Age)}
+	r := ledger.Ring{ID: d.Event.ID, Accessory: id, At: now.Add(-d.Age), Until: now.Add(limit - d.Age)}
 	switch {
 	case data.Long:
 		r.Value = 2 // HAP 9.75
@@ -369,7 +396,7 @@ func (h *house) ring(ctx context.Context, d sdk.Delivery, data sdk.Ring) {
 }
 
 // told writes into the ring's trace how many controllers heard of it.
-func (h *house) told(r ledger.Ring, told, of int, took time.Duration) {
+func (h *house) told(ctx context.Context, r ledger.Ring, told, of int, took time.Duration) {
 	hop := sdk.Hop{EventID: r.ID, Outcome: "ok", Took: took, Detail: fmt.Sprintf("told %d of %d controllers", told, of)}
 	switch {
 	case of == 0:
@@ -377,10 +404,10 @@ func (h *house) told(r ledger.Ring, told, of int, took time.Duration) {
 	case told < of:
 		hop.Outcome = "failed"
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	_, err := h.hub.Publish(ctx, sdk.Event{Type: sdk.TypeHop, Subject: "plugin." + h.hub.Entry() + ".hop", Correlation: r.ID, Data: hop})
-	if err != nil && !strings.Contains(err.Error(), "draining") {
+	if err != nil {
 		h.log.Debug("the ring's trace was not told", "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 )
@@ -18,7 +19,7 @@ type note struct {
 	Claim     string         `json:"claim,omitempty"`   // a ring's id, with Key
 	Release   string         `json:"release,omitempty"` // a ring's id, with Key
 	Key       string         `json:"key,omitempty"`
-	Camera    string         `json:"camera,omitempty"` // with Listeners
+	Accessory string         `json:"accessory,omitempty"` // with Listeners
 	Listeners map[string]int `json:"listeners,omitempty"`
 }
 
@@ -67,11 +68,11 @@ func (l *Ledger) apply(n note) {
 		l.rings[n.Claim].claims[n.Key]++
 	case l.rings[n.Release] != nil && l.rings[n.Release].claims[n.Key] > 0:
 		l.rings[n.Release].claims[n.Key]--
-	case n.Camera != "":
-		l.before[n.Camera] = map[string]int{}
+	case n.Accessory != "":
+		l.before[n.Accessory] = map[string]int{}
 		for k, c := range n.Listeners {
-			if c > 0 && len(l.before[n.Camera]) < maxKeys {
-				l.before[n.Camera][k] = min(c, maxKeys)
+			if c > 0 && len(l.before[n.Accessory]) < maxKeys {
+				l.before[n.Accessory][k] = min(c, maxKeys)
 			}
 		}
 	}
@@ -90,15 +91,12 @@ func (l *Ledger) compact() error {
 			}
 		}
 	}
-	cameras := map[string]bool{}
-	for c := range l.before {
-		cameras[c] = true
-	}
-	for c := range l.listening {
-		cameras[c] = true
-	}
-	for c := range cameras {
-		w.Encode(l.listeners(c))
+	accessories := maps.Clone(l.before)
+	maps.Copy(accessories, l.listening)
+	for a := range accessories {
+		if n := l.listeners(a); len(n.Listeners) > 0 {
+			w.Encode(n)
+		}
 	}
 	f, err := os.OpenFile(l.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {

@@ -14,17 +14,17 @@ const (
 	keep = 10 * time.Minute
 	// maxRings bounds what is kept; the oldest go first.
 	maxRings = 1024
-	// maxKeys bounds the listeners of one camera.
+	// maxKeys bounds the listeners of one accessory.
 	maxKeys = 256
 )
 
 // Ring is one ring with the span in which it may be told.
 type Ring struct {
-	ID     string    `json:"id"`
-	Camera string    `json:"camera"`
-	Value  int       `json:"value"` // of ProgrammableSwitchEvent
-	At     time.Time `json:"at"`
-	Until  time.Time `json:"until"` // after it nobody is told
+	ID        string    `json:"id"`
+	Accessory string    `json:"accessory"` // under which its identity is kept: cameras get other ids
+	Value     int       `json:"value"`     // of ProgrammableSwitchEvent
+	At        time.Time `json:"at"`
+	Until     time.Time `json:"until"` // after it nobody is told
 }
 
 // entry is a ring with what was done about it in this life and the ones before.
@@ -47,7 +47,7 @@ type Ledger struct {
 	limit int64 // of size
 	fault error // of the last note
 	rings map[string]*entry
-	// before are the listeners that the last life had and that are not back yet, by camera.
+	// before are the listeners that the last life had and that are not back yet, by accessory.
 	before map[string]map[string]int
 	// listening are those of this life.
 	listening map[string]map[string]int
@@ -61,7 +61,7 @@ func Open(path string, now func() time.Time) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger: read: %w", err)
 	}
 	for _, e := range l.rings {
-		e.owed = less(l.before[e.Camera], e.claims)
+		e.owed = less(l.before[e.Accessory], e.claims)
 	}
 	if err := l.compact(); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (l *Ledger) Take(r Ring) bool {
 		return false
 	}
 	l.forget()
-	l.rings[r.ID] = &entry{Ring: r, claims: map[string]int{}, peers: map[uint64]bool{}, owed: maps.Clone(l.before[r.Camera])}
+	l.rings[r.ID] = &entry{Ring: r, claims: map[string]int{}, peers: map[uint64]bool{}, owed: maps.Clone(l.before[r.Accessory])}
 	l.note(note{Ring: &r})
 	return true
 }
@@ -127,56 +127,78 @@ func (l *Ledger) Release(id, key string, peer uint64) {
 	l.note(note{Release: id, Key: key})
 }
 
-// Listen notes that a connection hears of a camera's rings from now on, and gives
+// Listen notes that a connection hears of an accessory's rings from now on, and gives
 // the rings that it is still to be told, oldest first.
-func (l *Ledger) Listen(camera, key string) []Ring {
+func (l *Ledger) Listen(accessory, key string) []Ring {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.listening[camera]
+	of := l.listening[accessory]
 	if of == nil {
 		of = map[string]int{}
-		l.listening[camera] = of
+		l.listening[accessory] = of
 	}
 	if of[key] > 0 || len(of) < maxKeys {
 		of[key]++
 	}
-	if b := l.before[camera]; b[key] > 0 {
+	if b := l.before[accessory]; b[key] > 0 {
 		if b[key]--; b[key] == 0 {
 			delete(b, key)
 		}
 	}
-	l.note(l.listeners(camera))
-	return l.pending(camera, key)
+	l.note(l.listeners(accessory))
+	return l.pending(accessory, key)
 }
 
 // Gone notes that a connection of this life hears no more. Connections that end
 // with the plugin are not told of: they are those that a ring is owed to.
-func (l *Ledger) Gone(camera, key string) {
+func (l *Ledger) Gone(accessory, key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.listening[camera]
+	of := l.listening[accessory]
 	if of[key] == 0 {
 		return
 	}
 	if of[key]--; of[key] == 0 {
 		delete(of, key)
 	}
-	l.note(l.listeners(camera))
+	l.note(l.listeners(accessory))
 }
 
-// Rest notes that a camera's accessory is closed for a while, with all connections:
-// those who listened are owed the rings until they are back.
-func (l *Ledger) Rest(camera string) {
+// Rest notes that an accessory is closed for a while, with all connections: those who
+// listened are owed the rings until they are back, and those of the last moments that
+// no longer reached them.
+func (l *Ledger) Rest(accessory string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := l.listeners(camera)
-	l.before[camera], l.listening[camera] = all.Listeners, nil
+	all := l.listeners(accessory)
+	l.before[accessory], l.listening[accessory] = all.Listeners, nil
 	for _, e := range l.rings {
-		if e.Camera == camera {
-			e.peers = map[uint64]bool{} // the next connections have numbers of their own
+		if e.Accessory != accessory {
+			continue
 		}
+		e.peers = map[uint64]bool{} // the next connections have numbers of their own
+		owed := less(all.Listeners, e.claims)
+		for k, n := range e.owed {
+			owed[k] = max(owed[k], n)
+		}
+		e.owed = owed
 	}
 	l.note(all)
+}
+
+// Forget notes that an accessory has become another one: whoever listened to it does not
+// come back, and none of its rings is told any more.
+func (l *Ledger) Forget(accessory string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.before, accessory)
+	delete(l.listening, accessory)
+	for _, e := range l.rings {
+		if e.Accessory == accessory {
+			e.Until = l.now().Add(-time.Nanosecond) // its id stays known
+		}
+	}
+	l.fault = l.compact()
 }
 
 // Fault is why the last note could not be kept; nil while all is well.
@@ -186,30 +208,22 @@ func (l *Ledger) Fault() error {
 	return l.fault
 }
 
-// Told says to how many connections a ring was written, in all lives.
-func (l *Ledger) Told(id string) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e := l.rings[id]; e != nil {
-		for _, c := range e.claims {
-			n += c
-		}
+// told is to how many connections it was written, in all lives.
+func (e *entry) told() (n int) {
+	for _, c := range e.claims {
+		n += c
 	}
 	return n
 }
 
-// pending are the camera's rings that this key is owed, or that nobody was told yet.
-func (l *Ledger) pending(camera, key string) []Ring {
+// pending are the accessory's rings that this key is owed, or that nobody was told yet.
+func (l *Ledger) pending(accessory, key string) []Ring {
 	var out []Ring
 	for _, e := range l.rings {
-		if e.Camera != camera || l.now().After(e.Until) {
+		if e.Accessory != accessory || l.now().After(e.Until) {
 			continue
 		}
-		told := 0
-		for _, c := range e.claims {
-			told += c
-		}
-		if e.owed[key] > 0 || told == 0 {
+		if e.owed[key] > 0 || e.told() == 0 {
 			out = append(out, e.Ring)
 		}
 	}
@@ -218,13 +232,15 @@ func (l *Ledger) pending(camera, key string) []Ring {
 }
 
 // listeners are those of this life and those of the last one that are not back.
-func (l *Ledger) listeners(camera string) note {
+func (l *Ledger) listeners(accessory string) note {
 	all := map[string]int{}
-	maps.Copy(all, l.listening[camera])
-	for k, n := range l.before[camera] {
-		all[k] += n
+	maps.Copy(all, l.listening[accessory])
+	for k, n := range l.before[accessory] {
+		if all[k] > 0 || len(all) < maxKeys { // phones change their addresses, and those of old never come back
+			all[k] += n
+		}
 	}
-	return note{Camera: camera, Listeners: all}
+	return note{Accessory: accessory, Listeners: all}
 }
 
 // forget drops what is long over, and the oldest of too many.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -32,7 +33,7 @@ func (h *house) again() {
 }
 
 func (h *house) ring(id string) Ring {
-	return Ring{ID: id, Camera: "door", At: h.at, Until: h.at.Add(30 * time.Second)}
+	return Ring{ID: id, Accessory: "door", At: h.at, Until: h.at.Add(30 * time.Second)}
 }
 
 func (h *house) listen(key string, want ...string) {
@@ -64,7 +65,7 @@ func TestClaimOnce(t *testing.T) {
 	if h.Claim("2", "a", 1) {
 		t.Error("a ring that nobody took was claimed")
 	}
-	if n := h.Told("1"); n != 2 {
+	if n := h.rings["1"].told(); n != 2 {
 		t.Errorf("told %d, want 2", n)
 	}
 	h.at = h.at.Add(31 * time.Second)
@@ -185,4 +186,57 @@ func TestRest(t *testing.T) {
 	h.listen("b", "2")
 	h.Claim("2", "b", 2)
 	h.listen("c")
+}
+
+// A ring of the moment in which the accessory is closed: it reached nobody, or only one
+// of two, and both are owed it.
+func TestRestOwesTheLastRings(t *testing.T) {
+	h := newHouse(t)
+	h.listen("a")
+	h.listen("b")
+	h.Take(h.ring("1"))
+	h.Claim("1", "a", 1)
+	h.Take(h.ring("2"))
+	h.Rest("door")
+	h.listen("a", "2")
+	h.Claim("2", "a", 1)
+	h.listen("b", "1", "2")
+	h.Claim("1", "b", 2)
+	h.Claim("2", "b", 2)
+	h.listen("a")
+	h.listen("b")
+}
+
+// An accessory that was reset has no listeners, and tells none of its old rings.
+func TestForget(t *testing.T) {
+	h := newHouse(t)
+	h.listen("a")
+	h.Take(h.ring("1"))
+	h.Rest("door")
+	h.Forget("door")
+	if h.Take(h.ring("1")) {
+		t.Error("the hub sends it again, and it is known")
+	}
+	h.Take(h.ring("2"))
+	h.listen("b", "2")
+	h.Claim("2", "b", 1)
+	h.listen("a")
+	if h.Fault() != nil {
+		t.Error(h.Fault())
+	}
+}
+
+// Phones that come back under ever new addresses do not add up.
+func TestListenersOfOld(t *testing.T) {
+	h := newHouse(t)
+	for n := range 3 * maxKeys {
+		h.listen(strconv.Itoa(n))
+		if n%100 == 0 {
+			h.Rest("door")
+		}
+	}
+	h.Rest("door")
+	if n := len(h.before["door"]); n > maxKeys {
+		t.Errorf("%d listeners are waited for", n)
+	}
 }
