@@ -155,11 +155,12 @@ func (h *house) checkDoor(ctx context.Context, d *door, interfaces []announce.In
 		return []sdk.CheckLine{{State: "fail", What: d.camera, Why: p.Message, Fix: p.Fix}}
 	}
 	st := d.srv.Status()
+	var others []sdk.CheckLine
+	var listening sync.WaitGroup
+	listening.Go(func() { others = h.checkOthers(ctx, d, st) })
 	out := []sdk.CheckLine{reach(ctx, d.camera, st.Port, interfaces), h.checkHeard(ctx, d, st)}
-	if st.Announced != "" && st.Announced != d.name {
-		out = append(out, sdk.CheckLine{State: "warn", What: d.camera + ": name", Why: fmt.Sprintf("another device calls itself %q, so this one is announced as %q", d.name, st.Announced),
-			Fix: "if it is this house's own, from another hub or an older one, switch that off"})
-	}
+	listening.Wait()
+	out = append(out, others...)
 	for _, c := range st.Controllers {
 		if c.LastError != "" && h.now().Sub(c.LastErrorAt) < errorsFor {
 			out = append(out, sdk.CheckLine{State: "warn", What: d.camera + ": controller " + c.ID, Why: "its last error, " + c.LastErrorAt.In(h.hub.Location()).Format("15:04:05") + ": " + c.LastError})
@@ -217,7 +218,9 @@ func (h *house) checkHeard(ctx context.Context, d *door, st server.Status) sdk.C
 	defer cancel()
 	heard, err := h.announcer.Heard(ctx, s)
 	var back, not []string
+	neighbours := 0
 	for _, on := range heard.On {
+		neighbours += on.Neighbours
 		if on.Back {
 			back = append(back, on.Interface)
 		} else {
@@ -232,6 +235,37 @@ func (h *house) checkHeard(ctx context.Context, d *door, st server.Status) sdk.C
 		l.State, l.Why, l.Fix = "warn", "its record is heard back on "+strings.Join(back, ", ")+", not on "+strings.Join(not, ", "), "name the interfaces that the phones are on in plugins.homekit.config.interfaces"
 	default:
 		l.Why += " on " + strings.Join(back, ", ")
+		if neighbours == 0 { // what comes back never crossed the network
+			l.Why += "; no other machine was heard meanwhile"
+		}
 	}
 	return l
+}
+
+// checkOthers listens for who uses the accessory's name, or is the same accessory.
+func (h *house) checkOthers(ctx context.Context, d *door, st server.Status) (out []sdk.CheckLine) {
+	at := "another device"
+	if s := h.announcer.service(d.keep.Identity().Device); s != nil && st.Announced != "" {
+		ctx, cancel := context.WithTimeout(ctx, heardWithin)
+		defer cancel()
+		others, err := h.announcer.Duplicates(ctx, s)
+		if err != nil {
+			h.log.Debug("others of the same name were not asked for", "camera", d.camera, "error", err)
+		}
+		for _, o := range others {
+			switch {
+			case o.Port == 0: // heard in part: it may be our own
+			case o.SameID:
+				out = append(out, sdk.CheckLine{State: "fail", What: d.camera + ": duplicate", Why: fmt.Sprintf("%q at %s is the same accessory: Home speaks now to the one, now to the other", o.Name, o.Addr),
+					Fix: "one backup runs on two machines: stop the other hub, or reset the accessory on one of them (porchlight homekit reset " + d.camera + ")"})
+			default:
+				at = "the device at " + o.Addr.String()
+			}
+		}
+	}
+	if st.Announced != "" && st.Announced != d.name {
+		out = append(out, sdk.CheckLine{State: "warn", What: d.camera + ": name", Why: fmt.Sprintf("%s calls itself %q, so this one is announced as %q", at, d.name, st.Announced),
+			Fix: "if it is this house's own, from another hub or an older one, switch that off"})
+	}
+	return out
 }
