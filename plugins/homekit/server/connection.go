@@ -26,6 +26,11 @@ const (
 	patience = 10 * time.Second
 	quiet    = 60 * time.Second
 
+	// eager is how many requests are answered at once before pair-verify, and lingering how
+	// long each further one waits.
+	eager     = 32
+	lingering = 100 * time.Millisecond
+
 	// ahead is how many requests a controller may send while one is answered.
 	ahead = 4
 )
@@ -110,7 +115,10 @@ func (c *connection) end(err error) {
 func (c *connection) greet() (*http1.Stream, error) {
 	in := http1.New(c.net)
 	verify := c.s.desk.NewVerify()
-	for {
+	for n := 0; ; n++ {
+		if err := c.linger(n); err != nil {
+			return nil, err
+		}
 		if err := c.wait(in); err != nil {
 			return nil, err
 		}
@@ -135,6 +143,22 @@ func (c *connection) greet() (*http1.Stream, error) {
 		if r.Close {
 			return nil, io.EOF
 		}
+	}
+}
+
+// linger makes a guest wait who has asked n times. Pairing takes five requests; one that asks
+// without end would keep a processor busy.
+func (c *connection) linger(n int) error {
+	if n < eager {
+		return nil
+	}
+	timer := time.NewTimer(lingering)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.out.Done():
+		return c.out.Err()
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -14,9 +15,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/frame"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/http1"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/tlv"
 )
 
 // TestFiveHundredQuickConnects: each asks the moment that pair-verify is through.
@@ -357,4 +360,68 @@ func TestAPanicOfACallbackIsItsRequestOnly(t *testing.T) {
 	l := d.invite(t, "phone", true).call(t, d)
 	l.must(t, 500, "PUT", "/characteristics", fmt.Sprintf(`{"characteristics":[{"aid":1,"iid":%d,"value":3}]}`, d.volume.Id))
 	l.must(t, 200, "GET", "/accessories", "")
+}
+
+// TestWhoAsksWithoutEndWaits: pairing takes five requests, and a processor has other work.
+func TestWhoAsksWithoutEndWaits(t *testing.T) {
+	d := newDoor(t, nil)
+	l := d.call(t)
+	ask := func(n int) time.Duration {
+		began := time.Now()
+		for range n {
+			l.must(t, http1.StatusUnverified, "GET", "/accessories", "")
+		}
+		return time.Since(began)
+	}
+	ask(eager)
+	if took := ask(5); took < 5*lingering {
+		t.Errorf("five more took %v", took)
+	}
+	p := d.invite(t, "phone", true)
+	if err := p.verify(l, d); err != nil {
+		t.Fatal(err)
+	}
+	l.must(t, 200, "GET", "/accessories", "")
+}
+
+// TestStrangersDoNotFillTheLog by asking again and again which one it is.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	var identified atomic.Int32
+	now := time.Now()
+	d := newDoor(t, func(_ *door, o *Options) {
+		o.Identify = func() { identified.Add(1) }
+		o.Now = func() time.Time { return now }
+	})
+	for range 20 {
+		d.call(t).must(t, 204, "POST", "/identify", "")
+	}
+	if n := identified.Load(); n != 1 {
+		t.Errorf("it was told %d times", n)
+	}
+}
+
+// TestRightsAreThoseOfNow on a connection that was open before they changed.
+func TestRightsAreThoseOfNow(t *testing.T) {
+	var admin atomic.Bool
+	d := newDoor(t, func(d *door, _ *Options) {
+		d.volume.SetValueRequestFunc = func(_ any, r *http.Request) (any, int) {
+			admin.Store(PeerOf(r).Admin())
+			return nil, 0
+		}
+	})
+	owner, p := d.invite(t, "owner", true).call(t, d), d.invite(t, "phone", true)
+	l := p.call(t, d)
+	for _, is := range []bool{true, false, true} {
+		var w tlv.Writer
+		permission := byte(0)
+		if is {
+			permission = 1
+		}
+		w.Byte(6, 1).Byte(0, 3).String(1, "phone").Bytes(3, p.key.Public().(ed25519.PublicKey)).Byte(11, permission)
+		owner.must(t, 200, "POST", "/pairings", string(w.Out()))
+		l.must(t, 204, "PUT", "/characteristics", fmt.Sprintf(`{"characteristics":[{"aid":1,"iid":%d,"value":3}]}`, d.volume.Id))
+		if admin.Load() != is {
+			t.Errorf("an admin: %v, and the list says %v", admin.Load(), is)
+		}
+	}
 }

@@ -82,8 +82,10 @@ func (s *Server) admit(c *connection) bool {
 		return false
 	}
 	// Asked again now that c is on the list: whoever removed the pairing before did not see
-	// it. Not under the lock, since the book may be waiting for its disk.
+	// it, and whoever changed its rights. Not under the lock, since the book may be waiting
+	// for its disk.
 	_, paired := s.o.Book.Pairing(c.verified.Controller)
+	s.rank()
 	return paired
 }
 

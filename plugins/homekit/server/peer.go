@@ -4,23 +4,31 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 )
 
 // Peer is one verified connection of a controller.
-type Peer struct{ of PeerInfo }
+type Peer struct {
+	of    PeerInfo
+	admin atomic.Bool // now: it may change while the connection is open
+}
 
 // PeerInfo is what a connection is known by.
 type PeerInfo struct {
 	ID            uint64 // no two of one server share it
 	Controller    string // the pairing's name
-	Admin         bool
+	Admin         bool   // at first
 	Local, Remote netip.AddrPort
 	Done          <-chan struct{} // closed when the connection has ended
 	Secret        [32]byte        // pair-verify's
 }
 
 // NewPeer is for the server, and for tests of what is called back with one.
-func NewPeer(of PeerInfo) *Peer { return &Peer{of: of} }
+func NewPeer(of PeerInfo) *Peer {
+	p := &Peer{of: of}
+	p.admin.Store(of.Admin)
+	return p
+}
 
 // peerKey is the context key of a request's Peer.
 type peerKey struct{}
@@ -46,8 +54,8 @@ func (p *Peer) ID() uint64 { return p.of.ID }
 // Controller is the pairing's name.
 func (p *Peer) Controller() string { return p.of.Controller }
 
-// Admin says whether the pairing may change pairings.
-func (p *Peer) Admin() bool { return p.of.Admin }
+// Admin says whether the pairing may change pairings now.
+func (p *Peer) Admin() bool { return p.admin.Load() }
 
 // Local is the address that the controller reached us at.
 func (p *Peer) Local() netip.AddrPort { return p.of.Local }

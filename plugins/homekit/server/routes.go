@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
@@ -13,6 +14,9 @@ const (
 	mediaJSON = "application/hap+json"
 	mediaTLV  = "application/pairing+tlv8"
 )
+
+// identifyEvery is how often an accessory shows which one it is.
+const identifyEvery = 5 * time.Second
 
 // method is what a path is asked with (HAP table 5-2); "" for a path that there is not.
 func method(path string) []string {
@@ -59,10 +63,22 @@ func (s *Server) identify() http1.Reply {
 	if s.Paired() {
 		return told(http.StatusBadRequest, attribute.Denied)
 	}
-	if s.o.Identify != nil {
+	if s.o.Identify != nil && s.mayIdentify() {
 		s.o.Identify()
 	}
 	return empty(http.StatusNoContent)
+}
+
+// mayIdentify is true once in a while: anybody in the network may ask, as often as he likes.
+func (s *Server) mayIdentify() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.o.Now()
+	if since := now.Sub(s.identified); since >= 0 && since < identifyEvery {
+		return false
+	}
+	s.identified = now
+	return true
 }
 
 // route answers a verified controller.
@@ -95,6 +111,7 @@ func (c *connection) route(r *http.Request, body []byte) http1.Reply {
 // pairings changes who is paired; who was removed leaves once the answer is out.
 func (c *connection) pairings(body []byte) http1.Reply {
 	answer, removed := c.s.desk.Pairings(c.verified, body)
+	c.s.rank()
 	a := pairs(answer)
 	if len(removed) > 0 {
 		a.After = c.s.dropUnpaired

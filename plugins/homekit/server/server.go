@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/brutella/hap"
 	"github.com/brutella/hap/characteristic"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
@@ -26,12 +27,16 @@ type Server struct {
 	kick   chan struct{} // 1: one token says that the announced record is out of date
 	guests *guests
 
+	ranking sync.Mutex // taken before mu
+
 	mu     sync.RWMutex
 	port   int
 	record Announced              // nil: none stands
 	next   uint64                 // the newest connection's number
 	conns  map[uint64]*connection // all that are open
 	seen   map[string]*sight      // of controllers, by name
+	// identified is when it last showed which one it is, for somebody who is not verified.
+	identified time.Time
 }
 
 // sight is what is remembered of a controller while it is paired.
@@ -152,6 +157,23 @@ func (s *Server) dropUnpaired() {
 	for name := range s.seen {
 		if !paired[name] {
 			delete(s.seen, name)
+		}
+	}
+}
+
+// rank lets open connections have the rights that their controllers have now.
+func (s *Server) rank() {
+	s.ranking.Lock() // what was read last is how it is
+	defer s.ranking.Unlock()
+	admin := map[string]bool{}
+	for _, p := range s.o.Book.Pairings() {
+		admin[p.Name] = p.Permission&hap.PermissionAdmin != 0
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, c := range s.conns {
+		if c.peer != nil {
+			c.peer.admin.Store(admin[c.peer.Controller()])
 		}
 	}
 }
