@@ -1,12 +1,14 @@
 package pairing
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/brutella/hap"
@@ -35,6 +37,11 @@ const (
 	MaxTries = 100              // wrong proofs, then nobody pairs until they are cleared (HAP 5.6.2)
 	stepTime = 30 * time.Second // between two steps
 	allTime  = 90 * time.Second // from the first step on, however often it is begun anew
+
+	// A beginning takes some milliseconds of a processor, on a small one tens: so many are
+	// answered at once, more than there are tries, and one more each beginEvery.
+	beginnings = 128
+	beginEvery = 250 * time.Millisecond
 )
 
 // Options of a desk.
@@ -53,8 +60,10 @@ type Desk struct {
 	changed func()
 
 	mu      sync.Mutex
-	current *course // of pair-setup, nil when there is none
-	missed  int     // wrong proofs that the book could not count
+	current *course       // of pair-setup, nil when there is none
+	missed  int           // wrong proofs that the book could not count
+	begun   time.Duration // what beginnings have cost that is not made good yet
+	begunAt time.Time     // when begun was true
 }
 
 // course is one pair-setup in progress.
@@ -167,6 +176,9 @@ func (d *Desk) start(conn ConnID, items tlv.Items) ([]byte, failure) {
 			begun = c.begun
 		}
 	}
+	if !d.mayBegin(now) {
+		return nil, busy
+	}
 	x, err := newExchange(string(d.book.Identity().Code))
 	if err != nil {
 		d.current = nil
@@ -181,6 +193,17 @@ func (d *Desk) start(conn ConnID, items tlv.Items) ([]byte, failure) {
 	d.current = &course{conn: conn, begun: begun, deadline: deadline, srp: x}
 	var w tlv.Writer
 	return w.Byte(itemState, 2).Bytes(itemPublicKey, x.public).Bytes(itemSalt, x.salt).Out(), 0
+}
+
+// mayBegin bounds what strangers make an accessory reckon that nobody has paired.
+func (d *Desk) mayBegin(now time.Time) bool {
+	d.begun = max(0, d.begun-max(0, now.Sub(d.begunAt)))
+	d.begunAt = now
+	if d.begun > (beginnings-1)*beginEvery {
+		return false
+	}
+	d.begun += beginEvery
+	return true
 }
 
 // mine is the course of this connection if its step is due; it is over when the step is
@@ -319,4 +342,7 @@ func (d *Desk) introduce(c *course) ([]byte, error) {
 // maxName is the longest identifier of a controller. Apple's are UUIDs of 36 bytes.
 const maxName = 64
 
-func validName(b []byte) bool { return len(b) > 0 && len(b) <= maxName && utf8.Valid(b) }
+// validName: one line that people can read, since lists and logs show it.
+func validName(b []byte) bool {
+	return len(b) > 0 && len(b) <= maxName && utf8.Valid(b) && !bytes.ContainsFunc(b, func(r rune) bool { return !unicode.IsPrint(r) })
+}

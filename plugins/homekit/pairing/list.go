@@ -103,7 +103,7 @@ func (d *Desk) onlyAdmin(p hap.Pairing) bool {
 
 func (d *Desk) remove(items tlv.Items) (removed []string, emptied bool, f failure) {
 	name, _ := items.Bytes(itemIdentifier)
-	if !validName(name) {
+	if len(name) == 0 {
 		return nil, false, unknown
 	}
 	before := d.book.Pairings()

@@ -252,7 +252,7 @@ func TestBadIntroductions(t *testing.T) {
 }
 
 func TestNamesOf1To64Bytes(t *testing.T) {
-	for _, name := range []string{"x", strings.Repeat("ä", 32), strings.Repeat("y", 64), "a:b/../c\x00"} {
+	for _, name := range []string{"x", strings.Repeat("ä", 32), strings.Repeat("y", 64), "a:b/../c"} {
 		r := newRig(t)
 		p := newPhone(t, name)
 		p.pair(r, 1)
@@ -451,4 +451,42 @@ func TestCodeOfTheOwner(t *testing.T) {
 	p := newPhone(t, "p")
 	refusedWith(t, r.desk.Setup(1, p.m3(r.desk.Setup(1, m1()), "51808582")), 4, authentication) // the dashes belong to it
 	p.pair(r, 1)
+}
+
+// TestBeginningsAreBounded: each costs a processor some milliseconds, and anybody may begin.
+func TestBeginningsAreBounded(t *testing.T) {
+	r := newRig(t)
+	state := func(reply []byte) byte { // of the refusal, 0: there is none
+		items, err := tlv.Parse(reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := items.Byte(itemError)
+		return f
+	}
+	began := 0
+	for range 3 * beginnings {
+		if f := state(r.desk.Setup(1, m1())); f == 0 {
+			began++
+		} else if f != byte(busy) {
+			t.Fatalf("refused with %d", f)
+		}
+	}
+	if began != beginnings || began <= MaxTries {
+		t.Errorf("%d beginnings at once", began)
+	}
+	r.now = r.now.Add(stepTime + allTime) // whoever it was gives up
+	newPhone(t, "p").pair(r, 2)
+}
+
+// TestNamesAreOneLine: lists, logs and terminals show them.
+func TestNamesAreOneLine(t *testing.T) {
+	for name, may := range map[string]bool{
+		"8A2D1F6C-0C6B-4B0E-9C2D-000000000001": true, "Jos\u00e9's phone": true, "": false, "a\nroot, admin": false,
+		"\x1b[31mred": false, "\u202etxt": false, "\u200b": false, "\xff": false, strings.Repeat("x", maxName+1): false,
+	} {
+		if validName([]byte(name)) != may {
+			t.Errorf("%q: %v", name, !may)
+		}
+	}
 }
