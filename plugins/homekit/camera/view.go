@@ -41,6 +41,9 @@ type view struct {
 
 // open binds the ports of a viewer and says what it is told of them. s is locked.
 func (s *stream) open(p *server.Peer, e message.Endpoints) (*view, string, error) {
+	if !inTheHouse(e.Addr, p.Remote().Addr(), ownNetworks()) {
+		return nil, "", errElsewhere
+	}
 	local, err := ourAddress(p, e.Addr)
 	if err != nil {
 		return nil, "", err
