@@ -120,9 +120,7 @@ func (a *Announcer) Heard(ctx context.Context, s *Service) (Heard, error) {
 		{Name: metaName, Qtype: dns.TypePTR, Qclass: dns.ClassINET},
 	}, func(i Interface, from netip.AddrPort, m *dns.Msg) bool {
 		if !slices.Contains(i.Addrs, from.Addr().WithZone("")) {
-			if who := from.Addr(); !slices.Contains(others[i.index], who) {
-				others[i.index] = append(others[i.index], who)
-			}
+			others[i.index] = met(others[i.index], from.Addr())
 			return false
 		}
 		for _, rr := range slices.Concat(m.Answer, m.Extra) {
@@ -180,6 +178,14 @@ func (a *Announcer) Duplicates(ctx context.Context, s *Service) ([]Other, error)
 		return false
 	})
 	return a.theirs(s, device, found, links), err
+}
+
+// met notes who was heard: addresses cost a hostile neighbour nothing.
+func met(all []netip.Addr, who netip.Addr) []netip.Addr {
+	if len(all) >= maxOthers || slices.Contains(all, who) {
+		return all
+	}
+	return append(all, who)
 }
 
 // maxOthers bounds what a crowded or hostile network makes us remember.

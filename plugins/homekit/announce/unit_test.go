@@ -144,3 +144,15 @@ func FuzzPacket(f *testing.F) {
 		}
 	})
 }
+
+// TestMetAreBounded, however many addresses a neighbour speaks from.
+func TestMetAreBounded(t *testing.T) {
+	var all []netip.Addr
+	a := netip.MustParseAddr("fe80::1")
+	for range 4 * maxOthers {
+		all, a = met(met(all, a), a), a.Next()
+	}
+	if len(all) != maxOthers {
+		t.Errorf("%d are remembered", len(all))
+	}
+}
