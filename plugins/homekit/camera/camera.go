@@ -17,6 +17,7 @@ import (
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/message"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/picture"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
+	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
 	"github.com/porchlight-hub/porchlight/sdk"
 	"github.com/porchlight-hub/porchlight/sdk/av"
 )
@@ -207,14 +208,14 @@ func (c *Camera) Pressed(context.Context) {
 	}
 }
 
-// Statuses of HAP 6.7.1.4.
+// What requests are answered with.
 const (
-	statusOK         = 0
-	statusPrivileges = -70401
-	statusUnreached  = -70402
-	statusInvalid    = -70410
-	statusNotAllowed = -70412
-	statusMissing    = -70409
+	statusOK         = attribute.OK
+	statusPrivileges = attribute.Denied
+	statusUnreached  = attribute.Unreachable
+	statusInvalid    = attribute.Invalid
+	statusNotAllowed = attribute.NotAllowed
+	statusMissing    = attribute.Missing
 )
 
 // Reasons of a request for a picture; one that gives none is taken for both.
