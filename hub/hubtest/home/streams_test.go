@@ -103,15 +103,15 @@ func (s *stage) free(x *controller.Conn, service int) {
 func TestStreams(t *testing.T) {
 	s := newStage(t)
 	s.part("rest, another size and key frames on request", s.states)
-	s.part("small datagrams", s.small)
+	s.part("small datagrams of a small picture", s.small)
 	s.part("by IPv6", s.ipv6)
-	s.part("mute", s.mute)
+	s.part("mute, and a phone that is carried away", s.carriedAway)
 	s.part("what is set up and never begun", s.unused)
 	plugin, hub := sockets(t, s.pid("homekit")), sockets(t, s.PID)
 	goroutines, _ := s.goroutines(t)
 	s.part("fifty begin and end", s.cycles)
 	s.part("privacy ends all", s.privacy)
-	s.part("controllers that vanish", s.vanish)
+	s.part("the cable is pulled", s.pulled)
 	s.part("nothing is left", func(t *testing.T) { s.nothingLeft(t, plugin, hub, goroutines) })
 }
 
@@ -205,13 +205,21 @@ func (s *stage) over(st *controller.Stream, how string, err error) {
 	s.past = append(s.past, ended{st, how, time.Now()})
 }
 
+// small: what a watch asks for on a tunnel; nothing that comes is more than that.
 func (s *stage) small(t *testing.T) {
 	w := controller.Usual()
-	w.MTU = 600
+	w.MTU, w.Profile, w.Level, w.Width, w.Height, w.FPS, w.Kbps = 600, controller.Baseline, controller.Level31, 480, 270, 15, 200
 	st := s.sees(s.x, w)
-	hubtest.Eventually(t, "fifty pictures come", func() bool { return len(st.Video().Frames) > 50 })
-	if got := st.Video(); got.Largest > 600 || got.Lost > 0 {
+	hubtest.Eventually(t, "forty pictures come", func() bool { return len(st.Video().Frames) > 40 })
+	got := st.Video()
+	if got.Largest > 600 || got.Lost > 0 {
 		t.Errorf("%+v", counts(got))
+	}
+	p := probe(t, got.Frames).Streams[0]
+	took := got.Frames[40].Timestamp - got.Frames[20].Timestamp // the first ones come faster, until it is live
+	t.Logf("%+v, 20 pictures in %.2f s", p, float64(took)/90000)
+	if !strings.Contains(p.Profile, "Baseline") || p.Level > 31 || p.Width > 480 || p.Height > 270 || p.HasB != 0 || took < 20*90000/16 {
+		t.Errorf("%+v, 20 pictures in %d ticks", p, took)
 	}
 	s.over(st, "by the controller", st.End(within(t)))
 }
@@ -383,24 +391,41 @@ func (s *stage) privacy(t *testing.T) {
 	}
 }
 
-// vanish: one phone is carried away with its connections open, another one's network is
-// gone altogether.
-func (s *stage) vanish(t *testing.T) {
+// carriedAway: a phone says nothing more, with its connections open; another one tries its
+// switches meanwhile.
+func (s *stage) carriedAway(t *testing.T) {
+	w := controller.Usual()
+	w.Service = 1
+	away := s.sees(s.verified(s.phone, "gate"), w)
+	away.Quiet()
+	quiet := time.Now()
+	s.mute(t)
+	s.free(s.x, 1)
+	took := away.Video().Last.Sub(quiet)
+	t.Logf("it got its last packet after %s", took.Round(time.Millisecond))
+	if took < 9*time.Second || took > 15*time.Second {
+		t.Errorf("who says nothing more is sent to for %s, and 10 s are its due", took)
+	}
+	s.over(away, "by silence", nil)
+}
+
+// pulled: the garden's network is gone, and before that one phone's sockets. The phones'
+// connections outlive it.
+func (s *stage) pulled(t *testing.T) {
 	second := controller.Usual()
 	second.Service = 1
 	a, b := s.sees(s.verified(s.phone, "gate"), controller.Usual()), s.sees(s.verified(s.phone, "gate"), second)
-	a.Quiet()
-	quiet := time.Now()
-	b.VideoSocket().Close() // its network says so to each packet, by ICMP
+	b.VideoSocket().Close() // its machine says so to each packet, by ICMP
 	b.SoundSocket().Close()
-	b.Quiet()
+	s.cable.B.Pull()
+	began := time.Now()
+	hubtest.Eventually(t, "nobody watches", func() bool { return len(s.accessory("gate").Watching) == 0 })
+	t.Logf("without a network nobody watches after %s", time.Since(began).Round(time.Millisecond))
+	s.cable.B.Plug()
 	s.free(s.x, 0)
-	t.Logf("who says nothing more has no stream any more after %s", time.Since(quiet).Round(time.Millisecond))
-	if took := time.Since(quiet); took < 9*time.Second {
-		t.Errorf("it was given up after %s, and 10 s are its due", took)
-	}
 	s.free(s.x, 1)
-	s.over(a, "by silence", nil)
+	s.over(a, "with its network", nil)
+	s.over(b, "with its network", nil)
 }
 
 // nothingLeft: no packet, no port, no reader at the hub and no goroutine.
