@@ -113,6 +113,8 @@ type entry struct {
 	buckets     [5]*rate.Limiter // by class
 	// pace bounds how fast each stream is read: a flood stops at the plugin, by flow control.
 	pace [2]*rate.Limiter // link, urgent
+	// doing bounds what it has others do: each is an event, a write to the disk, a device.
+	doing *rate.Limiter
 
 	overSince time.Time
 	overLast  time.Time
@@ -123,6 +125,11 @@ type entry struct {
 }
 
 const (
+	// doingPerSecond and doingBurst are how often a plugin may silence the house and
+	// switch devices: a scene of a whole house at once, and no storm of them.
+	doingPerSecond = 2
+	doingBurst     = 40
+
 	// readPace is how many messages a second the hub reads from one stream of a
 	// plugin. Measured: reading a flood at full speed moves the 99th percentile of
 	// another plugin's rings tenfold, reading at this pace does not.
@@ -166,6 +173,9 @@ func (n *entry) setEntry(e Entry) {
 	n.chimes = slices.Clone(e.Chimes)
 	if n.buckets[event.ClassCritical] != nil && n.rates == e.Rates {
 		return
+	}
+	if n.doing == nil {
+		n.doing = rate.NewLimiter(doingPerSecond, doingBurst)
 	}
 	n.rates = e.Rates
 	total := 0.0

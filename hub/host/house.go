@@ -73,6 +73,9 @@ func (h *Host) setQuiet(ctx context.Context, n *entry, m *pb.SetQuiet, reply *pb
 	if !slices.Contains(n.granted().GetCommands(), mayQuiet) {
 		return denied(mayQuiet)
 	}
+	if err := h.mayDo(n); err != nil {
+		return err
+	}
 	d := m.GetFor().AsDuration()
 	if d < 0 || d > longestQuiet || m.GetFor() != nil && d == 0 && m.GetActive() {
 		return refusal{pb.Code_CODE_INVALID, fmt.Sprintf("set quiet: want a time of at most %s, or none", longestQuiet)}
@@ -91,10 +94,24 @@ func (h *Host) setQuiet(ctx context.Context, n *entry, m *pb.SetQuiet, reply *pb
 	return nil
 }
 
+// mayDo refuses what comes too often: a plugin's events have rates, and what others are told
+// by it must be no way around them.
+func (h *Host) mayDo(n *entry) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.doing.AllowN(h.Now(), 1) {
+		return nil
+	}
+	return refusal{pb.Code_CODE_EXHAUSTED, fmt.Sprintf("too much is switched: %d a second", doingPerSecond)}
+}
+
 // actOnDevice has the plugin that speaks for a device do something with it.
 func (h *Host) actOnDevice(ctx context.Context, n *entry, m *pb.DeviceAct, reply *pb.HubReply) error {
 	if !slices.Contains(n.granted().GetCommands(), mayAct) {
 		return denied(mayAct)
+	}
+	if err := h.mayDo(n); err != nil {
+		return err
 	}
 	if m.GetAct() == nil {
 		return refusal{pb.Code_CODE_INVALID, "act on device: it is empty, or of a newer protocol"}

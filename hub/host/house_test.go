@@ -252,3 +252,31 @@ func TestKeyFrames(t *testing.T) {
 		t.Errorf("one that cannot: %v", c)
 	}
 }
+
+// TestSwitchingIsNoStorm: what the house is told by a plugin's calls goes around the rates of
+// its events.
+func TestSwitchingIsNoStorm(t *testing.T) {
+	f := newHost(t)
+	room := &calm{}
+	f.House = room
+	f.grant(t, "other", manifest.Permissions{Commands: []string{"chime.quiet", "device.act"}})
+	set, refused := 0, 0
+	for i := range 3 * doingBurst {
+		switch code := f.call(t, "other", setQuiet(&pb.SetQuiet{Active: i%2 == 0})).GetError().GetCode(); code {
+		case pb.Code_CODE_OK:
+			set++
+		case pb.Code_CODE_EXHAUSTED:
+			refused++
+		default:
+			t.Fatal(code)
+		}
+	}
+	if set < doingBurst || refused < doingBurst || len(room.set) != set {
+		t.Errorf("%d set, %d refused", set, refused)
+	}
+	act := &pb.HubCall{C: &pb.HubCall_ActOnDevice{ActOnDevice: &pb.ActOnDevice{Act: &pb.DeviceAct{Device: "front_door",
+		Act: &pb.DeviceAct_ModeSet{ModeSet: &pb.ModeSet{Mode: "indicator", Value: "on"}}}}}}
+	if code := f.call(t, "other", act).GetError().GetCode(); code != pb.Code_CODE_EXHAUSTED {
+		t.Errorf("a device beside it: %v", code)
+	}
+}
