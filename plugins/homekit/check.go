@@ -82,6 +82,9 @@ func (h *house) health() []sdk.Part {
 	case h.fault != nil:
 		add("bridge", h.fault)
 	}
+	if h.unheard != nil {
+		add("mDNS", h.unheard)
+	}
 	if err := h.ledger.Fault(); err != nil {
 		out = append(out, sdk.Part{Name: "rings", State: sdk.PartDegraded, Reason: err.Error(), Fix: "make room on the disk of the hub's data folder: a ring may be told twice after a crash"})
 	}
@@ -94,6 +97,12 @@ func (h *house) selfCheck(ctx context.Context, _ bool) []sdk.CheckLine {
 	s := h.configured()
 	interfaces, err := announce.Interfaces(s.Interfaces)
 	out := []sdk.CheckLine{checkInterfaces(interfaces, s.Interfaces, err)}
+	h.mu.Lock()
+	unheard := problemOf(h.unheard)
+	h.mu.Unlock()
+	if unheard != nil {
+		out = append(out, sdk.CheckLine{State: "fail", What: "mDNS", Why: unheard.Message, Fix: unheard.Fix})
+	}
 	doors := h.all()
 	if len(doors) == 0 {
 		out = append(out, sdk.CheckLine{State: "warn", What: "accessories", Why: "Apple Home sees no camera of this house",

@@ -50,6 +50,7 @@ type house struct {
 	names    map[string]sdk.CameraInfo // as the hub told of them last
 	bridge   *bridge
 	fault    error // why the bridge could not be made
+	unheard  error // why mDNS did not begin
 	work     sync.WaitGroup
 }
 
@@ -76,11 +77,7 @@ func newHouse(hub *sdk.Hub, s settings, now func() time.Time) (*house, error) {
 
 // run keeps the accessories what the house is, until ctx ends.
 func (h *house) run(ctx context.Context) {
-	h.work.Go(func() {
-		if err := h.announcer.Run(ctx); err != nil && ctx.Err() == nil {
-			h.log.Error("mDNS ended; Apple Home does not find the accessories", "error", err)
-		}
-	})
+	h.work.Go(func() { h.announce(ctx) })
 	every := time.NewTicker(look)
 	defer every.Stop()
 	for ctx.Err() == nil {
@@ -109,6 +106,33 @@ func (h *house) run(ctx context.Context) {
 	}
 	h.work.Wait()
 	h.ledger.Close()
+}
+
+// announce keeps mDNS running; whoever has its port may let it go.
+func (h *house) announce(ctx context.Context) {
+	for told := false; ; {
+		err := h.announcer.Run(ctx) // one that cannot begin ends at once
+		if ctx.Err() != nil {
+			return
+		}
+		h.setUnheard(err)
+		if !told {
+			told = true
+			h.log.Error("Apple Home does not find the accessories; tried again", "error", err, "every", again)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(again):
+			h.setUnheard(nil)
+		}
+	}
+}
+
+func (h *house) setUnheard(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unheard = err
 }
 
 // order does f between two looks, so that nothing else opens or closes accessories

@@ -21,7 +21,7 @@ const (
 	NoEvents     = -70406
 	Missing      = -70409
 	Invalid      = -70410
-	NotAllowed   = -70412 // as things are now
+	NotAllowed   = -70412  // as things are now
 	longestText  = 64      // HAP 6.3.3: maxLen unless said
 	longestData  = 2 << 20 // HAP 6.3.3: maxDataLen unless said; a body's limit comes first
 	infoService  = "3E"
