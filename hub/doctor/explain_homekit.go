@@ -26,7 +26,7 @@ func homekitTexts() map[string]Text {
 		"E-HOMEKIT-TRIES": {
 			"Too many wrong setup codes",
 			"Somebody in the network tried a hundred setup codes that were wrong, so the accessory takes none any more, not even the right one. Who is paired already notices nothing. The count outlives restarts.",
-			"Find out who it was (porchlight plugins logs homekit names the addresses), then porchlight homekit reset CAMERA: the accessory gets a new code.",
+			"Find out who it was (porchlight plugins logs homekit tells when they tried), then porchlight homekit reset CAMERA: the accessory gets a new code.",
 		},
 		"E-HOMEKIT-ACCESSORY": {
 			"One accessory is not in Apple Home",
