@@ -66,7 +66,7 @@ type looks struct{ tile, pressed, copied, coded times }
 
 func (b *bench) homeLooks(t *homes) error {
 	var ours, peer looks
-	for round := range b.rounds(8, 2) {
+	for round := range b.rounds(6, 2) {
 		if err := b.ourLooks(t.ours, &ours); err != nil {
 			return t.house.failed(err)
 		}
@@ -115,19 +115,20 @@ func (b *bench) ourLooks(s *homeSide, to *looks) error {
 func (b *bench) peerLooks(t *homes, to *looks) error {
 	var tile, pressed, copied, coded time.Duration
 	errs := make([]error, 4)
-	together := func(what ...func()) {
-		var all sync.WaitGroup
-		for _, f := range what {
-			all.Go(f)
-		}
-		all.Wait()
-	}
+	var all sync.WaitGroup
 	// What was answered lately is answered again from memory, here by nobody.
 	if err := b.pause(bridgeKeeps / 10); err != nil {
 		return err
 	}
-	together(func() { tile, errs[0] = t.copied.still(b.ctx, 1, controller.Periodic) }, func() { coded, errs[1] = t.coded.glance(b.ctx) })
-	together(func() { copied, errs[2] = t.copied.glance(b.ctx) }, func() { pressed, errs[3] = t.coded.pressedStill(b.ctx) })
+	for _, f := range []func(){
+		func() { tile, errs[0] = t.copied.still(b.ctx, 1, controller.Periodic) },
+		func() { copied, errs[1] = t.copied.glance(b.ctx) },
+		func() { pressed, errs[2] = t.coded.pressedStill(b.ctx) },
+		func() { coded, errs[3] = t.coded.glance(b.ctx) },
+	} {
+		all.Go(f)
+	}
+	all.Wait()
 	to.tile, to.pressed, to.copied, to.coded = append(to.tile, tile), append(to.pressed, pressed), append(to.copied, copied), append(to.coded, coded)
 	return errors.Join(errs...)
 }
@@ -183,7 +184,7 @@ func (b *bench) homeCost(t *homes) error {
 			return err
 		}
 		for i, s := range sides {
-			got, err := b.homeWatched(s, homeViewers, b.seconds(5, 2))
+			got, err := b.homeWatched(s, homeViewers, b.seconds(4, 2))
 			if err != nil {
 				return t.house.failed(err)
 			}
@@ -224,7 +225,7 @@ func (b *bench) homeIdle(sides []*homeSide, cpu, pss *[3][]float64) error {
 			return err
 		}
 	}
-	if err := b.pause(b.seconds(5, 2)); err != nil {
+	if err := b.pause(b.seconds(3, 2)); err != nil {
 		return err
 	}
 	for i, s := range sides {
