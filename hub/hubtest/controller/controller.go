@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 )
@@ -35,6 +36,14 @@ func New(name string) *Controller {
 		panic("controller: no random numbers: " + err.Error()) // the kernel's never end
 	}
 	return &Controller{Name: name, Dial: (&net.Dialer{}).DialContext, ListenPacket: net.ListenPacket, public: public, key: key, home: map[string]Accessory{}}
+}
+
+// On is another device of the same person: the same name, key and home, reached by
+// another way.
+func (c *Controller) On(dial func(ctx context.Context, network, address string) (net.Conn, error)) *Controller {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &Controller{Name: c.Name, Dial: dial, ListenPacket: c.ListenPacket, public: c.public, key: c.key, home: maps.Clone(c.home)}
 }
 
 // Key is its public key, which an admin gives to an accessory.

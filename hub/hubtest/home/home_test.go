@@ -41,7 +41,8 @@ hub: {name: Elm, listen: "127.0.0.1:8480", data_dir: ./data, webrtc: {port: 0}, 
 // site is a house with a hub, a garden, and the cable between.
 type site struct {
 	*hubtest.Hub
-	t      *testing.T
+	whole  *testing.T // which the hub lives as long as
+	t      *testing.T // its part that runs
 	bin    string
 	cable  *netns.Cable
 	garden *netns.Host
@@ -58,8 +59,8 @@ func newSite(t *testing.T, rest string) *site {
 // start runs a hub on the config in dir; its plugin's log is told with a failure.
 func (s *site) start(dir string) {
 	s.t.Helper()
-	s.Hub = hubtest.Start(s.t, s.bin, dir)
-	h, t := s.Hub, s.t
+	s.Hub = hubtest.Start(s.whole, s.bin, dir)
+	h, t := s.Hub, s.whole
 	t.Cleanup(func() {
 		if !t.Failed() {
 			return
@@ -80,7 +81,7 @@ func (s *site) start(dir string) {
 func newLand(t *testing.T) *site {
 	t.Helper()
 	netns.Need(t)
-	s := &site{t: t, garden: netns.NewHost(t, "garden"), bin: hubtest.Binary(t)}
+	s := &site{whole: t, t: t, garden: netns.NewHost(t, "garden"), bin: hubtest.Binary(t)}
 	s.cable = netns.Join(t,
 		netns.End{Host: netns.House(t), Interface: "eth0", Addresses: []netip.Prefix{house4, house6}},
 		netns.End{Host: s.garden, Interface: "wlan0", Addresses: []netip.Prefix{garden4, garden6}})

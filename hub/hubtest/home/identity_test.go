@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -130,10 +133,13 @@ func TestIdentity(t *testing.T) {
 
 	s.part("added and removed while it runs", func(*testing.T) { s.addAndRemove(phone) })
 	s.part("another machine", func(*testing.T) {
-		s.move(t)
+		s.move()
 		s.same("on another machine", was, s.self(phone, "front", "gate"))
 		s.same("on another machine", yard, s.self(phone, "yard", "yard"))
 	})
+	s.part("its port is taken", func(*testing.T) { s.portTaken(phone) })
+	s.part("the house has another address", func(*testing.T) { s.otherAddress(phone) })
+	was, yard = s.self(phone, "front", "gate"), s.self(phone, "yard", "yard") // on other ports, perhaps
 	s.part("a damaged store", func(*testing.T) { s.damage(phone, was, yard) })
 }
 
@@ -162,20 +168,51 @@ func (s *site) addAndRemove(phone *controller.Controller) {
 }
 
 // move copies all that the hub has to another folder and starts it there.
-func (s *site) move(whole *testing.T) {
+func (s *site) move() {
 	s.Stop()
 	dir, err := os.MkdirTemp("", "plt")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	whole.Cleanup(func() { os.RemoveAll(dir) })
+	s.whole.Cleanup(func() { os.RemoveAll(dir) })
 	if err := os.CopyFS(filepath.Join(dir, "new"), os.DirFS(s.Dir)); err != nil {
 		s.t.Fatal(err)
 	}
-	// A copy of a file's mode is not a backup's; what the store needs it sees to itself.
-	s.t, whole = whole, s.t
 	s.start(filepath.Join(dir, "new"))
-	s.t = whole
+}
+
+// portTaken: then it is another one, and announced.
+func (s *site) portTaken(phone *controller.Controller) {
+	was := s.accessory("front")
+	s.Stop()
+	ln, err := net.Listen("tcp", ":"+strconv.Itoa(was.Port))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer ln.Close()
+	s.start(s.Dir)
+	is := s.ready("front")
+	if is.Port == was.Port || is.Device != was.Device {
+		s.t.Errorf("%+v, and was %+v", is, was)
+	}
+	s.heard(s.hears(), is.Device, func(v browse.Service) bool { return v.Port == uint16(is.Port) })
+	s.verified(phone, "front")
+}
+
+// otherAddress: as a router gives it one; a phone finds the house there.
+func (s *site) otherAddress(phone *controller.Controller) {
+	b := s.hears()
+	a := s.ready("front")
+	s.heard(b, a.Device, func(v browse.Service) bool { return slices.Contains(v.Addresses, house4.Addr()) })
+	next := netip.MustParsePrefix("10.78.0.9/24")
+	s.cable.A.Replace(house4, next)
+	defer s.cable.A.Replace(next, house4)
+	s.heard(b, a.Device, func(v browse.Service) bool { return slices.Contains(v.Addresses, next.Addr()) })
+	x, err := phone.Verify(within(s.t), netip.AddrPortFrom(next.Addr(), uint16(a.Port)).String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	x.Close()
 }
 
 // damage breaks one accessory's files in turn: it stops, says which, and never becomes

@@ -41,7 +41,8 @@ const (
 // live is a site with both kinds of doorbell: the demo, and a foreign RTSP camera.
 type live struct {
 	*site
-	heard string // what the porch's camera hears
+	camera *hubtest.Camera
+	heard  string // what the porch's camera hears
 }
 
 func newLive(t *testing.T) *live {
@@ -53,7 +54,7 @@ func newLive(t *testing.T) *live {
 		t.Skipf("SKIPPED: %v; apt-get install ffmpeg", err)
 	}
 	l := &live{site: newLand(t), heard: filepath.Join(t.TempDir(), "heard.raw")}
-	cam := hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "p@:/#", Digest: true, Streams: map[string]hubtest.CameraStream{
+	l.camera = hubtest.StartCamera(t, hubtest.CameraWish{User: "cam", Password: "p@:/#", Digest: true, Streams: map[string]hubtest.CameraStream{
 		"/main": {Sound: "aac", Tone: hum, Width: 640, Height: 360, FPS: 15, Key: 4, Kbps: 600, Talk: "pcmu", Heard: l.heard}}})
 	l.start(hubtest.Dir(t, head+fmt.Sprintf(`
 plugins:
@@ -61,7 +62,7 @@ plugins:
 cameras:
   gate: {name: Gate, kind: doorbell, plugin: demo, ring: {debounce: 0s}}
   porch: {name: Porch, kind: doorbell, ring: {debounce: 0s}, source: {url: "rtsp://%s/main", username: cam, password: "p@:/#"}}
-`, cam.Address())))
+`, l.camera.Address())))
 	return l
 }
 
@@ -102,6 +103,7 @@ func TestLive(t *testing.T) {
 	for name, v := range views {
 		l.part(name, func(t *testing.T) { v.judge(t) })
 	}
+	l.part("the camera is away", func(t *testing.T) { l.away(t, porch) })
 	l.part("how loud it is", func(t *testing.T) {
 		for _, name := range []string{"gate", "gate for another phone at the same time"} {
 			got, want := loudness(views[name].pcm(t)), loudness(reference())
@@ -150,6 +152,43 @@ func (l *live) hook(t *testing.T, x *controller.Conn) {
 		t.Errorf("more is told: %+v", e)
 	default:
 	}
+}
+
+// away: without its camera an accessory stays, says so, and hangs nowhere.
+func (l *live) away(t *testing.T, x *controller.Conn) {
+	db := l.listen(x)
+	active := find(t, db, "85", "75")
+	if err := x.Subscribe(within(t), active); err != nil {
+		t.Fatal(err)
+	}
+	l.camera.Kill()
+	if v := next(t, x, active); v != "0" && v != "false" {
+		t.Errorf("without its camera it is told to be %s", v)
+	}
+	began := time.Now()
+	b, err := x.Resource(within(t), 1, 640, 360, controller.Periodic)
+	t.Logf("without its camera: a picture of %d bytes, %v, after %s", len(b), err, time.Since(began).Round(time.Millisecond))
+	if err != nil && !strings.Contains(err.Error(), "-70402") {
+		t.Errorf("a picture without a camera: %v", err)
+	}
+	s, err := x.SetUp(within(t), controller.Usual())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Status == controller.Taken {
+		t.Error("a stream is set up without a camera")
+	}
+	s.Close()
+	l.camera.Again()
+	if v := next(t, x, active); v != "1" && v != "true" {
+		t.Errorf("with its camera it is told to be %s", v)
+	}
+	st, err := x.Stream(within(t), controller.Usual())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	hubtest.Eventually(t, "pictures come again", func() bool { return len(st.Video().Frames) > 5 })
 }
 
 // view is one live view with what it is to be held against.
@@ -400,7 +439,7 @@ func (l *live) watched(t *testing.T) {
 	var gate, porch accessory
 	hubtest.Eventually(t, "three watch", func() bool {
 		gate, porch = l.accessory("gate"), l.accessory("porch")
-		return len(gate.Watching) == 2 && len(porch.Watching) == 1
+		return len(gate.Watching) == 2 && len(porch.Watching) == 1 && porch.Watching[0].How != "" && gate.Watching[0].How != "" && gate.Watching[1].How != ""
 	})
 	for _, w := range append(gate.Watching, porch.Watching...) {
 		t.Logf("%+v", w)

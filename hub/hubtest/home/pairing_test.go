@@ -84,6 +84,9 @@ func (s *site) refusals(t *testing.T) {
 			t.Errorf("%s %s before pairing: HTTP %d %s %v", r.method, r.path, a.Status, a.Body, err)
 		}
 	}
+	if a, err := x.Ask(within(t), "POST", "/identify", "", []byte{}); err != nil || a.Status != 204 {
+		t.Errorf("which one is it? HTTP %d %s %v", a.Status, a.Body, err)
+	}
 	if _, err := s.phone("stranger").Verify(within(t), at(s.accessory("gate"))); controller.Refused(err) != controller.RefusedAuthentication {
 		t.Errorf("pair-verify before pairing: %v", err)
 	}
@@ -179,11 +182,18 @@ func (s *site) rightCode(t *testing.T) {
 	if _, err := s.phone("first").Verify(within(t), at(a)); controller.Refused(err) != controller.RefusedAuthentication {
 		t.Errorf("the same name with another key: %v", err)
 	}
+	y, err := s.phone("stranger").Open(t.Context(), at(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer y.Close()
+	if a, err := y.Ask(within(t), "POST", "/identify", "", []byte{}); err != nil || a.Status != 400 || !strings.Contains(string(a.Body), "-70401") {
+		t.Errorf("a stranger asks which one it is: HTTP %d %s %v", a.Status, a.Body, err)
+	}
 	x := s.verified(phone, "gate")
 	if _, err := x.Accessories(within(t)); err != nil {
 		t.Error(err)
 	}
-	// A guest and another admin, for the next parts.
 	list, err := x.Pairings(within(t))
 	if err != nil || len(list) != 1 || list[0].Name != "first" || !list[0].Admin || !list[0].Key.Equal(phone.Key()) {
 		t.Errorf("%+v %v", list, err)

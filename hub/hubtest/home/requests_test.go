@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,13 @@ import (
 
 // TestRequests is what a paired phone asks, in every size and order.
 func TestRequests(t *testing.T) {
-	s := newSite(t, strings.Replace(twoDoors, "homekit: {builtin: homekit}", "homekit: {builtin: homekit, config: {chime_mute_switch: true}}", 1))
+	s := newSite(t, `
+plugins:
+  homekit: {builtin: homekit, config: {chime_mute_switch: true}, limits: {restart: {first: 2s, longest: 2s}}}
+cameras:
+  gate: {name: Gate, kind: doorbell, plugin: demo, ring: {debounce: 0s, ignore_older_than: 1s}}
+  yard: {name: Yard, kind: camera, plugin: demo}
+`)
 	phone := s.phone("phone")
 	s.pair(phone, "gate")
 	x := s.verified(phone, "gate")
@@ -34,6 +41,8 @@ func TestRequests(t *testing.T) {
 	s.part("motion", func(t *testing.T) { s.motion(t, x, db) })
 	s.part("night vision", func(t *testing.T) { s.nightVision(t, x, s.verified(phone, "gate"), db) })
 	s.part("chimes", func(t *testing.T) { s.chimes(t, phone) })
+	s.part("privacy outlives the plugin", func(t *testing.T) { s.privacyStays(t, x, phone, db) })
+	x = s.verified(phone, "gate")
 	s.part("snapshots", func(t *testing.T) { s.snapshots(t, x) })
 }
 
@@ -429,5 +438,51 @@ func (s *site) chimes(t *testing.T, phone *controller.Controller) {
 	}
 	if v := next(t, x, mute); v != "false" && v != "0" {
 		t.Errorf("the switch is told as %s", v)
+	}
+}
+
+// privacyStays: what was switched off in Home is off in the plugin's next life too. A press
+// that is older than its limit by then calls nobody.
+func (s *site) privacyStays(t *testing.T, x *controller.Conn, phone *controller.Controller, db controller.Database) {
+	camera := find(t, db, "21A", "21B")
+	if err := x.Set(within(t), camera, "0"); err != nil {
+		t.Fatal(err)
+	}
+	was := s.pid("homekit")
+	err := syscall.Kill(was, syscall.SIGKILL)
+	if _, ringing := s.Client.Ring(t.Context(), "gate", false); errors.Join(err, ringing) != nil {
+		t.Fatal(err, ringing)
+	}
+	s.back(was)
+	y := s.verified(phone, "gate")
+	s.listen(y)
+	got, err := y.Get(within(t), camera)
+	if err != nil || len(got) != 1 || string(got[0].Value) != "0" && string(got[0].Value) != "false" {
+		t.Errorf("after kill -9 the privacy switch is read as %s %v", told(got), err)
+	}
+	a, err := y.Ask(within(t), "POST", "/resource", controller.JSON, []byte(`{"aid":1,"resource-type":"image","image-width":640,"image-height":360}`))
+	if err != nil || a.Status != 207 || !strings.Contains(string(a.Body), "-70412") {
+		t.Errorf("a picture: HTTP %d %.100s %v", a.Status, a.Body, err)
+	}
+	if s.accessory("gate").Active {
+		t.Error("the status tells of no privacy")
+	}
+	if err := y.Set(within(t), camera, "1"); err != nil {
+		t.Error(err)
+	}
+	select {
+	case e := <-y.Events():
+		t.Errorf("the old press is told: %+v", e)
+	default:
+	}
+	if _, err := s.Client.Ring(t.Context(), "gate", false); err != nil {
+		t.Fatal(err)
+	}
+	if v := next(t, y, find(t, db, "121", "73")); v != "0" {
+		t.Errorf("the new press is told as %s", v)
+	}
+	y.Close()
+	for e := range y.Events() {
+		t.Errorf("more is told: %+v", e)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +26,7 @@ import (
 )
 
 const (
-	listeners = 8
+	listeners = 8 // phones; the first one's person has two
 	rings     = 200
 )
 
@@ -160,7 +162,7 @@ func (s *site) gather() *crowd {
 	x.Close()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	var wg sync.WaitGroup
-	for _, p := range phones {
+	for _, p := range append(phones, s.secondDevice(admin)) {
 		l := &listener{phone: p, address: at(s.ready("gate")), bell: find(s.t, db, "121", "73")}
 		c.all = append(c.all, l)
 		wg.Go(func() { l.run(ctx) })
@@ -171,6 +173,21 @@ func (s *site) gather() *crowd {
 	})
 	c.gathered()
 	return c
+}
+
+// secondDevice is another one of the same person: it has the same pairing, and an address
+// of its own.
+func (s *site) secondDevice(of *controller.Controller) *controller.Controller {
+	own := netip.MustParsePrefix("10.78.0.3/24")
+	s.cable.B.Give(own)
+	return of.On(func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = s.garden.Do(func() error {
+			dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own.Addr(), 0))}
+			conn, err = dialer.DialContext(ctx, network, address)
+			return err
+		})
+		return conn, err
+	})
 }
 
 // gathered waits until all hear the bell.
