@@ -41,6 +41,7 @@ type house struct {
 	wake      chan struct{} // 1: a look that is due already is enough
 	orders    chan func()   // 0: who orders waits for its turn
 	ended     chan struct{} // closed when no order is taken any more
+	soon      time.Duration // run's own: after how long to look again; 0: with the next tick
 
 	mu       sync.Mutex
 	settings settings
@@ -80,14 +81,31 @@ func (h *house) run(ctx context.Context) {
 	h.work.Go(func() { h.announce(ctx) })
 	every := time.NewTicker(look)
 	defer every.Stop()
+	told := "" // of the last look
 	for ctx.Err() == nil {
-		if err := h.follow(ctx); err != nil && ctx.Err() == nil {
-			h.log.Warn("the cameras could not be looked at; tried again", "error", err, "after", again)
-			h.later(ctx, again)
+		h.soon = 0
+		err := h.follow(ctx)
+		switch {
+		case err == nil:
+			told = ""
+		case ctx.Err() != nil:
+		default:
+			level := slog.LevelWarn
+			if err.Error() == told {
+				level = slog.LevelDebug // a fault that stays is said once
+			}
+			h.log.Log(ctx, level, "the cameras could not be looked at; tried again", "error", err, "after", again)
+			told = err.Error()
+			h.later(again)
+		}
+		var due <-chan time.Time
+		if h.soon > 0 {
+			due = time.After(h.soon)
 		}
 		select {
 		case <-ctx.Done():
 		case <-every.C:
+		case <-due:
 		case <-h.wake:
 		case order := <-h.orders:
 			order()
@@ -150,15 +168,11 @@ func (h *house) order(ctx context.Context, f func()) error {
 	}
 }
 
-// later looks again before the next tick.
-func (h *house) later(ctx context.Context, after time.Duration) {
-	h.work.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-time.After(after):
-			h.lookAgain()
-		}
-	})
+// later makes run look again before its next tick. It is called in a look.
+func (h *house) later(after time.Duration) {
+	if h.soon == 0 || after < h.soon {
+		h.soon = after
+	}
 }
 
 func (h *house) lookAgain() {
@@ -197,7 +211,7 @@ func (h *house) follow(ctx context.Context) error {
 	h.closeOthers(want, s)
 	var errs []error
 	for _, id := range slices.Sorted(maps.Keys(want)) {
-		m, err := h.hub.DescribeMedia(asking, id)
+		m, err := h.describe(ctx, id)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("camera %s: %w", id, err))
 			continue
@@ -207,6 +221,13 @@ func (h *house) follow(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(errs, h.followChimes(ctx, s))...)
+}
+
+// describe asks with a limit of its own, so that one slow answer costs its camera alone.
+func (h *house) describe(ctx context.Context, camera string) (sdk.MediaDescription, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	return h.hub.DescribeMedia(ctx, camera)
 }
 
 // closeOthers ends the accessories whose camera is gone, or is told to be another one.
@@ -247,7 +268,7 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 	} else {
 		kept := h.kept(s.id(c.ID))
 		if kept == (shape{}) && seen.Width == 0 && h.waits(c.ID) {
-			h.later(ctx, time.Second)
+			h.later(time.Second)
 			return nil
 		}
 		seen = kept.with(seen, false)
