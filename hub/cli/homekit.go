@@ -162,7 +162,11 @@ func printAccessory(w io.Writer, a homekit.Accessory, zone *time.Location) {
 				how += ": " + why
 			}
 		}
-		fmt.Fprintf(w, "  watched by %s: %s %d x %d, %.0f fps, %.0f kb/s, %s%s\n", homekit.Controller{ID: x.Controller}.Short(), x.Stream, x.Width, x.Height, x.FPS, x.Kbps, how,
+		rate := ""
+		if x.Kbps > 0 { // not known in the first second
+			rate = fmt.Sprintf(", %.0f kb/s", x.Kbps)
+		}
+		fmt.Fprintf(w, "  watched by %s: %s %d x %d, %.0f fps%s, %s%s\n", homekit.Controller{ID: x.Controller}.Short(), x.Stream, x.Width, x.Height, x.FPS, rate, how,
 			map[bool]string{true: ", talking"}[x.Talking])
 	}
 	if r := a.LastRing; r != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -103,6 +104,9 @@ func (h *house) selfCheck(ctx context.Context, _ bool) []sdk.CheckLine {
 	if unheard != nil {
 		out = append(out, sdk.CheckLine{State: "fail", What: "mDNS", Why: unheard.Message, Fix: unheard.Fix})
 	}
+	if cameras, err := h.hub.Cameras(ctx); err == nil {
+		out = append(out, checkNames(s, cameras)...)
+	}
 	doors := h.all()
 	if len(doors) == 0 {
 		out = append(out, sdk.CheckLine{State: "warn", What: "accessories", Why: "Apple Home sees no camera of this house",
@@ -132,6 +136,35 @@ func (h *house) refusals() map[string]error {
 	return out
 }
 
+// checkNames finds settings of cameras that the house has not: a typing error leaves a
+// camera out of Home, and does nothing else that anybody could see.
+func checkNames(s settings, cameras []sdk.CameraInfo) (out []sdk.CheckLine) {
+	there := map[string]bool{}
+	for _, c := range cameras {
+		if c.Hub == "" {
+			there[c.ID] = true
+		}
+	}
+	fix := "write a camera's id: the house has " + strings.Join(slices.Sorted(maps.Keys(there)), ", ")
+	if len(there) == 0 {
+		fix = "add it below cameras, or take it out"
+	}
+	missing := func(path, camera string) {
+		if !there[camera] {
+			out = append(out, sdk.CheckLine{State: "warn", What: "config", Why: fmt.Sprintf("%s below plugins.homekit.config names %q, and no camera has this id", path, camera), Fix: fix})
+		}
+	}
+	if s.Expose != nil {
+		for _, c := range *s.Expose {
+			missing("expose", c)
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(s.Accessories)) {
+		missing("accessories", c)
+	}
+	return out
+}
+
 func checkInterfaces(all []announce.Interface, named []string, err error) sdk.CheckLine {
 	var used, not []string
 	for _, i := range all {
@@ -152,6 +185,10 @@ func checkInterfaces(all []announce.Interface, named []string, err error) sdk.Ch
 		l.State, l.Why, l.Fix = "fail", strings.TrimPrefix(l.Why, "found on ; "), "connect the machine to the network that the phones are in"
 		if len(named) > 0 {
 			l.Fix = "correct interfaces below plugins.homekit.config: it names " + strings.Join(named, ", ")
+		}
+	default:
+		if lost := slices.DeleteFunc(slices.Clone(named), func(n string) bool { return slices.Contains(used, n) }); len(lost) > 0 {
+			l.State, l.Fix = "warn", "correct interfaces below plugins.homekit.config, or connect what it names: "+strings.Join(lost, ", ")
 		}
 	}
 	return l

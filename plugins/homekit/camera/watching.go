@@ -51,14 +51,15 @@ func (v *view) watch() Watch {
 	}
 }
 
-// flowTime is the least over which a bit rate is told.
-const flowTime = 2 * time.Second
+// flowTime is the least over which a bit rate is told, firstFlow that of a stream's first,
+// which begins with a key frame.
+const flowTime, firstFlow = 2 * time.Second, time.Second
 
 // flow tells how much was sent lately from how much was sent.
 type flow struct {
 	at    time.Time
 	bytes uint64
-	last  int // kbit/s
+	last  int // kbit/s; 0: not known yet
 }
 
 func (f *flow) kbps(now, since time.Time, bytes uint64) int {
@@ -68,7 +69,7 @@ func (f *flow) kbps(now, since time.Time, bytes uint64) int {
 	if f.at.IsZero() {
 		f.at = since
 	}
-	if d := now.Sub(f.at); d >= flowTime || f.last == 0 && d > 0 {
+	if d := now.Sub(f.at); d >= flowTime || f.last == 0 && d >= firstFlow {
 		f.last = int(float64(bytes-f.bytes) * 8 / 1000 / d.Seconds())
 		f.at, f.bytes = now, bytes
 	}
