@@ -39,9 +39,8 @@ type listener struct {
 
 	mu      sync.Mutex
 	presses int
-	asked   int       // requests that were answered
-	times   int       // connections
-	first   time.Time // of the last burst
+	asked   int // requests that were answered
+	times   int // connections
 	last    time.Time
 	odd     []string
 	here    bool // it is subscribed
