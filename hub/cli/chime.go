@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/porchlight-hub/porchlight/hub/web/api"
 	"github.com/porchlight-hub/porchlight/hub/web/api/client"
 )
 
@@ -44,7 +46,7 @@ func chimeList(g *globals) *cobra.Command {
 			}
 			tw.Flush()
 			if quiet.On {
-				fmt.Fprintf(w, "the house is kept quiet until %s\n", quiet.Until.In(houseZone(ctx, c)).Format("2006-01-02 15:04"))
+				fmt.Fprintln(w, quietLine(quiet, houseZone(ctx, c)))
 			}
 			return nil
 		}),
@@ -58,6 +60,14 @@ func (s *silent) Error() string { return "chime " + s.chime + " did not sound: "
 
 // Code for `porchlight explain`.
 func (s *silent) Code() string { return "E-WEB-CHIME-SILENT" }
+
+// quietLine tells how long the house is kept quiet. A switch in Apple Home keeps it so without an end.
+func quietLine(q api.Quiet, zone *time.Location) string {
+	if q.Until.IsZero() {
+		return "the house is kept quiet"
+	}
+	return "the house is kept quiet until " + q.Until.In(zone).Format("2006-01-02 15:04")
+}
 
 func chimeTest(g *globals) *cobra.Command {
 	return reads(g, &cobra.Command{
