@@ -56,23 +56,29 @@ func newSite(t *testing.T, rest string) *site {
 	return s
 }
 
-// start runs a hub on the config in dir; its plugin's log is told with a failure.
+// start runs a hub on the config in dir. What its plugin logs is told with a failure, and
+// is one where it tells of a panic or a data race.
 func (s *site) start(dir string) {
 	s.t.Helper()
 	s.Hub = hubtest.Start(s.whole, s.bin, dir)
 	h, t := s.Hub, s.whole
 	t.Cleanup(func() {
-		if !t.Failed() {
-			return
+		if strings.Contains(h.Output(), "DATA RACE") {
+			t.Error("the hub tells of a data race")
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), hubtest.Within)
 		defer cancel()
-		lines, err := h.Client.Logs(ctx, "homekit", 60)
-		for _, l := range lines {
-			t.Logf("homekit: %+v", l)
-		}
+		lines, err := h.Client.Logs(ctx, "homekit", 1000)
 		if err != nil {
-			t.Log(err)
+			return // this hub was ended in the story
+		}
+		for i, l := range lines {
+			if strings.Contains(l.Text, "DATA RACE") || strings.Contains(l.Text, "panic") || strings.Contains(l.Text, "went wrong") {
+				t.Errorf("homekit: %+v", l)
+			}
+			if i > len(lines)-60 && t.Failed() {
+				t.Logf("homekit: %+v", l)
+			}
 		}
 	})
 }
