@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"github.com/porchlight-hub/porchlight/sdk/event"
@@ -117,11 +116,6 @@ func (b *Bus) take(n *entry) {
 	b.mu.Unlock()
 
 	b.remember(n, place{n.Event.Seq, n.kind}, now)
-	if wake && n.kind == critical {
-		// Who was woken last runs first on this processor, and the writer would keep it through
-		// its sync: the takers of a ring go before it.
-		runtime.Gosched()
-	}
 	if wake {
 		signal(b.wake)
 	}

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 
@@ -90,6 +91,9 @@ func (w *writer) step(ctx context.Context) (next time.Time, busy bool) {
 	dirty, eager := w.b.unsaved()
 	switch {
 	case rings > 0:
+		// The takers of a ring were woken on this processor too, and a sync would keep it from
+		// them for as long as the disk takes: they go first.
+		runtime.Gosched()
 		return w.write(ctx, critical)
 	case w.b.finishWAL.Swap(false) || !w.copied && w.b.journal.WALSize() >= journal.WALMost:
 		// With us at rest it comes to the end, and the -wal begins anew.
