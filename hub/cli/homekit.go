@@ -123,7 +123,7 @@ func printHomes(w io.Writer, s homekit.Status, zone *time.Location) {
 }
 
 func printAccessory(w io.Writer, a homekit.Accessory, zone *time.Location) {
-	state := "waits to be added: porchlight homekit qr " + a.Camera
+	state := "waits to be added: porchlight homekit qr " + cmp.Or(a.Camera, "bridge")
 	switch {
 	case a.Problem != nil && !a.Paired:
 		state = "not in Apple Home"

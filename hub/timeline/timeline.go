@@ -82,7 +82,19 @@ func (t *Timeline) Trace(ctx context.Context, id string) (Trace, error) {
 		h.At, h.Since = f.Received, f.Received.Sub(start(e))
 		tr.Hops = append(tr.Hops, h)
 	}
+	tr.Hops = saidOnce(tr.Hops)
 	return tr, nil
+}
+
+// saidOnce leaves out that a taker handled the event where it tells itself what it did.
+func saidOnce(hops []Hop) []Hop {
+	tells := map[string]bool{}
+	for _, h := range hops {
+		tells[h.Who] = tells[h.Who] || h.Detail != ""
+	}
+	return slices.DeleteFunc(hops, func(h Hop) bool {
+		return h.Outcome == "ok" && h.What == handled && h.Detail == "" && !h.Replay && tells[h.Who]
+	})
 }
 
 // start of a trace: the device's time where it gives a believable one, else the
@@ -116,6 +128,9 @@ func beginning(e event.Event) []Hop {
 	return append(hops, h)
 }
 
+// handled is what a taker did of which no more is known.
+const handled = "handled it"
+
 // hop reads what a following event tells.
 func hop(f event.Event) Hop {
 	switch d := f.Data.(type) {
@@ -137,7 +152,7 @@ func hop(f event.Event) Hop {
 		}
 		return h
 	case event.Hop:
-		what := "handled it"
+		what := handled
 		if d.Outcome == "skipped" {
 			what = "let it be"
 		}
@@ -147,7 +162,7 @@ func hop(f event.Event) Hop {
 }
 
 func skippedOnPurpose(reason string) bool {
-	return reason == "muted" || reason == "replay" || reason == "too old" ||
+	return reason == "muted" || reason == "quiet" || reason == "replay" || reason == "too old" ||
 		strings.HasPrefix(reason, "not played: ") || strings.HasPrefix(reason, "quiet until")
 }
 

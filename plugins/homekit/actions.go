@@ -213,7 +213,11 @@ func statusOf(keep *store.Accessory, srv *server.Server, name, kind string, cate
 }
 
 func watchOf(w camera.Watch) watchStatus {
-	return watchStatus{Controller: w.Controller, Since: w.Since, Stream: w.Stream, How: w.How, Width: w.Width, Height: w.Height,
+	how := w.How
+	if strings.HasPrefix(how, "converted") && !strings.Contains(how, "the picture") {
+		how = "copy" // the hub converts the sound alone; the choices tell it
+	}
+	return watchStatus{Controller: w.Controller, Since: w.Since, Stream: w.Stream, How: how, Width: w.Width, Height: w.Height,
 		FPS: int(w.FPS + 0.5), Kbps: w.Kbps, Sound: w.Sound, Talking: w.Talking}
 }
 
@@ -227,8 +231,12 @@ func told(c camera.Choice, zone *time.Location) string {
 	default:
 		out.WriteString("the " + c.Stream + " stream, " + c.How)
 	}
-	if len(c.Why) > 0 {
-		out.WriteString(" (" + strings.Join(c.Why, "; ") + ")")
+	why := slices.DeleteFunc(slices.Clone(c.Why), func(s string) bool { // the hub has said it already
+		_, reason, ok := strings.Cut(s, ": ")
+		return ok && strings.Contains(c.How, reason)
+	})
+	if len(why) > 0 {
+		out.WriteString(" (" + strings.Join(why, "; ") + ")")
 	}
 	return out.String()
 }

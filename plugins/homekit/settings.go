@@ -45,7 +45,7 @@ const configSchema = `{
       "type": "object", "title": "Accessory", "additionalProperties": false, "properties": {
         "id": {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$", "title": "Identity", "description": "Under which its pairing is kept. When a camera gets another id, write the old one here, and nothing need be paired again.", "examples": ["front_door"]},
         "name": {"type": "string", "minLength": 1, "maxLength": 60, "title": "Name in Apple Home", "description": "By default the camera's name."},
-        "setup_code": {"type": "string", "minLength": 1, "maxLength": 200, "writeOnly": true, "title": "Setup code", "description": "Eight digits as 123-45-679, best by secret://name; left out, one is made up.", "examples": ["secret://porch_code"]},
+        "setup_code": {"type": "string", "pattern": "^(secret://.+|[0-9]{3}-?[0-9]{2}-?[0-9]{3})$", "patternErrorMessage": "is no setup code: write eight digits as 123-45-679, or secret://name", "maxLength": 200, "writeOnly": true, "title": "Setup code", "description": "Eight digits as 123-45-679, best by secret://name; left out, one is made up.", "examples": ["secret://porch_code"]},
         "port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": 0, "title": "TCP port", "description": "0: any that is free; it stays the same after that."}
       }}},
     "chime_mute_switch": {"type": "boolean", "default": false, "title": "A switch that silences the chimes", "description": "Adds a bridge to Apple Home with one switch: while it is on, the house's chimes do not sound."},
