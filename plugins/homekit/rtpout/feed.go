@@ -30,8 +30,9 @@ const (
 
 // feed has the units that play, and opens others beside them. One goroutine takes from it.
 type feed struct {
-	ctx context.Context // of the session
-	log *slog.Logger
+	ctx  context.Context // of the session
+	log  *slog.Logger
+	turn chan struct{} // 1: held by the one that opens; the next one waits
 
 	mu      sync.Mutex
 	work    sync.WaitGroup
@@ -40,9 +41,10 @@ type feed struct {
 	round   int   // of openings; an older one's result is not wanted
 	stopped bool  // nothing is to play
 	opening bool
-	err     error     // ends the session
-	tries   int       // openings in a row of streams that did not last
-	since   time.Time // when what plays began to; zero: no picture yet
+	giveUp  context.CancelFunc // an opening that is not wanted any more
+	err     error              // ends the session
+	tries   int                // openings in a row of streams that did not last
+	since   time.Time          // when what plays began to; zero: no picture yet
 	// wait is the context of Next, interrupted when there are others.
 	wait      context.Context
 	interrupt context.CancelFunc
@@ -50,7 +52,7 @@ type feed struct {
 }
 
 func newFeed(ctx context.Context, log *slog.Logger) *feed {
-	f := &feed{ctx: ctx, log: log, changed: make(chan struct{}, 1)}
+	f := &feed{ctx: ctx, log: log, turn: make(chan struct{}, 1), giveUp: func() {}, changed: make(chan struct{}, 1)}
 	f.wait, f.interrupt = context.WithCancel(ctx)
 	return f
 }
@@ -75,7 +77,8 @@ func (f *feed) rewind() bool {
 	return true
 }
 
-// begin opens after a pause; the lock is held.
+// begin opens after a pause, in place of what is being opened: a controller may change its
+// mind as often as it likes, and waits for one opening at most. The lock is held.
 func (f *feed) begin(w why, pause time.Duration) {
 	if f.ctx.Err() != nil {
 		return
@@ -83,11 +86,21 @@ func (f *feed) begin(w why, pause time.Duration) {
 	f.round++
 	f.opening = true
 	round, from := f.round, f.from
+	f.giveUp()
+	ctx, giveUp := context.WithCancel(f.ctx)
+	f.giveUp = giveUp
 	f.work.Go(func() {
-		if pause > 0 && !sleep(f.ctx, pause) {
+		defer giveUp()
+		if pause > 0 && !sleep(ctx, pause) {
 			return
 		}
-		u, err := from(f.ctx)
+		select {
+		case f.turn <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		u, err := from(ctx)
+		<-f.turn
 		if err == nil && u == nil {
 			err = errors.New("nothing was opened")
 		}
@@ -134,6 +147,7 @@ func (f *feed) stop() {
 	defer f.mu.Unlock()
 	f.stopped, f.opening = true, false
 	f.round++
+	f.giveUp()
 	f.replace(nil)
 	f.signal()
 }
