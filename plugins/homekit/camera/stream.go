@@ -8,6 +8,7 @@ import (
 
 	"github.com/brutella/hap/characteristic"
 	"github.com/brutella/hap/service"
+	"golang.org/x/time/rate"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/message"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
@@ -22,6 +23,9 @@ type stream struct {
 	service *service.S
 	active  *setting
 	status  *characteristic.Bytes
+	// turns bound how often pictures are opened: a controller that begins and ends without
+	// rest would keep the hub from what others ask.
+	turns *rate.Limiter
 
 	mu      sync.Mutex
 	view    *view                 // nil: free
@@ -44,7 +48,7 @@ type ended struct {
 
 // newStream makes the n-th service, counted from 0.
 func newStream(c *Camera, n int) (*stream, error) {
-	s := &stream{cam: c, number: n + 1, answers: make(map[uint64]peerAnswer), service: service.New(service.TypeCameraRTPStreamManagement)}
+	s := &stream{cam: c, number: n + 1, answers: make(map[uint64]peerAnswer), turns: rate.NewLimiter(opensPerSecond, opensAtOnce), service: service.New(service.TypeCameraRTPStreamManagement)}
 	read, write, events := characteristic.PermissionRead, characteristic.PermissionWrite, characteristic.PermissionEvents
 	sizes := newText(characteristic.TypeSupportedVideoStreamConfiguration, *c.offer.Load(), read)
 	answering(sizes, func(*http.Request) string { return *c.offer.Load() })

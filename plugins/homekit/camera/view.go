@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/choose"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera/message"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/rtpout"
@@ -26,8 +28,9 @@ type view struct {
 	id      message.Session
 	session *rtpout.Session
 	since   time.Time
-	started bool   // guarded by the stream
-	text    string // of 117, guarded by the stream
+	turns   *rate.Limiter // the stream's
+	started bool          // guarded by the stream
+	text    string        // of 117, guarded by the stream
 
 	mu      sync.Mutex
 	media   sdk.MediaDescription // of when choice was made
@@ -64,7 +67,7 @@ func (s *stream) open(p *server.Peer, e message.Endpoints) (*view, string, error
 	copy(a.Video.Salt[:], video.Salt)
 	copy(a.Audio.Key[:], audio.Key)
 	copy(a.Audio.Salt[:], audio.Salt)
-	return &view{cam: s.cam, peer: p, id: e.Session, session: session, since: s.cam.o.Now()}, a.Text(), nil
+	return &view{cam: s.cam, peer: p, id: e.Session, session: session, since: s.cam.o.Now(), turns: s.turns}, a.Text(), nil
 }
 
 func secret(c message.Crypto) rtpout.Crypto { return rtpout.Crypto{Key: c.Key[:], Salt: c.Salt[:]} }
@@ -178,12 +181,17 @@ func ask(v message.Video) choose.Ask {
 // Limits of what is asked of the hub for a viewer who waits. A picture that must be converted
 // takes some seconds to begin.
 const (
+	opensPerSecond, opensAtOnce = 10, 20 // of one stream, one viewer after the other
+
 	describeLimit = 2 * time.Second
 	openLimit     = 10 * time.Second
 )
 
 // openMedia is asked by the session for picture and sound.
 func (v *view) openMedia(session context.Context) (rtpout.Units, error) {
+	if err := v.turns.Wait(session); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(session, openLimit)
 	defer cancel()
 	v.mu.Lock()
