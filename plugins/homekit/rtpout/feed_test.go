@@ -10,7 +10,8 @@ import (
 // TestOpeningsAreOneAtATime, however often a controller changes its mind: each costs memory
 // and a question to the hub.
 func TestOpeningsAreOneAtATime(t *testing.T) {
-	f := newFeed(t.Context(), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	f := newFeed(ctx, slog.New(slog.DiscardHandler))
 	var opening, most atomic.Int32
 	from := func(ctx context.Context) (Units, error) {
 		if n := opening.Add(1); n > most.Load() {
@@ -27,6 +28,7 @@ func TestOpeningsAreOneAtATime(t *testing.T) {
 		f.open(from, other)
 	}
 	f.stop()
+	cancel()
 	f.close()
 	if most.Load() > 1 {
 		t.Errorf("%d were opened at a time", most.Load())
