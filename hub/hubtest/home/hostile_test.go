@@ -25,7 +25,7 @@ import (
 // TestHostile: a machine of the same network does what it can, with and without keys of
 // its own. A phone that reads, listens, watches and speaks meanwhile notices nothing.
 func TestHostile(t *testing.T) {
-	s := &stage{site: newSite(t, twoDoors)}
+	s := &stage{camera: "gate", site: newSite(t, twoDoors)}
 	s.phone = s.site.phone("phone")
 	s.pair(s.phone, "gate")
 	s.x = s.verified(s.phone, "gate")

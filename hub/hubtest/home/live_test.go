@@ -3,7 +3,6 @@
 package home
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -349,12 +348,8 @@ func (l *live) talk(t *testing.T, gate, porch *view) {
 	}
 	began := time.Now()
 	hubtest.Eventually(t, "the demo hears the voice", func() bool {
-		b, err := l.Client.Act(t.Context(), "demo", "talk_status", json.RawMessage(`{"camera": "gate"}`))
-		var st struct {
-			Talking bool
-			ToneHz  float64 `json:"tone_hz"`
-		}
-		return err == nil && json.Unmarshal(b, &st) == nil && st.Talking && math.Abs(st.ToneHz-voice) <= 20
+		hz, talking := l.tone(t, "gate")
+		return talking && math.Abs(hz-voice) <= 20
 	})
 	t.Logf("the demo hears it after %s", time.Since(began).Round(time.Millisecond))
 	const pcmu = 8000
@@ -370,7 +365,7 @@ func (l *live) talk(t *testing.T, gate, porch *view) {
 	gate.Hush()
 	porch.Hush()
 	hubtest.Eventually(t, "the demo's line is free again", func() bool {
-		b, err := l.Client.Act(t.Context(), "demo", "talk_status", json.RawMessage(`{"camera": "gate"}`))
-		return err == nil && !strings.Contains(string(b), `"talking":true`)
+		_, talking := l.tone(t, "gate")
+		return !talking
 	})
 }

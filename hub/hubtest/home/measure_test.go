@@ -131,3 +131,20 @@ func (l *live) reference(camera string) func() []float64 {
 		return <-got
 	})
 }
+
+// tone is what the demo hears at a camera now, in Hz.
+func (s *site) tone(t *testing.T, camera string) (hz float64, talking bool) {
+	t.Helper()
+	b, err := s.Client.Act(t.Context(), "demo", "talk_status", fmt.Appendf(nil, `{"camera":%q}`, camera))
+	var st struct {
+		Talking bool
+		ToneHz  float64 `json:"tone_hz"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &st)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.ToneHz, st.Talking
+}

@@ -3,7 +3,6 @@
 package home
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -18,10 +17,11 @@ import (
 // stage is a paired phone at the gate, for what is tried with one stream or another.
 type stage struct {
 	*site
-	phone *controller.Controller
-	x     *controller.Conn
-	db    controller.Database
-	past  []ended
+	camera string // the demo's, that it stands before
+	phone  *controller.Controller
+	x      *controller.Conn
+	db     controller.Database
+	past   []ended
 }
 
 // ended is a stream after which nothing more may come.
@@ -50,7 +50,7 @@ cameras:
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{site: newSite(t, fmt.Sprintf(countedDoors, hubtest.Build(t, "./hub/hubtest/home/testdata/counted")))}
+	s := &stage{camera: "gate", site: newSite(t, fmt.Sprintf(countedDoors, hubtest.Build(t, "./hub/hubtest/home/testdata/counted")))}
 	s.phone = s.site.phone("phone")
 	s.pair(s.phone, "gate")
 	s.x = s.verified(s.phone, "gate")
@@ -236,22 +236,6 @@ func (s *stage) ipv6(t *testing.T) {
 	s.over(st, "by the controller", st.End(within(t)))
 }
 
-// tone is what the demo hears now, in Hz.
-func (s *stage) tone(t *testing.T) (hz float64, talking bool) {
-	b, err := s.Client.Act(t.Context(), "demo", "talk_status", json.RawMessage(`{"camera": "gate"}`))
-	var st struct {
-		Talking bool
-		ToneHz  float64 `json:"tone_hz"`
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &st)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st.ToneHz, st.Talking
-}
-
 // speak speaks until the demo hears it.
 func (s *stage) speak(t *testing.T, st *controller.Stream) {
 	t.Helper()
@@ -259,7 +243,7 @@ func (s *stage) speak(t *testing.T, st *controller.Stream) {
 		t.Fatal(err)
 	}
 	hubtest.Eventually(t, "the demo hears the voice", func() bool {
-		hz, talking := s.tone(t)
+		hz, talking := s.tone(t, s.camera)
 		return talking && hz > voice-20 && hz < voice+20
 	})
 }
@@ -283,7 +267,7 @@ func (s *stage) mute(t *testing.T) {
 		t.Fatal(err)
 	}
 	hubtest.Eventually(t, "the demo hears no more", func() bool {
-		_, talking := s.tone(t)
+		_, talking := s.tone(t, s.camera)
 		return !talking
 	})
 	if err := s.x.Set(within(t), speaker, "false"); err != nil {
