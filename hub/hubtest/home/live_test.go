@@ -319,23 +319,22 @@ func (v *view) clocks(t *testing.T, pictures, heard receive.Received) {
 // watched: the status names each viewer and how it is served.
 func (l *live) watched(t *testing.T) {
 	var gate, porch accessory
-	hubtest.Eventually(t, "three watch", func() bool {
+	hubtest.Eventually(t, "three watch, and it is known what", func() bool {
 		gate, porch = l.accessory("gate"), l.accessory("porch")
-		return len(gate.Watching) == 2 && len(porch.Watching) == 1 && porch.Watching[0].How != "" && gate.Watching[0].How != "" && gate.Watching[1].How != ""
+		seen := 0
+		for _, w := range append(gate.Watching, porch.Watching...) {
+			if w.Width > 0 {
+				seen++
+			}
+		}
+		return len(gate.Watching) == 2 && len(porch.Watching) == 1 && seen == 3
 	})
 	for _, w := range append(gate.Watching, porch.Watching...) {
 		t.Logf("%+v", w)
-		if w.Stream == "" || w.Width == 0 {
+		// The porch's sound is AAC, which Home cannot take; its picture is a copy all the same.
+		if w.Stream == "" || w.How != "copy" {
 			t.Errorf("watched as %+v", w)
 		}
-	}
-	for _, w := range gate.Watching {
-		if w.How != "copy" {
-			t.Errorf("the demo's own stream is watched as %+v", w)
-		}
-	}
-	if w := porch.Watching[0]; !strings.Contains(w.How, "sound") || strings.Contains(w.How, "picture") {
-		t.Errorf("a camera with another sound is watched as %+v", w)
 	}
 }
 
