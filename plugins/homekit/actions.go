@@ -176,7 +176,7 @@ func (h *house) status() (any, error) {
 }
 
 func (d *door) status(zone *time.Location) accessoryStatus {
-	s := statusOf(d.keep, d.srv, d.name, d.kind, d.cam.Category())
+	s := statusOf(d.keep, d.srv, d.title, d.kind, d.cam.Category())
 	s.Camera, s.ID, s.Active, s.Problem = d.camera, d.id, d.cam.Active(), problemOf(d.problem())
 	if last, ok := d.bell.lastRing(); ok {
 		s.LastRing = &last
@@ -277,7 +277,7 @@ func (h *house) codes(which string) (any, error) {
 			Code: string(id.Code), URI: setup.URI(id.Code, category, id.SetupID)})
 	}
 	for _, d := range h.all() {
-		add(d.camera, d.id, d.name, d.kind, d.cam.Category(), d.keep)
+		add(d.camera, d.id, d.title, d.kind, d.cam.Category(), d.keep)
 	}
 	if b := h.bridgeNow(); b != nil {
 		add(bridgeName, bridgeID, "Mute chimes", "bridge", 2, b.keep)

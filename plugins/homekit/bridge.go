@@ -3,27 +3,18 @@ package homekit
 import (
 	"context"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/brutella/hap/accessory"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server/attribute"
-	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 	"github.com/porchlight-hub/porchlight/sdk"
 )
 
 // bridge shows what of the house has no picture: the switch that silences the chimes.
 type bridge struct {
-	keep *store.Accessory
-	srv  *server.Server
+	serving
 	mute *accessory.Switch
-	stop context.CancelFunc
-	work sync.WaitGroup
-
-	mu    sync.Mutex
-	fault error
 }
 
 // followChimes opens the bridge where the owner wants it, and closes it where not.
@@ -55,7 +46,7 @@ func (h *house) openBridge(ctx context.Context) (*bridge, error) {
 		return nil, err
 	}
 	name := h.hub.Name()
-	b := &bridge{keep: keep}
+	b := &bridge{serving: serving{name: bridgeName, keep: keep, log: h.log.With("accessory", "bridge")}}
 	top := accessory.NewBridge(accessory.Info{Name: name, Manufacturer: "Porchlight", Model: "Hub", SerialNumber: keep.Identity().Device, Firmware: "1.0.0"})
 	b.mute = accessory.NewSwitch(accessory.Info{Name: "Mute chimes", Manufacturer: "Porchlight", Model: "Chimes", SerialNumber: keep.Identity().Device + "-mute", Firmware: "1.0.0"})
 	asking, cancel := context.WithTimeout(ctx, askWithin)
@@ -80,37 +71,13 @@ func (h *house) openBridge(ctx context.Context) (*bridge, error) {
 	}
 	if b.srv, err = server.New(server.Options{
 		Book: keep, Accessories: []*accessory.A{top.A, b.mute.A}, Category: accessory.TypeBridge, Name: name, Model: "Porchlight",
-		Announcer: h.announcer, Identify: func() {}, Log: h.log.With("accessory", "bridge"), Now: h.now,
+		Announcer: h.announcer, Identify: func() {}, Log: b.log, Now: h.now,
 	}); err != nil {
 		return nil, err
 	}
 	ctx, b.stop = context.WithCancel(ctx)
 	b.work.Go(func() { b.run(ctx) })
 	return b, nil
-}
-
-func (b *bridge) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := b.srv.Run(ctx)
-		b.setFault(err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(again):
-			b.setFault(nil)
-		}
-	}
-}
-
-func (b *bridge) setFault(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fault = err
-}
-
-func (b *bridge) problem() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.fault
 }
 
 func (b *bridge) close() {

@@ -309,8 +309,8 @@ func (h *house) checkOthers(ctx context.Context, d *door, st server.Status) (out
 			}
 		}
 	}
-	if st.Announced != "" && st.Announced != d.name {
-		out = append(out, sdk.CheckLine{State: "warn", What: d.camera + ": name", Why: fmt.Sprintf("%s calls itself %q, so this one is announced as %q", at, d.name, st.Announced),
+	if st.Announced != "" && st.Announced != d.title {
+		out = append(out, sdk.CheckLine{State: "warn", What: d.camera + ": name", Why: fmt.Sprintf("%s calls itself %q, so this one is announced as %q", at, d.title, st.Announced),
 			Fix: "if it is this house's own, from another hub or an older one, switch that off"})
 	}
 	return out

@@ -3,9 +3,7 @@ package homekit
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -13,36 +11,25 @@ import (
 	"github.com/brutella/hap/characteristic"
 
 	"github.com/porchlight-hub/porchlight/plugins/homekit/camera"
-	"github.com/porchlight-hub/porchlight/plugins/homekit/pairing"
 	"github.com/porchlight-hub/porchlight/plugins/homekit/server"
-	"github.com/porchlight-hub/porchlight/plugins/homekit/store"
 	"github.com/porchlight-hub/porchlight/sdk"
 )
-
-// again is how long a server that cannot listen waits before it tries once more.
-const again = 5 * time.Second
 
 // door is one camera as Home sees it: what is kept of it, what it offers, and the
 // server that controllers speak to. It ends with close and is then made anew.
 type door struct {
+	serving
 	camera   string // the hub's id
 	id       string // under which its identity is kept
-	name     string
+	title    string // what Home calls it
 	settings accessorySettings
 	kind     string // doorbell, camera
 	shape    shape  // the house's own goroutine's
-	log      *slog.Logger
 
-	keep *store.Accessory
 	cam  *camera.Camera
-	srv  *server.Server
 	bell *bell
 
-	stop context.CancelFunc
-	work sync.WaitGroup
-
 	mu     sync.Mutex
-	fault  error // why its server does not run
 	moving map[sdk.EventType]bool
 	online time.Time // since when; zero: it is not
 }
@@ -51,8 +38,9 @@ type door struct {
 func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh shape, m sdk.MediaDescription) (*door, error) {
 	own := s.Accessories[c.ID]
 	d := &door{
-		camera: c.ID, id: s.id(c.ID), name: nameOf(c, s), settings: own, shape: sh, kind: c.Kind,
-		log: h.log.With("camera", c.ID), moving: map[sdk.EventType]bool{},
+		serving: serving{name: c.ID, log: h.log.With("camera", c.ID)},
+		camera:  c.ID, id: s.id(c.ID), title: nameOf(c, s), settings: own, shape: sh, kind: c.Kind,
+		moving: map[sdk.EventType]bool{},
 	}
 	for _, other := range h.all() {
 		if other.id == d.id {
@@ -67,7 +55,7 @@ func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh s
 		return nil, fmt.Errorf("setup code of %s: %w", c.ID, err)
 	}
 	d.cam, err = camera.New(camera.Options{
-		Camera: c.ID, Name: d.name, Doorbell: sh.Doorbell, Talk: sh.Talk, Motion: sh.Motion, Long: sh.Long, Double: sh.Double,
+		Camera: c.ID, Name: d.title, Doorbell: sh.Doorbell, Talk: sh.Talk, Motion: sh.Motion, Long: sh.Long, Double: sh.Double,
 		NightVision: sh.NightVision, Indicator: sh.Indicator, Media: sh.offers(m), Hub: h.hub, Keep: d.keep, Log: d.log, Now: h.now,
 		Info: d.info(sh),
 	})
@@ -77,7 +65,7 @@ func (h *house) openDoor(ctx context.Context, c sdk.CameraInfo, s settings, sh s
 	ctx, d.stop = context.WithCancel(ctx)
 	d.bell = &bell{accessory: d.id, ledger: h.ledger, c: d.cam.Bell(), listening: map[uint64]bool{}, told: h.told, ctx: ctx}
 	d.srv, err = server.New(server.Options{
-		Book: d.keep, Accessories: []*accessory.A{d.cam.Accessory()}, Category: d.cam.Category(), Name: d.name, Model: cmp.Or(sh.Model, "Porchlight"),
+		Book: d.keep, Accessories: []*accessory.A{d.cam.Accessory()}, Category: d.cam.Category(), Name: d.title, Model: cmp.Or(sh.Model, "Porchlight"),
 		Port: own.Port, Announcer: h.announcer, Resource: d.cam.Resource, Identify: func() { d.log.Info("a controller asks which one this is") },
 		Subscribed: func(p *server.Peer, c *characteristic.C) { d.bell.subscribed(d.srv, p, c, &d.work) }, Log: d.log, Now: h.now,
 	})
@@ -99,23 +87,6 @@ func nameOf(c sdk.CameraInfo, s settings) string {
 	return cmp.Or(s.Accessories[c.ID].Name, c.Name, c.ID)
 }
 
-// run keeps the server running.
-func (d *door) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := d.srv.Run(ctx)
-		d.setFault(err)
-		if ctx.Err() != nil {
-			return
-		}
-		d.log.Warn("the accessory's server ended; it is started again", "error", errors.Join(err), "after", again)
-		select {
-		case <-ctx.Done():
-		case <-time.After(again):
-			d.setFault(nil)
-		}
-	}
-}
-
 // close ends the accessory; its listeners are owed what they were not told.
 func (d *door) close() {
 	d.bell.close()
@@ -128,7 +99,7 @@ func (d *door) close() {
 // info is the accessory's plate.
 func (d *door) info(sh shape) accessory.Info {
 	return accessory.Info{
-		Name: d.name, Manufacturer: cmp.Or(sh.Manufacturer, "Porchlight"), Model: cmp.Or(sh.Model, "Camera"),
+		Name: d.title, Manufacturer: cmp.Or(sh.Manufacturer, "Porchlight"), Model: cmp.Or(sh.Model, "Camera"),
 		SerialNumber: cmp.Or(sh.Serial, d.keep.Identity().Device), Firmware: firmware(sh.Firmware),
 	}
 }
@@ -141,12 +112,6 @@ func (d *door) setShape(sh shape) {
 	plate.Model.SetValue(now.Model)
 	plate.SerialNumber.SetValue(now.SerialNumber)
 	plate.FirmwareRevision.SetValue(now.Firmware)
-}
-
-func (d *door) setFault(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.fault = err
 }
 
 // setOnline tells Home whether the camera answers.
@@ -184,31 +149,6 @@ func (d *door) move(t sdk.EventType, active bool) {
 	any := len(d.moving) > 0
 	d.mu.Unlock()
 	d.cam.SetMotion(any)
-}
-
-// problem is why the accessory cannot be reached, or not be paired; nil while it can.
-func (d *door) problem() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.fault == nil && d.keep.Tries() >= pairing.MaxTries {
-		return &guessed{d.camera}
-	}
-	return d.fault
-}
-
-// guessed is an accessory that takes no code any more, since too many were wrong.
-type guessed struct{ camera string }
-
-func (g *guessed) Error() string {
-	return fmt.Sprintf("somebody tried %d wrong setup codes; it takes none any more", pairing.MaxTries)
-}
-
-// Code for `porchlight explain`.
-func (g *guessed) Code() string { return "E-HOMEKIT-TRIES" }
-
-// Hint says how to mend it.
-func (g *guessed) Hint() string {
-	return "find out who it was, then porchlight homekit reset " + g.camera + ": it gets a new code"
 }
 
 // shared is a camera whose accessory is another camera's already.

@@ -256,7 +256,7 @@ func (h *house) fit(ctx context.Context, c sdk.CameraInfo, s settings, m sdk.Med
 	if d != nil {
 		d.setOnline(c.Online, h.now())
 		next := d.shape.with(seen, d.settled(h.now()))
-		if d.settings == s.Accessories[c.ID] && next.build() == d.shape.build() && nameOf(c, s) == d.name {
+		if d.settings == s.Accessories[c.ID] && next.build() == d.shape.build() && nameOf(c, s) == d.title {
 			h.adjust(d, next, m)
 			return nil
 		}
